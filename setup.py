@@ -1,0 +1,52 @@
+"""Metadata and dependencies of tfp_flows; tool settings are in pyproject.toml."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "tfp_flows" / "version.py").read_text("utf-8")
+).group(1)
+
+TEST = [
+    "mpmath>=1.3",
+    "pytest>=8",
+    "pytest-xdist>=3.5",
+    "ruff>=0.8",
+    "scipy>=1.11",
+]
+
+setup(
+    name="tfp_flows",
+    version=VERSION,
+    description="Planar and radial normalizing flows for TensorFlow Probability",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
+    install_requires=[
+        "arviz>=0.18,<1",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "tensorflow>=2.18",
+        "tensorflow-probability[tf]>=0.25",
+        "tqdm>=4.64",
+    ],
+    extras_require={
+        "test": TEST,
+    },
+    entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Mathematics",
+    ],
+)

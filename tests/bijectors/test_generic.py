@@ -1,0 +1,194 @@
+"""What holds of every bijector: values, log-dets and gradients.
+
+TFP caches by the identity of the input tensor; `tf.identity` breaks the cache.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import registry
+import tensorflow as tf
+
+from tfp_flows import bijectors
+
+SCALES = (0.01, 0.1, 1.0, 10.0)
+EVENT_SIZES = (1, 2, 5)
+
+
+def test_every_public_bijector_is_registered():
+    assert {entry.name for entry in registry.ENTRIES} == set(bijectors.__all__)
+    assert sorted(bijectors.__all__) == bijectors.__all__
+
+
+def tolerance(entry, dtype, scale):
+    """Of values relative to max(1, |truth|)."""
+    base = {tf.float64: 1e-12, tf.float32: 1e-5}[dtype]
+    # In a stack the rounding of a layer's output reaches the pre-activation of the
+    # next times |w| ~ scale, and there are two next layers. Below scale 1 the layers
+    # do not amplify.
+    return base * max(1.0, scale) ** 2 if entry.stacked else base
+
+
+def relative_error(actual, truth):
+    return np.max(np.abs(actual - truth) / np.maximum(1.0, np.abs(truth)))
+
+
+def autodiff_jacobian(bijector, x):
+    """Jacobians [N, D, D] of `bijector` at the points [N, D]."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        columns = tf.unstack(bijector.forward(x), axis=-1)
+    return np.stack([tape.gradient(y, x).numpy() for y in columns], axis=-2)
+
+
+@pytest.mark.parametrize("event_size", EVENT_SIZES)
+@pytest.mark.parametrize("scale", SCALES)
+def test_float64_against_autodiff_and_mpmath(entry, scale, event_size, rng):
+    parameters, bijector = entry.make(rng, scale, event_size=event_size)
+    x = tf.constant(2.0 * rng.normal(size=(8, event_size)))
+    image, log_det = entry.truth(x.numpy(), parameters)
+    actual = bijector.forward_log_det_jacobian(x).numpy()
+    bound = tolerance(entry, tf.float64, scale)
+    assert relative_error(bijector.forward(x).numpy(), image) <= bound
+    assert relative_error(actual, log_det) <= bound
+
+    jacobian = autodiff_jacobian(bijector, tf.identity(x))
+    # The determinant of a matrix with rounded entries has its condition number of
+    # epsilons of error: autodiff is no judge where that exceeds 1e-12.
+    is_judge = np.linalg.cond(jacobian) < 1e3
+    assert np.sum(is_judge) >= 4
+    autodiff_log_det = np.linalg.slogdet(jacobian)[1]
+    assert relative_error(actual[is_judge], autodiff_log_det[is_judge]) <= bound
+    assert np.all(np.linalg.slogdet(jacobian)[0][is_judge] == 1.0)
+
+
+@pytest.mark.parametrize("event_size", EVENT_SIZES)
+@pytest.mark.parametrize("scale", SCALES)
+def test_float32_against_float64(entry, scale, event_size, rng):
+    parameters, bijector = entry.make(
+        rng, scale, event_size=event_size, dtype=tf.float32
+    )
+    x = tf.constant(2.0 * rng.normal(size=(8, event_size)), tf.float32)
+    wide = entry.bijector_class(
+        **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}
+    )
+    wide_x = tf.cast(x, tf.float64)
+    y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
+    assert y.dtype == tf.float32
+    assert log_det.dtype == tf.float32
+    bound = tolerance(entry, tf.float32, scale)
+    assert relative_error(y.numpy(), wide.forward(wide_x).numpy()) <= bound
+    truth = wide.forward_log_det_jacobian(wide_x).numpy()
+    assert relative_error(log_det.numpy(), truth) <= bound
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_one_dimensional_maps_increase(entry, scale, rng):
+    # Only D = 1 shows bijectivity on a grid. Images may coincide, to rounding, where
+    # the slope is below epsilon.
+    x = np.linspace(-30.0, 30.0, 2001)[:, np.newaxis]
+    for _ in range(10):
+        _, bijector = entry.make(rng, scale, event_size=1)
+        y = bijector.forward(x).numpy()[:, 0]
+        assert np.all(np.diff(y) >= -1e-12 * np.max(np.abs(y)))
+        assert y[0] < y[-1]
+
+
+def test_batches_of_parameters_broadcast_against_points(entry, rng):
+    batched = entry.draw(rng, 1.0, (4, 1), 3)
+    single = entry.draw(rng, 1.0, (), 3)
+    for choice in itertools.product((False, True), repeat=len(single)):
+        parameters = {
+            name: batched[name] if is_batched else single[name]
+            for name, is_batched in zip(single, choice, strict=True)
+        }
+        batch_shape = (4, 1) if any(choice) else ()
+        bijector = entry.bijector_class(**parameters)
+        assert bijector.experimental_batch_shape() == batch_shape
+        for points_shape in ((), (2,), (6, 1, 2)):
+            x = rng.normal(size=(*points_shape, 3))
+            y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
+            image, truth = entry.oracle(x, parameters)
+            shape = np.broadcast_shapes(points_shape, batch_shape)
+            assert y.shape == (*shape, 3)
+            assert log_det.shape == shape
+            np.testing.assert_allclose(y, image, rtol=1e-10, atol=1e-10)
+            np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-10)
+
+
+def test_batch_shape(entry, rng):
+    _, bijector = entry.make(rng, batch_shape=(5, 4))
+    assert bijector.experimental_batch_shape() == (5, 4)
+    assert bijector.experimental_batch_shape(x_event_ndims=2) == (5,)
+    np.testing.assert_array_equal(bijector.experimental_batch_shape_tensor(), (5, 4))
+    assert entry.make(rng)[1].experimental_batch_shape() == ()
+
+
+def test_log_det_of_more_event_dimensions_is_summed(entry, rng):
+    _, bijector = entry.make(rng, event_size=3)
+    x = tf.constant(rng.normal(size=(5, 4, 3)))
+    np.testing.assert_allclose(
+        bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=2),
+        tf.reduce_sum(bijector.forward_log_det_jacobian(x), axis=-1),
+        rtol=1e-12,
+    )
+
+
+def test_event_shape_is_kept(entry, rng):
+    _, bijector = entry.make(rng, event_size=3)
+    assert bijector.forward_min_event_ndims == 1
+    assert bijector.inverse_min_event_ndims == 1
+    assert bijector.forward_event_shape([7, 3]) == [7, 3]
+    assert not bijector.is_constant_jacobian
+
+
+def test_gradients_match_finite_differences(entry, rng):
+    values = entry.draw(rng, 1.0, (), 3)
+    values["x"] = rng.normal(size=(4, 3))
+    weight_y, weight_log_det = rng.normal(size=(4, 3)), rng.normal(size=4)
+
+    def outputs(arguments):
+        arguments = dict(arguments)
+        x = arguments.pop("x")
+        bijector = entry.bijector_class(**arguments)
+        return tf.stack(
+            [
+                tf.reduce_sum(weight_y * bijector.forward(x)),
+                tf.reduce_sum(weight_log_det * bijector.forward_log_det_jacobian(x)),
+            ]
+        )
+
+    inputs = {name: tf.constant(value) for name, value in values.items()}
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(inputs)
+        y, log_det = tf.unstack(outputs(inputs))
+    step = 1e-5
+    for name, value in values.items():
+        direction = rng.normal(size=value.shape)
+        moved = [
+            outputs({**values, name: tf.constant(value + sign * step * direction)})
+            for sign in (1.0, -1.0)
+        ]
+        expected = (moved[0] - moved[1]) / (2.0 * step)
+        actual = [
+            tf.reduce_sum(direction * tape.gradient(target, inputs[name]))
+            for target in (y, log_det)
+        ]
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+def test_half_precision(entry, dtype, rng):
+    parameters, bijector = entry.make(rng, dtype=dtype)
+    x = tf.constant(rng.normal(size=(20, 2)), dtype)
+    y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
+    assert y.dtype == dtype
+    assert log_det.dtype == dtype
+    image, truth = entry.oracle(
+        tf.cast(x, tf.float64).numpy(),
+        {name: tf.cast(p, tf.float64) for name, p in parameters.items()},
+    )
+    # bfloat16 has 8 bits: a few of its epsilons (2^-7) per layer, amplified by w ~ 1.
+    np.testing.assert_allclose(tf.cast(y, tf.float64), image, rtol=0.1, atol=0.2)
+    np.testing.assert_allclose(tf.cast(log_det, tf.float64), truth, rtol=0.1, atol=0.2)

@@ -1,0 +1,138 @@
+"""What holds of every bijector inside tf.function, XLA and tf.while_loop."""
+
+import numpy as np
+import pytest
+import registry
+import tensorflow as tf
+
+
+def forward_and_log_det(bijector, x):
+    return bijector.forward(x), bijector.forward_log_det_jacobian(x)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_compiled_agrees_with_eager(entry, jit_compile, rng):
+    parameters, _ = entry.make(rng, batch_shape=(3,), event_size=3)
+    x = tf.constant(rng.normal(size=(5, 3, 3)))
+
+    def value_and_gradients(parameters, x):
+        with tf.GradientTape() as tape:
+            tape.watch((parameters, x))
+            y, log_det = forward_and_log_det(entry.bijector_class(**parameters), x)
+            total = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(log_det)
+        return y, log_det, tape.gradient(total, (parameters, x))
+
+    compiled = tf.function(value_and_gradients, jit_compile=jit_compile)
+    tf.nest.map_structure(
+        lambda actual, expected: np.testing.assert_allclose(
+            actual, expected, rtol=1e-10, atol=1e-10
+        ),
+        compiled(parameters, x),
+        value_and_gradients(parameters, tf.identity(x)),
+    )
+
+
+@pytest.mark.parametrize("shape", [None, [None, None], [None, 3]], ids=str)
+def test_points_of_unknown_shape(entry, shape, rng):
+    _, bijector = entry.make(rng, event_size=3)
+    x = tf.constant(rng.normal(size=(5, 3)))
+    compiled = tf.function(
+        lambda points: forward_and_log_det(bijector, points),
+        input_signature=[tf.TensorSpec(shape, tf.float64)],
+    )
+    y, log_det = compiled(x)
+    np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
+    )
+
+
+def test_parameters_of_unknown_shape(entry, rng):
+    # Batch and event sizes may be unknown; the number of layers of a stack may not.
+    parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)
+    x = tf.constant(rng.normal(size=(5, 4, 3)))
+    layers = (registry.NUM_LAYERS,) if entry.stacked else ()
+    signature = {
+        name: tf.TensorSpec(
+            [None, *layers, None][: 1 + entry.event_ndims[name]], tf.float64
+        )
+        for name in parameters
+    }
+    compiled = tf.function(
+        lambda parameters, points: forward_and_log_det(
+            entry.bijector_class(**parameters), points
+        ),
+        input_signature=[signature, tf.TensorSpec([None, None, None], tf.float64)],
+    )
+    y, log_det = compiled(parameters, x)
+    np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
+    )
+
+
+def test_is_a_composite_tensor(entry, rng):
+    parameters, bijector = entry.make(rng)
+    leaves = tf.nest.flatten(bijector, expand_composites=True)
+    assert len(leaves) == len(parameters)
+    rebuilt = tf.nest.pack_sequence_as(bijector, leaves, expand_composites=True)
+    assert isinstance(rebuilt, entry.bijector_class)
+    x = tf.constant(rng.normal(size=(5, 2)))
+    np.testing.assert_array_equal(rebuilt.forward(x), bijector.forward(x))
+
+
+def test_passes_through_tf_function_without_retracing(entry, rng):
+    compiled = tf.function(forward_and_log_det)
+    x = tf.constant(rng.normal(size=(5, 2)))
+    for _ in range(2):
+        _, bijector = entry.make(rng)
+        y, log_det = compiled(bijector, x)
+        np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-10)
+        np.testing.assert_allclose(
+            log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
+        )
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_passes_through_while_loop(entry, rng):
+    _, bijector = entry.make(rng)
+    x = tf.constant(rng.normal(size=(5, 2)))
+
+    @tf.function(autograph=False)
+    def iterate(bijector, x):
+        return tf.while_loop(
+            lambda i, *_: i < 3,
+            lambda i, b, z, total: (
+                i + 1,
+                b,
+                b.forward(z),
+                total + b.forward_log_det_jacobian(z),
+            ),
+            (0, bijector, x, tf.zeros([5], tf.float64)),
+        )
+
+    _, returned, y, total = iterate(bijector, x)
+    z, expected = x, 0.0
+    for _ in range(3):
+        z, expected = (
+            bijector.forward(z),
+            expected + bijector.forward_log_det_jacobian(z),
+        )
+    assert isinstance(returned, entry.bijector_class)
+    np.testing.assert_allclose(y, z, rtol=1e-10)
+    np.testing.assert_allclose(total, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_variables_pass_through_tf_function_live(entry, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    variables = {name: tf.Variable(value) for name, value in values.items()}
+    bijector = entry.bijector_class(**variables)
+    x = tf.constant(rng.normal(size=(5, 2)))
+    compiled = tf.function(lambda points: forward_and_log_det(bijector, points))
+    compiled(x)
+    for variable in variables.values():
+        variable.assign(1.5 * variable)
+    y, log_det = compiled(x)
+    image, truth = entry.oracle(x.numpy(), variables)
+    np.testing.assert_allclose(y, image, rtol=1e-10)
+    np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-12)

@@ -1,0 +1,225 @@
+"""What holds of every bijector's parameters: live variables, properties, checks."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import registry
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+X = np.array([[0.3, -1.2], [2.0, 0.1]])
+WITH_ALPHA = [entry for entry in registry.ENTRIES if "alpha" in entry.event_ndims]
+
+
+def outputs(bijector):
+    """The image of X and its log-det, past TFP's cache."""
+    x = tf.constant(X, bijector.dtype)
+    return bijector.forward(x), bijector.forward_log_det_jacobian(x)
+
+
+def with_variables(entry, rng, **kwargs):
+    values = entry.draw(rng, 1.0, (), 2)
+    variables = {name: tf.Variable(value) for name, value in values.items()}
+    return variables, entry.bijector_class(**variables, **kwargs)
+
+
+def test_variables_are_tracked_and_live(entry, rng):
+    variables, bijector = with_variables(entry, rng)
+    assert len(bijector.trainable_variables) == len(variables)
+    tracked = {variable.ref() for variable in bijector.trainable_variables}
+    assert tracked == {variable.ref() for variable in variables.values()}
+    for name, variable in variables.items():
+        assert getattr(bijector, name) is variable
+        before = outputs(bijector)
+        variable.assign_add(0.1 * tf.ones_like(variable))
+        for old, new in zip(before, outputs(bijector), strict=True):
+            assert np.max(np.abs(old - new)) > 1e-6, name
+
+
+def test_every_variable_has_gradients(entry, rng):
+    variables, bijector = with_variables(entry, rng)
+    with tf.GradientTape(persistent=True) as tape:
+        y, log_det = outputs(bijector)
+    for target in (y, log_det):
+        for name, variable in variables.items():
+            gradient = tape.gradient(target, variable)
+            assert gradient is not None, name
+            assert np.all(np.isfinite(gradient)), name
+            assert np.any(np.abs(gradient) > 0.0), name
+
+
+def test_transformed_variables_stay_live(entry, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    held = {
+        name: tfp.util.TransformedVariable(np.abs(value), tfp.bijectors.Softplus())
+        for name, value in values.items()
+    }
+    bijector = entry.bijector_class(**held)
+    with tf.GradientTape() as tape:
+        before = outputs(bijector)
+    gradients = tape.gradient(before, bijector.trainable_variables)
+    assert len(gradients) == len(values)
+    assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
+    for parameter in held.values():
+        parameter.assign(2.0 * parameter)
+    assert np.max(np.abs(before[0] - outputs(bijector)[0])) > 1e-6
+
+
+def test_parameter_properties_name_the_constructor_arguments(entry, rng):
+    properties = entry.bijector_class.parameter_properties(dtype=tf.float64)
+    signature = inspect.signature(entry.bijector_class.__init__).parameters
+    assert [*signature] == ["self", *properties, "validate_args", "name"]
+    assert {n: p.event_ndims for n, p in properties.items()} == entry.event_ndims
+    _, bijector = entry.make(rng, validate_args=True)
+    for name, prop in properties.items():
+        constrained = prop.default_constraining_bijector_fn().forward(
+            tf.constant([-50.0, 0.0, 50.0], tf.float64)
+        )
+        if name == "alpha":
+            assert np.all(constrained > 0.0)
+        else:
+            np.testing.assert_array_equal(constrained, [-50.0, 0.0, 50.0])
+        assert name in bijector.parameters
+
+
+@pytest.mark.parametrize("entry", registry.singles(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("batch_shape", [(), (4,)], ids=str)
+def test_make_trainable(entry, batch_shape):
+    bijector = tfp.experimental.util.make_trainable(
+        entry.bijector_class,
+        batch_and_event_shape=(*batch_shape, 2),
+        parameter_dtype=tf.float64,
+        validate_args=True,
+    )
+    assert bijector.experimental_batch_shape() == batch_shape
+    for name, event_ndims in entry.event_ndims.items():
+        parameter = tf.convert_to_tensor(getattr(bijector, name))
+        assert parameter.shape == (*batch_shape, 2)[: len(batch_shape) + event_ndims]
+    assert len(bijector.trainable_variables) == len(entry.event_ndims)
+    y = bijector.forward(np.zeros((5, *batch_shape, 2)))
+    assert y.shape == (5, *batch_shape, 2)
+
+
+@pytest.mark.parametrize("entry", registry.stacks(), ids=lambda entry: entry.name)
+def test_make_trainable_of_a_stack_refuses(entry):
+    # It has no way to say how many layers.
+    with pytest.raises((NotImplementedError, ValueError)):
+        tfp.experimental.util.make_trainable(
+            entry.bijector_class, batch_and_event_shape=(2,)
+        )
+
+
+def test_copy_overrides_a_parameter(entry, rng):
+    parameters, bijector = entry.make(rng)
+    name = next(iter(parameters))
+    copy = bijector.copy(**{name: parameters[name] + 1.0})
+    assert type(copy) is entry.bijector_class
+    np.testing.assert_array_equal(getattr(copy, name), parameters[name] + 1.0)
+    assert np.max(np.abs(outputs(copy)[0] - outputs(bijector)[0])) > 1e-6
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_validate_args_finds_constants_that_are_not_finite(entry, bad, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    for name, value in values.items():
+        poisoned = value.copy() if value.ndim else np.array(value)
+        poisoned[(-1,) * poisoned.ndim] = bad
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
+            entry.bijector_class(**{**values, name: poisoned}, validate_args=True)
+        assert entry.bijector_class(**{**values, name: poisoned}) is not None
+
+
+def test_validate_args_finds_variables_that_become_bad(entry, rng):
+    variables, bijector = with_variables(entry, rng, validate_args=True)
+    compiled = tf.function(lambda: outputs(bijector))
+    compiled()
+    bad_values = {name: [np.nan] for name in variables}
+    if "alpha" in variables:
+        bad_values["alpha"] += [0.0, -1.0]
+    for name, variable in variables.items():
+        good = variable.numpy()
+        for bad in bad_values[name]:
+            variable.assign(np.full_like(good, bad))
+            x = tf.constant(X)
+            with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
+                bijector.forward(x)
+            with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
+                bijector.forward_log_det_jacobian(x)
+            with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
+                compiled()
+        variable.assign(good)
+    assert np.all(np.isfinite(compiled()[0]))
+
+
+def test_validate_args_works_in_graphs_with_constants(entry, rng):
+    # tf.group of eager checks is None, which a graph cannot depend on.
+    _, bijector = entry.make(rng, validate_args=True)
+    y, log_det = tf.function(lambda: outputs(bijector))()
+    np.testing.assert_allclose(y, outputs(bijector)[0], rtol=1e-12)
+    np.testing.assert_allclose(log_det, outputs(bijector)[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("entry", WITH_ALPHA, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("alpha", [0.0, -1.0])
+def test_validate_args_finds_alpha_that_is_not_positive(entry, alpha, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    values["alpha"] = np.full_like(values["alpha"], alpha)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`alpha` must be positive"):
+        entry.bijector_class(**values, validate_args=True)
+
+
+def test_parameters_of_two_dtypes_are_refused(entry, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    for name, value in values.items():
+        mixed = {**values, name: tf.constant(value, tf.float32)}
+        with pytest.raises(TypeError, match=f"{name}: float32") as caught:
+            entry.bijector_class(**mixed)
+        assert "float64" in str(caught.value)
+
+
+def test_integer_parameters_are_refused(entry, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    integers = {name: tf.ones(value.shape, tf.int32) for name, value in values.items()}
+    with pytest.raises(TypeError, match="int32"):
+        entry.bijector_class(**integers)
+
+
+def test_keras_variables_are_refused(entry, rng):
+    values = entry.draw(rng, 1.0, (), 2)
+    for name, value in values.items():
+        held = keras.Variable(value, dtype="float64")
+        with pytest.raises(TypeError, match=rf"{name}\.value"):
+            entry.bijector_class(**{**values, name: held})
+        live = entry.bijector_class(**{**values, name: held.value})
+        assert len(live.trainable_variables) == 1
+
+
+@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+def test_points_of_another_event_size_are_refused(entry, method, rng):
+    _, bijector = entry.make(rng, event_size=2)
+    for size in (1, 3):
+        with pytest.raises(ValueError, match=f"event size {size}") as caught:
+            getattr(bijector, method)(np.zeros((5, size)))
+        assert "event size 2" in str(caught.value)
+        assert entry.name in str(caught.value)
+    # Size-1 parameters would otherwise broadcast against any points.
+    _, bijector = entry.make(rng, event_size=1)
+    with pytest.raises(ValueError, match="event size 3") as caught:
+        getattr(bijector, method)(np.zeros((5, 3)))
+    assert "event size 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+def test_scalar_points_are_refused(entry, method, rng):
+    _, bijector = entry.make(rng)
+    with pytest.raises(ValueError, match=r"scalar|rank at least 1"):
+        getattr(bijector, method)(0.5)
+
+
+@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+def test_points_of_another_dtype_are_refused(entry, method, rng):
+    _, bijector = entry.make(rng)
+    with pytest.raises((TypeError, ValueError), match="float64"):
+        getattr(bijector, method)(tf.zeros([5, 2], tf.float32))

@@ -1,0 +1,152 @@
+"""log_blend and tanh_and_slope against mpmath, down to the ends of their ranges."""
+
+import mpmath
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows import numerics
+
+# dtype, least log(q) that log_blend represents, tolerance.
+CASES = [("float32", -160.0, 2e-6), ("float64", -1300.0, 4e-15)]
+
+
+def blend_arguments(log_q, dtype):
+    """q - 1 and log(q) at the float nearest to `log_q`."""
+    log_q = np.asarray(log_q, dtype)
+    with mpmath.workdps(60):
+        q_minus_one = mpmath.expm1(mpmath.mpf(float(log_q)))
+        return np.asarray(float(q_minus_one), dtype), log_q
+
+
+def exact_blend(complement, weight, q_minus_one, log_q):
+    """The log of the blend, from the one of the two forms of q that is exact."""
+    with mpmath.workdps(60):
+        complement, weight = mpmath.mpf(float(complement)), mpmath.mpf(float(weight))
+        if weight * float(q_minus_one) > -0.5:
+            return float(mpmath.log1p(weight * mpmath.mpf(float(q_minus_one))))
+        q = mpmath.exp(mpmath.mpf(float(log_q)))
+        return float(mpmath.log(complement + weight * q))
+
+
+def complements_and_weights():
+    """Pairs that sum to 1 exactly, and complements too small to change the weight 1.
+
+    The latter stand for points next to the hyperplane of a planar layer.
+    """
+    weights = [2.0**-k for k in range(1, 24)] + [1.0 - 2.0**-k for k in range(2, 24)]
+    exact = [(1.0 - weight, weight) for weight in weights] + [(0.0, 1.0), (1.0, 0.0)]
+    return exact, [(10.0**-k, 1.0) for k in range(8, 36, 3)]
+
+
+@pytest.mark.parametrize(("dtype", "least", "tolerance"), CASES)
+def test_log_blend(dtype, least, tolerance):
+    exact, rounded = complements_and_weights()
+    contracting = np.linspace(least, -1.0, 30)
+    log_qs = [*np.linspace(-1.0, -least / 2.0, 30), 0.0]
+    log_qs += [sign * 10.0**-k for k in range(8) for sign in (-1.0, 1.0)]
+    rows = [
+        (np.asarray(complement, dtype), np.asarray(weight, dtype), *factors)
+        for pairs, logs in ((exact, log_qs), (exact + rounded, contracting))
+        for complement, weight in pairs
+        for factors in (blend_arguments(log_q, dtype) for log_q in logs)
+    ]
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    actual = numerics.log_blend(*(tf.constant(column) for column in columns))
+    truth = np.array([exact_blend(*row) for row in rows])
+    np.testing.assert_allclose(actual, truth, rtol=tolerance, atol=0.0)
+
+
+def test_log_blend_broadcasts():
+    complement, weight = tf.constant([[0.25], [0.5], [1.0]]), [[0.75], [0.5], [0.0]]
+    log_q = tf.constant([-1.0, 0.0, 1.0, 2.0])
+    actual = numerics.log_blend(
+        complement, tf.constant(weight), tf.math.expm1(log_q), log_q
+    )
+    assert actual.shape == (3, 4)
+    expected = np.log(complement + weight * np.exp(log_q))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(("dtype", "least", "tolerance"), CASES)
+def test_log_blend_saturates(dtype, least, tolerance):
+    del tolerance
+    zero, one = tf.zeros([], dtype), tf.ones([], dtype)
+    actual = numerics.log_blend(zero, one, -one, tf.constant([-1e4, -1e30], dtype))
+    assert np.all(np.isfinite(actual))
+    assert np.all(actual < least)
+
+
+@pytest.mark.parametrize(("dtype", "least", "tolerance"), CASES)
+def test_log_blend_gradients_are_finite(dtype, least, tolerance):
+    del tolerance
+    log_q = tf.constant([0.5 * least, -20.0, -0.7, 0.0, 1e-6, 20.0], dtype)
+    arguments = [
+        tf.constant([[0.0], [1e-6], [0.5], [1.0]], dtype),
+        tf.constant([[1.0], [1.0], [0.5], [0.0]], dtype),
+        tf.math.expm1(log_q),
+        log_q,
+    ]
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        value = numerics.log_blend(*arguments)
+    for gradient in tape.gradient(value, arguments):
+        assert np.all(np.isfinite(gradient))
+        assert np.any(np.abs(gradient) > 0.0)
+
+
+def test_log_blend_gradients_match_finite_differences():
+    # Along the curve that callers move on: complement = 1 - weight, q(log_q).
+    weight = tf.constant([0.1, 0.5, 0.9, 0.999], tf.float64)[:, tf.newaxis]
+    log_q = tf.constant([-30.0, -3.0, -0.5, 0.0, 0.5, 3.0, 30.0], tf.float64)
+
+    def value(weight, log_q):
+        return numerics.log_blend(1.0 - weight, weight, tf.math.expm1(log_q), log_q)
+
+    step = 1e-6
+    with tf.GradientTape(persistent=True) as tape:
+        grid = [g + 0.0 for g in tf.meshgrid(weight[:, 0], log_q, indexing="ij")]
+        tape.watch(grid)
+        total = tf.reduce_sum(value(*grid))
+    for i, direction in enumerate(np.eye(2)):
+        a, b = step * direction
+        difference = value(weight + a, log_q + b) - value(weight - a, log_q - b)
+        np.testing.assert_allclose(
+            tape.gradient(total, grid[i]), difference / (2.0 * step), rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", 40.0), ("float64", 350.0)])
+def test_tanh_and_slope(dtype, largest):
+    positive = np.concatenate([np.geomspace(1e-30, 1.0, 61), np.linspace(1.0, largest)])
+    s = np.concatenate([-positive, [0.0], positive]).astype(dtype)
+    tanh, slope = numerics.tanh_and_slope(tf.constant(s))
+    with mpmath.workdps(60):
+        exact = [mpmath.mpf(float(s_i)) for s_i in s]
+        tanh_truth = [float(mpmath.tanh(s_i)) for s_i in exact]
+        slope_truth = [float(mpmath.sech(s_i) ** 2) for s_i in exact]
+    epsilon = np.finfo(dtype).eps
+    # TensorFlow's own tanh is a rational approximation.
+    np.testing.assert_allclose(tanh, tanh_truth, rtol=8 * epsilon, atol=0.0)
+    np.testing.assert_allclose(slope, slope_truth, rtol=8 * epsilon, atol=0.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tanh_and_slope_far_out(dtype):
+    s = tf.constant([-1e30, -1e3, 1e3, 1e30], dtype)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(s)
+        tanh, slope = numerics.tanh_and_slope(s)
+    np.testing.assert_array_equal(tanh, np.sign(s))
+    np.testing.assert_array_equal(slope, np.zeros(4))
+    np.testing.assert_array_equal(tape.gradient(tanh, s), np.zeros(4))
+    np.testing.assert_array_equal(tape.gradient(slope, s), np.zeros(4))
+
+
+def test_gradient_of_slope():
+    s = tf.constant([-20.0, -1.0, 0.0, 1e-8, 0.5, 20.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(s)
+        tanh, slope = numerics.tanh_and_slope(s)
+    expected = -2.0 * tanh * slope
+    np.testing.assert_allclose(tape.gradient(slope, s), expected, rtol=1e-12)

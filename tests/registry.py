@@ -1,0 +1,144 @@
+"""Every bijector of the package, with what the generic tests need to know of it."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import oracles
+import tensorflow as tf
+
+from tfp_flows import bijectors
+
+NUM_LAYERS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A bijector class, a way to draw its parameters, and its oracles.
+
+    Attributes:
+      bijector_class: the class.
+      draw: `(rng, scale, batch_shape, event_size) -> dict` of float64 arrays of the
+        magnitude `scale`.
+      event_ndims: rank of each parameter without its batch axes.
+      layer: NumPy oracle of one layer, whose arguments after the points are the
+        parameters in the order of `event_ndims`.
+      exact: mpmath oracle of one layer.
+      layer_class: of a bijector that is several layers, the class of one of them.
+    """
+
+    bijector_class: type
+    draw: Callable
+    event_ndims: dict
+    layer: Callable
+    exact: Callable
+    layer_class: type | None = None
+
+    @property
+    def name(self):
+        return self.bijector_class.__name__
+
+    @property
+    def stacked(self):
+        return self.layer_class is not None
+
+    def make(
+        self,
+        rng,
+        scale=1.0,
+        batch_shape=(),
+        event_size=2,
+        dtype=tf.float64,
+        **kwargs,
+    ):
+        """The parameters, a dict of tensors, and the bijector made of them."""
+        values = self.draw(rng, scale, tuple(batch_shape), event_size)
+        parameters = {n: tf.constant(v, dtype) for n, v in values.items()}
+        return parameters, self.bijector_class(**parameters, **kwargs)
+
+    def layers(self, parameters):
+        """The parameters of each layer, first to last, as float64 arrays."""
+        values = {n: np.asarray(p, np.float64) for n, p in parameters.items()}
+        if not self.stacked:
+            return [tuple(values.values())]
+        return [
+            tuple(
+                np.take(value, k, axis=-self.event_ndims[name])
+                for name, value in values.items()
+            )
+            for k in range(NUM_LAYERS)
+        ]
+
+    def oracle(self, z, parameters):
+        """The image [..., D] and the log-det [...], by NumPy."""
+        return oracles.compose(self.layer, z, self.layers(parameters))
+
+    def truth(self, z, parameters):
+        """The image [N, D] and the log-det [N], by mpmath; no batch of parameters."""
+        return oracles.compose_exact(self.exact, z, self.layers(parameters))
+
+
+def stacks():
+    """The entries of several layers."""
+    return [entry for entry in ENTRIES if entry.stacked]
+
+
+def singles():
+    """The entries of one layer."""
+    return [entry for entry in ENTRIES if not entry.stacked]
+
+
+def _planar_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
+    shape = (*batch_shape, *layer_shape)
+    return dict(
+        u=scale * rng.normal(size=(*shape, event_size)),
+        w=scale * rng.normal(size=(*shape, event_size)),
+        b=scale * rng.normal(size=shape),
+    )
+
+
+def _radial_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
+    shape = (*batch_shape, *layer_shape)
+    return dict(
+        center=scale * rng.normal(size=(*shape, event_size)),
+        alpha=scale * rng.uniform(0.5, 2.0, size=shape),
+        beta=scale * rng.normal(size=shape),
+    )
+
+
+def _stacked(draw):
+    return lambda *args: draw(*args, layer_shape=(NUM_LAYERS,))
+
+
+ENTRIES = (
+    Entry(
+        bijectors.Planar,
+        _planar_parameters,
+        dict(u=1, w=1, b=0),
+        oracles.planar,
+        oracles.planar_exact,
+    ),
+    Entry(
+        bijectors.PlanarStack,
+        _stacked(_planar_parameters),
+        dict(u=2, w=2, b=1),
+        oracles.planar,
+        oracles.planar_exact,
+        layer_class=bijectors.Planar,
+    ),
+    Entry(
+        bijectors.Radial,
+        _radial_parameters,
+        dict(center=1, alpha=0, beta=0),
+        oracles.radial,
+        oracles.radial_exact,
+    ),
+    Entry(
+        bijectors.RadialStack,
+        _stacked(_radial_parameters),
+        dict(center=2, alpha=1, beta=1),
+        oracles.radial,
+        oracles.radial_exact,
+        layer_class=bijectors.Radial,
+    ),
+)

@@ -1,0 +1,49 @@
+"""Normalizing flows for TensorFlow Probability.
+
+Planar and radial flows as `tfb.Bijector`s, builders of trainable
+`tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, a random-walk
+Metropolis baseline, and diagnostics of the fit. See the README for a tour.
+"""
+
+import importlib
+
+from tfp_flows.version import __version__
+
+# Imported at first use (PEP 562): TensorFlow takes seconds to load, which
+# `tfp-flows --help`, bad arguments and tools that only ask for the version need not
+# wait for.
+_SUBMODULES = (
+    "bijectors",
+    "diagnostics",
+    "distributions",
+    "mcmc",
+    "plotting",
+    "targets",
+    "vi",
+)
+_BUILDERS = ("planar_flow", "radial_flow")
+
+__all__ = [
+    "__version__",
+    "bijectors",
+    "diagnostics",
+    "distributions",
+    "mcmc",
+    "planar_flow",
+    "plotting",
+    "radial_flow",
+    "targets",
+    "vi",
+]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _BUILDERS:
+        return getattr(importlib.import_module(f"{__name__}.distributions"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,93 @@
+"""What the commands do.
+
+Imports are inside the functions: they load TensorFlow, for seconds, which `--help` and
+mistyped arguments need not wait for.
+"""
+
+import pathlib
+
+
+def run_reproduce(args):
+    """`tfp-flows reproduce`."""
+    from tfp_flows import experiments
+
+    if args.quick:
+        config = experiments.ReproduceConfig.quick(seed=args.seed)
+    else:
+        config = experiments.ReproduceConfig(seed=args.seed)
+    results = experiments.reproduce(args.out, config)
+    out = pathlib.Path(args.out)
+    print((out / "results.md").read_text("utf-8"))
+    print(f"Figures in {out / 'report' / 'imgs'}, in {results['seconds']:.0f} s.")
+    return 0
+
+
+def run_fit(args):
+    """`tfp-flows fit`."""
+    from tfp_flows import experiments
+    from tfp_flows.cli.load_target import load_target
+
+    target = load_target(args.target)
+    config = experiments.FitConfig(
+        family=args.flow,
+        event_size=_event_size(target, args.event_size),
+        num_layers=args.num_layers,
+        num_steps=args.num_steps,
+        sample_size=args.sample_size,
+        seed=args.seed,
+        jit_compile=args.jit_compile,
+    )
+    log_prob_fn = getattr(target, "unnormalized_log_prob", target)
+    result = experiments.fit(args.out, log_prob_fn, config, overwrite=args.overwrite)
+    print(result)
+    print(f"Saved to {pathlib.Path(args.out) / 'flow.npz'}.")
+    return 0 if result.stopped_at_step is None else 1
+
+
+def run_evaluate(args):
+    """`tfp-flows evaluate`."""
+    from tfp_flows import diagnostics, distributions
+    from tfp_flows.cli.load_target import load_target
+    from tfp_flows.files import prepare_folder, write_json
+
+    flow = distributions.load(args.flow)
+    target = load_target(args.target)
+    _event_size(target, flow.event_shape[0])
+    if args.out is not None:
+        prepare_folder(pathlib.Path(args.out).parent)
+    report = diagnostics.evaluate(
+        flow, target, num_samples=args.num_samples, seed=args.seed
+    )
+    print(report)
+    if args.out is not None:
+        write_json(args.out, report.to_dict())
+    return 0
+
+
+def run_sample(args):
+    """`tfp-flows sample`."""
+    from tfp_flows import distributions, experiments
+
+    writer = experiments.sample_writer(args.out)
+    flow = distributions.load(args.flow)
+    writer(flow, num_samples=args.num_samples, seed=args.seed)
+    print(f"Wrote {args.num_samples} samples to {args.out}.")
+    return 0
+
+
+def _event_size(target, given):
+    """The event size of `target`, which `given` must not contradict."""
+    shape = getattr(target, "event_shape", None)
+    if shape is None:
+        if given is None:
+            raise ValueError(
+                "The size of the target's vectors is unknown; pass it with --event-size."
+            )
+        return given
+    if given is not None and list(shape) != [given]:
+        raise ValueError(
+            f"Wrong event size: the flow's is {given}, but target {target.name} is a "
+            f"density of vectors of size {shape[0]}; use a flow with --event-size "
+            f"{shape[0]}."
+        )
+    return shape[0]

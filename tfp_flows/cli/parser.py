@@ -1,0 +1,119 @@
+"""The command line's grammar. Imports nothing heavy: `--help` answers at once."""
+
+import argparse
+
+from tfp_flows.cli import commands
+from tfp_flows.version import __version__
+
+_TARGET_HELP = (
+    "a built-in density (example1 to example3, u1 to u4), or module:function, a "
+    "function of points [S, D] that returns log densities [S]; the module is looked up "
+    "in the current folder too"
+)
+
+
+def build_parser():
+    """The `argparse.ArgumentParser` of `tfp-flows`."""
+    parser = argparse.ArgumentParser(
+        prog="tfp-flows",
+        description="Normalizing flows for TensorFlow Probability.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where an error comes from"
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_reproduce(subparsers)
+    _add_fit(subparsers)
+    _add_evaluate(subparsers)
+    _add_sample(subparsers)
+    return parser
+
+
+def _add_command(subparsers, name, run, summary, *, epilog=None):
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=epilog,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_reproduce(subparsers):
+    parser = _add_command(
+        subparsers,
+        "reproduce",
+        commands.run_reproduce,
+        "Remake the result figure: three densities, Metropolis samples, flows.",
+        epilog="Writes results.json, results.md and report/imgs/*.png under --out.",
+    )
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--quick", action="store_true", help="a shorter run, planar flows only"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+
+
+def _add_fit(subparsers):
+    parser = _add_command(
+        subparsers,
+        "fit",
+        commands.run_fit,
+        "Fit a flow to a density and save it.",
+        epilog="Writes flow.npz, loss.csv and fit.json under --out.",
+    )
+    parser.add_argument("target", help=_TARGET_HELP)
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--flow", choices=("planar", "radial"), default="planar", help="kind of layers"
+    )
+    parser.add_argument("--num-layers", type=int, default=16, help="length K")
+    parser.add_argument(
+        "--event-size",
+        type=int,
+        default=None,
+        help="size D of the vectors; needed for module:function, built-ins know theirs",
+    )
+    parser.add_argument("--num-steps", type=int, default=10_000, help="updates")
+    parser.add_argument("--sample-size", type=int, default=256, help="samples per update")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+    parser.add_argument(
+        "--jit-compile",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="compile with XLA or not; by default, for D <= 64",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a flow saved there before"
+    )
+
+
+def _add_evaluate(subparsers):
+    parser = _add_command(
+        subparsers,
+        "evaluate",
+        commands.run_evaluate,
+        "Judge a saved flow against a density.",
+    )
+    parser.add_argument("flow", help="flow.npz, as `tfp-flows fit` writes it")
+    parser.add_argument("target", help=_TARGET_HELP)
+    parser.add_argument("--num-samples", type=int, default=100_000, help="samples")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
+    parser.add_argument("--out", default=None, help="also write a JSON file")
+
+
+def _add_sample(subparsers):
+    parser = _add_command(
+        subparsers,
+        "sample",
+        commands.run_sample,
+        "Draw samples from a saved flow.",
+        epilog="Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob.",
+    )
+    parser.add_argument("flow", help="flow.npz, as `tfp-flows fit` writes it")
+    parser.add_argument("--num-samples", type=int, default=1_000, help="samples")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
+    parser.add_argument("--out", required=True, help="file to write: .csv or .npz")

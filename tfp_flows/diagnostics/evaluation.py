@@ -1,0 +1,70 @@
+"""What `evaluate` returns."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How well a flow q fits a density p = exp(log p~) / Z, from samples of q.
+
+    Attributes:
+      elbo: E_q[log p~ - log q], a lower bound on log Z, in nats.
+      elbo_standard_error: of `elbo`.
+      log_evidence: log Z estimated by importance sampling with proposal q.
+      log_evidence_standard_error: of `log_evidence`, by the delta method.
+      ess: effective sample size of the importance weights, between 1 and `num_samples`
+        (Kong 1992).
+      khat: shape of the generalised Pareto tail of the importance weights (Vehtari et
+        al. 2024). Below 0.7 the importance-sampling estimates can be trusted.
+      num_samples: number of samples of q.
+      support_mass: share of the samples where p is positive. Where it is below 1, KL(q ||
+        p) is infinite, and `elbo` and `kl` are those of q restricted to the support of p,
+        which is what is left after discarding impossible samples.
+      kl: KL(q || p) = log Z - elbo in nats, where log Z is known; else `None`. Its
+        standard error is `elbo_standard_error`.
+      log_normalizer: the known log Z, else `None`.
+      mode_mass: share of q's samples in each mode of the target, a list, else `None`.
+      true_mode_mass: the target's own mass per mode, else `None`.
+    """
+
+    elbo: float
+    elbo_standard_error: float
+    log_evidence: float
+    log_evidence_standard_error: float
+    ess: float
+    khat: float
+    num_samples: int
+    support_mass: float = 1.0
+    kl: float | None = None
+    log_normalizer: float | None = None
+    mode_mass: list[float] | None = None
+    true_mode_mass: list[float] | None = None
+
+    def to_dict(self):
+        """The attributes as plain Python values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self):
+        rows = [
+            ("ELBO", f"{self.elbo:.4f} +- {self.elbo_standard_error:.4f} nats"),
+            (
+                "log evidence",
+                f"{self.log_evidence:.4f} +- {self.log_evidence_standard_error:.4f} "
+                "nats (importance sampling)",
+            ),
+            ("ESS", f"{self.ess:.0f} of {self.num_samples}"),
+            ("Pareto k-hat", f"{self.khat:.2f}"),
+        ]
+        if self.kl is not None:
+            rows.insert(
+                1, ("KL", f"{self.kl:.4f} nats (log Z {self.log_normalizer:.4f})")
+            )
+        if self.support_mass < 1.0:
+            rows.append(("in support", f"{self.support_mass:.4%} of the samples"))
+        if self.mode_mass is not None:
+            found = np.array2string(np.array(self.mode_mass), precision=3)
+            true = np.array2string(np.array(self.true_mode_mass), precision=3)
+            rows.append(("mass per mode", f"{found}, target {true}"))
+        return "\n".join(f"{name:<14}{value}" for name, value in rows)

@@ -1,0 +1,100 @@
+"""Trainable radial flows."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import bijectors, numerics
+from tfp_flows.distributions.base import check_dtype, resolve_base
+
+
+def radial_flow(
+    event_size,
+    num_layers,
+    *,
+    seed=None,
+    dtype=tf.float32,
+    fused=True,
+    base=None,
+    batch_shape=(),
+    init_scale=0.1,
+    validate_args=False,
+    name="radial_flow",
+):
+    """A trainable flow of K radial layers over a standard normal.
+
+    The flow starts near the identity: centers drawn from a standard normal, `alpha = 1`
+    and `beta` within `init_scale` of `softplus^-1(alpha)`, which is the identity. (The
+    paper does not give its initial values.) `alpha` is held as a
+    `tfp.util.TransformedVariable`, so that it stays positive.
+
+    #### Example
+
+    ```python
+    flow = tff.radial_flow(2, 16, seed=0)
+    x, log_q = flow.experimental_sample_and_log_prob(1000, seed=1)
+    ```
+
+    Args:
+      event_size: D, Python `int`.
+      num_layers: K, Python `int`.
+      seed: `int` or stateless TFP seed of the initial values; `None` draws a new one.
+      dtype: floating dtype of the variables and samples.
+      fused: whether the layers are one `RadialStack`, with three variables, or (`False`)
+        a `tfb.Chain` of K `Radial` layers, with 3 K. The same seed gives the same
+        numbers.
+      base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
+      batch_shape: shape of a batch of independent flows.
+      init_scale: standard deviation of the initial `beta`; 0 is the identity.
+      validate_args: Python `bool`: whether to check arguments at run time too.
+      name: Python `str`, the name of the distribution.
+
+    Returns:
+      `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.
+
+    Raises:
+      ValueError: if `event_size` or `num_layers` is no integer >= 1, or the event shape
+        of `base` is not `[D]`.
+      TypeError: if `dtype` is not floating, or not that of `base`.
+    """
+    event_size = numerics.check_size("event_size", event_size)
+    num_layers = numerics.check_size("num_layers", num_layers)
+    dtype = check_dtype(dtype)
+    base = resolve_base(base, event_size, dtype, batch_shape)
+
+    shape = tf.TensorShape(batch_shape).concatenate([num_layers, event_size])
+    center_seed, beta_seed = tfp.random.split_seed(
+        numerics.stateless_seed(seed), n=2, salt="radial_flow"
+    )
+    center = tf.random.stateless_normal(shape, center_seed, dtype=dtype)
+    alpha = tf.ones(shape[:-1], dtype)
+    noise = tf.random.stateless_normal(shape[:-1], beta_seed, dtype=dtype)
+    beta = tfp.math.softplus_inverse(alpha) + init_scale * noise
+
+    if fused:
+        bijector = bijectors.RadialStack(
+            tf.Variable(center, name="center"),
+            _positive_variable(alpha, "alpha"),
+            tf.Variable(beta, name="beta"),
+            validate_args=validate_args,
+        )
+    else:
+        bijector = tfp.bijectors.Chain(
+            [
+                bijectors.Radial(
+                    tf.Variable(center[..., k, :], name=f"center_{k}"),
+                    _positive_variable(alpha[..., k], f"alpha_{k}"),
+                    tf.Variable(beta[..., k], name=f"beta_{k}"),
+                    validate_args=validate_args,
+                )
+                for k in reversed(range(num_layers))
+            ]
+        )
+    return tfp.distributions.TransformedDistribution(
+        base, bijector, validate_args=validate_args, name=name
+    )
+
+
+def _positive_variable(initial_value, name):
+    return tfp.util.TransformedVariable(
+        initial_value, tfp.bijectors.Softplus(), name=name
+    )

@@ -1,0 +1,13 @@
+"""Experiments: a configuration in, files out."""
+
+from tfp_flows.experiments.fit import FitConfig, fit
+from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
+from tfp_flows.experiments.sample import sample_writer
+
+__all__ = [
+    "FitConfig",
+    "ReproduceConfig",
+    "fit",
+    "reproduce",
+    "sample_writer",
+]

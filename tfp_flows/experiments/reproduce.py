@@ -1,0 +1,205 @@
+"""The predecessor's result figure, remade: three densities, chains and flows."""
+
+import dataclasses
+import functools
+import time
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from tfp_flows import diagnostics, distributions, mcmc, plotting, targets, vi
+from tfp_flows.experiments.environment import describe_environment
+from tfp_flows.experiments.reproduce_table import markdown_table
+from tfp_flows.files import prepare_folder, write_json, write_text
+
+_BUILDERS = {
+    "planar": distributions.planar_flow,
+    "radial": distributions.radial_flow,
+}
+NUM_POINTS = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class ReproduceConfig:
+    """What to run; the defaults are the full experiment.
+
+    Attributes:
+      examples: names of built-in targets.
+      families: kinds of flows, of "planar" and "radial".
+      num_layers: lengths K of the flows.
+      num_steps: updates per fit.
+      sample_size: samples per update.
+      num_evaluation_samples: samples by which a fit is judged.
+      num_chains: Metropolis chains per target.
+      num_chain_samples: samples kept per chain.
+      num_burnin: burn-in steps per chain.
+      thinning: steps per kept sample.
+      seed: of everything.
+    """
+
+    examples: tuple[str, ...] = ("example1", "example2", "example3")
+    families: tuple[str, ...] = ("planar", "radial")
+    num_layers: tuple[int, ...] = (2, 4, 8, 16, 32)
+    num_steps: int = 10_000
+    sample_size: int = 256
+    num_evaluation_samples: int = 200_000
+    num_chains: int = 200
+    num_chain_samples: int = 1_000
+    num_burnin: int = 1_000
+    thinning: int = 20
+    seed: int = 0
+
+    @classmethod
+    def quick(cls, seed=0):
+        """A short version: shorter flows and fits, one family, the same files."""
+        return cls(
+            families=("planar",),
+            num_layers=(2, 4, 8, 16),
+            num_steps=1_000,
+            num_evaluation_samples=50_000,
+            num_chain_samples=200,
+            seed=seed,
+        )
+
+
+def reproduce(out, config=None, *, progress_bar=True):
+    """Runs the experiment and writes its files.
+
+    Writes under `out`: `report/imgs/{example}-density.png`, `-samples.png`, `-k{K}.png`
+    (planar) and `-radial-k{K}.png`; the figures `report/imgs/summary-planar.png` and
+    `-radial.png`; `results.json`; and `results.md`, its table.
+
+    Args:
+      out: folder, made if need be.
+      config: `ReproduceConfig`; `None` is the default one.
+      progress_bar: whether to show one, on stderr.
+
+    Returns:
+      The content of `results.json`, a `dict`.
+
+    Raises:
+      OSError: if `out` cannot be written to; before any training.
+    """
+    config = config or ReproduceConfig()
+    started = time.perf_counter()
+    out = prepare_folder(out)
+    images = prepare_folder(out / "report" / "imgs")
+
+    num_jobs = len(config.examples) * (1 + len(config.families) * len(config.num_layers))
+    chains, fits = [], []
+    panels = {family: [] for family in config.families}
+    with tqdm(total=num_jobs, disable=not progress_bar, unit="run") as bar:
+        for name in config.examples:
+            target = targets.get(name)
+            bar.set_description(f"{name} chains")
+            common, row = _run_chains(target, config, images)
+            chains.append(row)
+            bar.update()
+            for family in config.families:
+                shown = list(common)
+                for num_layers in config.num_layers:
+                    bar.set_description(f"{name} {family} K={num_layers}")
+                    panel, row = _run_fit(target, family, num_layers, config, images)
+                    shown.append(panel)
+                    fits.append(row)
+                    bar.update()
+                panels[family].append(shown)
+
+    for family, rows in panels.items():
+        lengths = [f"{family} K = {k}" for k in config.num_layers]
+        plotting.save_grid(
+            images / f"summary-{family}.png",
+            rows,
+            column_titles=["density", "Metropolis", *lengths],
+            row_titles=config.examples,
+        )
+    results = dict(
+        config=dataclasses.asdict(config),
+        environment=describe_environment(),
+        chains=chains,
+        fits=fits,
+        seconds=time.perf_counter() - started,
+    )
+    write_json(out / "results.json", results)
+    write_text(out / "results.md", markdown_table(results))
+    return results
+
+
+def _run_chains(target, config, images):
+    """Density and samples of a target: two panels and a row of results."""
+    draw_density = functools.partial(
+        plotting.plot_density, log_prob_fn=target, limits=target.plot_limits
+    )
+    chain = mcmc.random_walk_metropolis(
+        target.log_prob,
+        num_chains=config.num_chains,
+        num_samples=config.num_chain_samples,
+        num_burnin=config.num_burnin,
+        thinning=config.thinning,
+        seed=config.seed,
+    )
+    points = chain.draw(NUM_POINTS, seed=config.seed)
+    draw_points = functools.partial(
+        plotting.plot_samples, samples=points, limits=target.plot_limits
+    )
+    name = target.name
+    plotting.save_panel(images / f"{name}-density.png", draw_density, title=name)
+    plotting.save_panel(
+        images / f"{name}-samples.png",
+        draw_points,
+        title=f"{name}: {NUM_POINTS} Metropolis samples",
+    )
+    row = dict(
+        target=name,
+        num_chains=config.num_chains,
+        num_samples=config.num_chain_samples,
+        num_burnin=config.num_burnin,
+        thinning=config.thinning,
+        proposal_scale=float(chain.proposal_scale),
+        acceptance_rate=float(chain.acceptance_rate),
+        rhat=[float(r) for r in chain.rhat],
+        ess=[float(e) for e in chain.ess],
+        seconds=float(chain.seconds),
+        seed=config.seed,
+    )
+    small_points = functools.partial(draw_points, size=1.5)
+    caption = f"R-hat {np.max(chain.rhat):.2f}"
+    return [(draw_density, ""), (small_points, caption)], row
+
+
+def _run_fit(target, family, num_layers, config, images):
+    """Fits and judges one flow: a panel and a row of results."""
+    flow = _BUILDERS[family](2, num_layers, seed=config.seed)
+    result = vi.fit_reverse_kl(
+        flow,
+        target.unnormalized_log_prob,
+        num_steps=config.num_steps,
+        sample_size=config.sample_size,
+        seed=config.seed,
+        progress_bar=False,
+    )
+    report = diagnostics.evaluate(
+        flow, target, num_samples=config.num_evaluation_samples, seed=config.seed + 1
+    )
+    draw = functools.partial(
+        plotting.plot_flow_density, flow=flow, limits=target.plot_limits
+    )
+    infix = "" if family == "planar" else f"{family}-"
+    plotting.save_panel(
+        images / f"{target.name}-{infix}k{num_layers}.png",
+        draw,
+        title=f"{target.name}: {family}, K = {num_layers}",
+    )
+    row = dict(
+        target=target.name,
+        family=family,
+        num_layers=num_layers,
+        loss=float(result.final_loss),
+        num_steps=result.num_steps_done,
+        stopped_at_step=result.stopped_at_step,
+        seconds=result.seconds,
+        flow_seed=config.seed,
+        fit_settings=result.settings,
+        **report.to_dict(),
+    )
+    return (draw, f"KL {report.kl:.3f}"), row

@@ -1,0 +1,70 @@
+"""Files written whole or not at all, and folders checked before long work."""
+
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Opens a binary file that takes the place of `path` once it is complete.
+
+    The content goes to a file beside `path`, which is moved there at the end; after an
+    error, `path` is as it was.
+
+    Args:
+      path: the destination.
+
+    Yields:
+      A file object, opened for writing bytes.
+
+    Raises:
+      OSError: if the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "xb") as file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path, text):
+    """Writes `text` to `path`, replacing a file of that name as a whole."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON; NaN and infinities raise `ValueError`."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def prepare_folder(path):
+    """Makes the folder `path` and checks that files can be written there.
+
+    Args:
+      path: folder, made with its parents if need be.
+
+    Returns:
+      `pathlib.Path`.
+
+    Raises:
+      OSError: if it cannot be made or written to.
+    """
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"Cannot write to the output folder {path}: {error.strerror or error}; "
+            "choose another one."
+        ) from error
+    return path

@@ -1,0 +1,143 @@
+"""What a run of Markov chains returns."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from tfp_flows import numerics
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ChainResult:
+    """Samples of Markov chains with their diagnostics.
+
+    Attributes:
+      samples: `[num_samples, num_chains, D]` float array.
+      acceptance_rate_per_chain: `[num_chains]` float array, the share of accepted
+        proposals among the transitions that led to `samples`; burn-in does not count.
+      proposal_scale: standard deviation of the proposals in the sampling phase.
+      num_burnin: number of transitions per chain before the first sample.
+      seconds: wall time of the run, tracing and compilation included.
+      settings: `dict`, every argument of the run as plain Python values.
+    """
+
+    samples: np.ndarray
+    acceptance_rate_per_chain: np.ndarray
+    proposal_scale: float
+    num_burnin: int
+    seconds: float
+    settings: dict
+
+    @property
+    def acceptance_rate(self):
+        """The mean acceptance rate over chains, a `float`."""
+        return float(np.mean(self.acceptance_rate_per_chain))
+
+    @functools.cached_property
+    def ess(self):
+        """Bulk effective sample size of each dimension, `[D]` float array.
+
+        Of all chains together, by arviz-stats, after [1]. NaN for fewer than 4 samples
+        per chain. Also NaN where all samples are equal, for which arviz-stats returns
+        the number of samples: chains that never moved are no independent draws.
+
+        #### References
+
+        [1]: A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P.-C. Bürkner.
+             Rank-normalization, folding, and localization: an improved R-hat for
+             assessing convergence of MCMC. Bayesian Analysis 16(2), 2021.
+        """
+        return self._per_dimension("ess", self.samples, method="bulk")
+
+    @functools.cached_property
+    def rhat(self):
+        """Rank-normalised split R-hat of each dimension, `[D]` float array.
+
+        By arviz-stats, after the reference of `ess`, which advises values below 1.01.
+        arviz-stats needs two chains: a single one is cut into halves first, so that its
+        quarters are compared. NaN for fewer than 4 samples a chain (8 in a single one),
+        and where all samples are equal.
+        """
+        samples = self.samples
+        if samples.shape[1] == 1:
+            half = len(samples) // 2
+            samples = np.concatenate([samples[:half], samples[-half:]], axis=1)
+        return self._per_dimension("rhat", samples, method="rank")
+
+    def _per_dimension(self, name, samples, method):
+        # Imported here: it brings SciPy's statistics, 0.5 s that only diagnostics need.
+        from arviz_stats.base import array_stats
+
+        values = np.full(samples.shape[-1], np.nan)
+        has_moved = np.any(samples != samples[:1, :1], axis=(0, 1))
+        if len(samples) >= 4 and np.any(has_moved):
+            function = getattr(array_stats, name)
+            # Chains that all stand still at different points have R-hat = inf.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values[has_moved] = function(
+                    samples[..., has_moved], chain_axis=1, draw_axis=0, method=method
+                )
+        return values
+
+    def draw(self, n, seed=None):
+        """Draws without replacement from the samples of all chains.
+
+        Args:
+          n: number of draws, at most `num_samples * num_chains`.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `[n, D]` float array.
+
+        Raises:
+          ValueError: if `n` is no integer >= 1, or more than there are samples.
+        """
+        n = numerics.check_size("n", n)
+        flat = self.samples.reshape(-1, self.samples.shape[-1])
+        if n > len(flat):
+            raise ValueError(
+                f"`n` must be at most the number of samples, {len(flat)}, as draws are "
+                f"without replacement, but got {n}; run more chains or longer ones."
+            )
+        bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
+        return flat[np.random.default_rng(bits).choice(len(flat), n, replace=False)]
+
+    def to_arviz(self):
+        """The samples for ArviZ.
+
+        Returns:
+          `arviz.InferenceData` with the variable `x` of dimensions `(chain, draw, dim)`
+          in its posterior, and the other results as attributes of that group.
+
+        Raises:
+          ImportError: if ArviZ is not installed.
+        """
+        try:
+            import arviz  # an optional dependency
+        except ImportError as error:
+            raise ImportError(
+                'to_arviz needs ArviZ; install it with pip install "tfp_flows[arviz]".'
+            ) from error
+        return arviz.from_dict(
+            posterior={"x": np.swapaxes(self.samples, 0, 1)},
+            dims={"x": ["dim"]},
+            posterior_attrs={
+                "inference_library": "tfp_flows",
+                "acceptance_rate": self.acceptance_rate,
+                "proposal_scale": self.proposal_scale,
+                "num_burnin": self.num_burnin,
+                "sampling_time": self.seconds,
+            },
+        )
+
+    def __str__(self):
+        num_samples, num_chains, event_size = self.samples.shape
+        return (
+            f"{num_chains} chains of {num_samples} samples in {event_size} dimensions, "
+            f"after {self.num_burnin} burn-in steps, in {self.seconds:.1f} s\n"
+            f"acceptance rate {self.acceptance_rate:.3f} at proposal scale "
+            f"{self.proposal_scale:.4g}\n"
+            f"worst dimension: bulk ESS {np.min(self.ess):.0f}, R-hat "
+            f"{np.max(self.rhat):.3f}"
+        )

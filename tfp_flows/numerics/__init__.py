@@ -1,0 +1,46 @@
+"""Numerics that the flows share: constraints, stable log-dets, safe norms."""
+
+from tfp_flows.numerics.chain_statistics import (
+    bulk_ess,
+    load_arviz,
+    pareto_khat,
+    split_rhat,
+)
+from tfp_flows.numerics.checks import check_size
+from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
+from tfp_flows.numerics.log_det import log_blend, tanh_and_slope
+from tfp_flows.numerics.log_prob_fn import first_evaluation
+from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm
+from tfp_flows.numerics.seeds import stateless_seed
+from tfp_flows.numerics.tensors import (
+    as_parameter,
+    check_event_size,
+    check_finite,
+    check_same_event,
+    common_dtype,
+    epsilon,
+    is_live,
+)
+
+__all__ = [
+    "as_parameter",
+    "bulk_ess",
+    "check_event_size",
+    "check_finite",
+    "check_same_event",
+    "check_size",
+    "common_dtype",
+    "divide_by_squared_norm",
+    "epsilon",
+    "first_evaluation",
+    "is_live",
+    "load_arviz",
+    "log_blend",
+    "log_softplus",
+    "pareto_khat",
+    "safe_norm",
+    "softplus_minus_one",
+    "split_rhat",
+    "stateless_seed",
+    "tanh_and_slope",
+]

@@ -1,0 +1,54 @@
+"""ArviZ's statistics of chains and importance weights."""
+
+import warnings
+
+import numpy as np
+
+
+def load_arviz():
+    """ArviZ, imported when first needed: it takes a second that fits can do without."""
+    with warnings.catch_warnings():
+        # ArviZ 0.x announces 1.0 at every import.
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+
+    return arviz
+
+
+def pareto_khat(log_weights):
+    """Shape of the generalised Pareto fitted to the largest importance weights.
+
+    Vehtari et al., Pareto smoothed importance sampling, JMLR 25(72), 2024, as
+    implemented by ArviZ.
+
+    Args:
+      log_weights: `[S]` float array, finite.
+
+    Returns:
+      Python `float`.
+    """
+    _, khat = load_arviz().psislw(np.array(log_weights))
+    return float(khat)
+
+
+def bulk_ess(samples):
+    """Bulk effective sample size per dimension, `[D]`, by ArviZ.
+
+    Vehtari et al., Rank-normalization, folding, and localization: an improved R-hat,
+    Bayesian Analysis 16(2), 2021.
+
+    Args:
+      samples: float array of shape `[num_samples, num_chains, D]`.
+    """
+    ess = load_arviz().ess
+    return np.array([float(ess(x)) for x in _chains_first(samples)])
+
+
+def split_rhat(samples):
+    """Rank-normalised split R-hat per dimension, `[D]`, by ArviZ; see `bulk_ess`."""
+    rhat = load_arviz().rhat
+    return np.array([float(rhat(x)) for x in _chains_first(samples)])
+
+
+def _chains_first(samples):
+    return np.transpose(np.asarray(samples), [2, 1, 0])

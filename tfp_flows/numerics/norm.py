@@ -1,0 +1,48 @@
+"""Norms and normal vectors whose values and gradients are finite everywhere."""
+
+import tensorflow as tf
+
+
+def safe_norm(x):
+    """Euclidean norm over the last axis, with gradient 0 at x = 0.
+
+    The gradient of `tf.norm` is NaN there. A vector whose squared norm underflows
+    (entries below 1e-19 in float32, 1e-154 in float64) counts as zero.
+
+    Args:
+      x: floating `Tensor` of shape `[..., D]`.
+
+    Returns:
+      `Tensor` of shape `[...]`.
+    """
+    squared = tf.reduce_sum(tf.square(x), axis=-1)
+    is_zero = squared < _smallest_normal(x.dtype)
+    root = tf.sqrt(tf.where(is_zero, tf.ones_like(squared), squared))
+    return tf.where(is_zero, tf.zeros_like(root), root)
+
+
+def divide_by_squared_norm(w):
+    """W / ||w||^2 over the last axis, and whether w is zero.
+
+    Args:
+      w: floating `Tensor` of shape `[..., D]`.
+
+    Returns:
+      A pair: `Tensor` of shape `[..., D]`, zero where `w` is; and a boolean `Tensor` of
+      shape `[..., 1]`, true where every entry of `w` is zero or denormal.
+    """
+    # Scaled by its largest entry, so that neither tiny nor huge w lose ||w||^2 to
+    # underflow or overflow. The result does not depend on the scale: no gradient.
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(w), axis=-1, keepdims=True))
+    is_zero = largest < _smallest_normal(w.dtype)
+    scale = tf.where(is_zero, tf.ones_like(largest), largest)
+    unit = tf.where(is_zero, tf.zeros_like(w), w / scale)
+    squared = tf.reduce_sum(tf.square(unit), axis=-1, keepdims=True)
+    squared = tf.where(is_zero, tf.ones_like(squared), squared)
+    return unit / squared / scale, is_zero
+
+
+def _smallest_normal(dtype):
+    # IEEE formats: 2^-126 and max just below 2^128 in float32, alike in the others.
+    # Denormals will not do: kernels flush them to zero, so that 0 < denormal is false.
+    return 4.0 / float(dtype.max)

@@ -1,0 +1,37 @@
+"""Stateless seeds."""
+
+import numbers
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def stateless_seed(seed):
+    """A stateless TFP seed: the same `seed` gives the same numbers at every call.
+
+    TFP reads a Python `int` as a *stateful* seed, whose numbers change from call to
+    call; here an `int` stands for the same stateless seed every time.
+
+    Args:
+      seed: Python `int`, an integer `Tensor` of shape `[2]`, or `None` for a new random
+        seed.
+
+    Returns:
+      `int32` `Tensor` of shape `[2]`.
+
+    Raises:
+      TypeError: if `seed` is anything else.
+    """
+    if seed is None:
+        return tfp.random.sanitize_seed(None)
+    if isinstance(seed, numbers.Integral) and not isinstance(seed, bool):
+        # The low 64 bits as two int32, so that distinct seeds stay distinct.
+        low, high = int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF
+        return tf.cast(tf.constant([high, low], dtype=tf.int64), tf.int32)
+    seed_tensor = tf.convert_to_tensor(seed)
+    if not seed_tensor.dtype.is_integer or not seed_tensor.shape.is_compatible_with([2]):
+        raise TypeError(
+            "`seed` must be an int, an integer Tensor of shape [2], or None, but got "
+            f"{seed!r}."
+        )
+    return tf.cast(seed_tensor, tf.int32)

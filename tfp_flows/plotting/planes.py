@@ -1,0 +1,101 @@
+"""Densities and samples in the plane."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.plotting.style import DENSITY_COLORS, INK
+
+
+def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
+    """Draws the density exp(log_prob_fn) as colours.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      log_prob_fn: callable, `Tensor` of shape `[S, 2]` to `[S]`, in float32 or float64;
+        or a distribution, for its `log_prob`.
+      limits: `(low, high)` of both axes.
+      resolution: number of grid points per axis.
+      vmax: density of the darkest colour; `None` is the highest on the grid.
+
+    Returns:
+      `ax`.
+    """
+    dtype = getattr(log_prob_fn, "dtype", tf.float32)
+    log_prob_fn = getattr(log_prob_fn, "log_prob", log_prob_fn)
+    axis = np.linspace(*limits, resolution)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape([-1, 2])
+    log_prob = log_prob_fn(tf.constant(grid, dtype))
+    density = np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
+    ax.pcolormesh(
+        axis,
+        axis,
+        density,
+        cmap=DENSITY_COLORS,
+        vmin=0.0,
+        vmax=vmax,
+        shading="gouraud",
+        rasterized=True,
+    )
+    return frame(ax, limits)
+
+
+def plot_flow_density(ax, flow, limits, *, resolution=600, reach=4.5, vmax=None):
+    """Draws the exact density of a flow, by pushing a grid of its base forward.
+
+    Needs no inverse: the density at the image f(z) of a grid point z is that of the base
+    over the Jacobian determinant. What the base has outside the grid stays white.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      flow: `tfd.TransformedDistribution` of event shape `[2]`.
+      limits: `(low, high)` of both axes.
+      resolution: number of grid points per axis of the base.
+      reach: the grid spans `[-reach, reach]` in the base.
+      vmax: density of the darkest colour; `None` is the highest on the grid.
+
+    Returns:
+      `ax`.
+    """
+    axis = np.linspace(-reach, reach, resolution)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1)
+    z = tf.constant(grid.reshape([-1, 2]), flow.dtype)
+    x = flow.bijector.forward(z)
+    log_det = flow.bijector.forward_log_det_jacobian(z)
+    density = np.exp(flow.distribution.log_prob(z) - log_det)
+    image = x.numpy().reshape([resolution, resolution, 2])
+    ax.pcolormesh(
+        image[..., 0],
+        image[..., 1],
+        density.reshape([resolution, resolution]),
+        cmap=DENSITY_COLORS,
+        vmin=0.0,
+        vmax=vmax,
+        shading="gouraud",
+        rasterized=True,
+    )
+    return frame(ax, limits)
+
+
+def plot_samples(ax, samples, limits, *, size=6.0, color=INK):
+    """Draws samples as points.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      samples: array of shape `[S, 2]`.
+      limits: `(low, high)` of both axes.
+      size: area of a point, in points squared.
+      color: matplotlib colour.
+
+    Returns:
+      `ax`.
+    """
+    samples = np.asarray(samples)
+    ax.scatter(samples[:, 0], samples[:, 1], s=size, color=color, alpha=0.6, lw=0)
+    return frame(ax, limits)
+
+
+def frame(ax, limits):
+    """Equal aspect and the same range on both axes; returns `ax`."""
+    ax.set(xlim=limits, ylim=limits, aspect="equal")
+    ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    return ax

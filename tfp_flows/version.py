@@ -1,0 +1,3 @@
+"""The version, read by setup.py without importing TensorFlow."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,57 @@
+"""The default recipe of a reverse-KL fit: annealing, learning rate, clipping."""
+
+import keras
+import tensorflow as tf
+
+
+def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
+    """An inverse temperature that rises linearly to 1.
+
+    Rezende & Mohamed (2015), eq. 20, anneal the target by beta_t = min(1, 0.01 + t /
+    10000), over the first 10,000 of 500,000 updates. Here the rise takes a `fraction`
+    of the fit, whatever its length.
+
+    Args:
+      num_steps: length of the fit.
+      initial: beta at step 0, in (0, 1].
+      fraction: share of the steps, in (0, 1], at whose end beta reaches 1.
+
+    Returns:
+      Callable, scalar `int32` step to scalar `float32` beta.
+
+    Raises:
+      ValueError: if an argument is outside its range.
+    """
+    if not 0.0 < initial <= 1.0 or not 0.0 < fraction <= 1.0:
+        raise ValueError(
+            "`initial` and `fraction` must be in (0, 1], but got "
+            f"initial={initial!r}, fraction={fraction!r}."
+        )
+    length = max(1.0, fraction * num_steps)
+
+    def annealing_fn(step):
+        progress = tf.cast(step, tf.float32) / length
+        return tf.minimum(initial + (1.0 - initial) * progress, 1.0)
+
+    return annealing_fn
+
+
+def default_optimizer(num_steps, *, learning_rate=0.03, clip_norm=10.0):
+    """Adam with warm-up and cosine decay to 0, and clipping by the global norm.
+
+    Args:
+      num_steps: length of the fit; the first twentieth warms up.
+      learning_rate: peak learning rate.
+      clip_norm: largest global norm of the gradients.
+
+    Returns:
+      `keras.optimizers.Adam`.
+    """
+    warmup_steps = max(1, num_steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, num_steps - warmup_steps),
+        warmup_target=learning_rate,
+        warmup_steps=warmup_steps,
+    )
+    return keras.optimizers.Adam(schedule, global_clipnorm=clip_norm)

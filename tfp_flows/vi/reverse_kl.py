@@ -1,0 +1,224 @@
+"""Variational inference with a flow by stochastic gradients on the reverse KL."""
+
+import math
+import time
+import warnings
+
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from tfp_flows import numerics
+from tfp_flows.vi.fit_result import FitResult
+from tfp_flows.vi.recipe import default_optimizer, linear_annealing
+from tfp_flows.vi.training_loop import build_run_steps, initial_best
+
+# XLA compiles small events to a fifth of the plain graph's time per step; for large
+# ones, matrix products dominate and the plain graph wins (DESIGN, measured facts).
+_XLA_EVENT_SIZE = 64
+
+
+def fit_reverse_kl(
+    flow,
+    target_log_prob_fn,
+    *,
+    num_steps=10_000,
+    sample_size=256,
+    optimizer=None,
+    seed=None,
+    annealing_fn="default",
+    jit_compile=None,
+    progress_bar=True,
+    name="fit_reverse_kl",
+):
+    """Fits `flow` to an unnormalized density by minimising the reverse KL divergence.
+
+    Minimises `E_q[log q(x) - beta log p(x)]` over the trainable variables of the flow
+    q, with fresh reparameterised samples at each step ([1], eq. 15 and the annealed
+    eq. 20). At beta = 1 this is the negative ELBO; adding log Z gives KL(q || p).
+
+    With the default `optimizer` and `annealing_fn`, the recipe is Adam with warm-up and
+    cosine decay from 0.03, gradients clipped at global norm 10, and beta rising from
+    0.01 to 1 over the first half. The paper used RMSprop, at 1e-5, for 500,000 steps.
+
+    The whole fit is one compiled program, called in chunks to move the progress bar.
+    The flow is trained in place. The same seed gives the same result on the same
+    machine with the same `jit_compile`.
+
+    #### Example
+
+    ```python
+    flow = tff.planar_flow(2, 16, seed=0)
+    target = tff.targets.get("example1")
+    result = tff.vi.fit_reverse_kl(flow, target.unnormalized_log_prob, seed=1)
+    ```
+
+    Args:
+      flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, reparameterised,
+        with trainable variables; event shape `[D]`. A batch of flows trains each one on
+        its own samples, with gradients clipped together.
+      target_log_prob_fn: callable, `Tensor` of shape `[S, ..., D]` to `[S, ...]`, the
+        log density up to a constant, finite wherever the flow may draw samples.
+      num_steps: number of updates.
+      sample_size: S, samples per update.
+      optimizer: a Keras 3 or tf_keras optimizer; its state goes on from where it is.
+        `None` is `tff.vi.default_optimizer(num_steps)`.
+      seed: `int` or stateless TFP seed; `None` draws a new one.
+      annealing_fn: callable, scalar `int32` step to scalar beta; `None` is beta = 1
+        throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`.
+      jit_compile: whether to compile with XLA; `None` does for D <= 64.
+      progress_bar: whether to show one, on stderr.
+      name: Python `str`, prefix of the names of the ops.
+
+    Returns:
+      `FitResult`. If the loss or a gradient becomes NaN or infinite, the fit stops with
+      a `RuntimeWarning`, the flow gets back the parameters with the lowest running mean
+      of the loss, and `stopped_at_step` says where.
+
+    Raises:
+      TypeError: if the target returns another dtype than the flow's, or `optimizer` is
+        not an optimizer.
+      ValueError: if a number is out of range, the flow has no trainable variables, or
+        the target fails, returns another shape than `[S, ...]`, or is not finite at its
+        first evaluation. All of this comes before training starts.
+      RuntimeError: if XLA cannot compile the target.
+
+    #### References
+
+    [1]: D. J. Rezende and S. Mohamed. Variational Inference with Normalizing Flows.
+         ICML 2015. https://arxiv.org/abs/1505.05770
+    """
+    started = time.perf_counter()
+    num_steps = numerics.check_size("num_steps", num_steps)
+    sample_size = numerics.check_size("sample_size", sample_size)
+    variables = list(flow.trainable_variables)
+    if not variables:
+        raise ValueError(
+            f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
+            "tff.radial_flow, or give its bijector tf.Variables."
+        )
+    if jit_compile is None:
+        jit_compile = flow.event_shape.num_elements() <= _XLA_EVENT_SIZE
+    if annealing_fn == "default":
+        annealing_fn = linear_annealing(num_steps)
+    optimizer = _prepare_optimizer(optimizer, num_steps, variables)
+    seed = numerics.stateless_seed(seed)
+    _check_target(flow, target_log_prob_fn, sample_size, seed)
+
+    dtype = flow.dtype
+
+    def objective_fn(step):
+        with tf.name_scope(name):
+            step_seed = tf.random.experimental.stateless_fold_in(seed, step)
+            x, log_q = flow.experimental_sample_and_log_prob(sample_size, seed=step_seed)
+            log_p = target_log_prob_fn(x)
+            beta = 1.0 if annealing_fn is None else annealing_fn(step)
+            beta = tf.cast(beta, dtype)
+            objective = tf.reduce_sum(tf.reduce_mean(log_q - beta * log_p, axis=0))
+            return objective, tf.reduce_mean(log_q - log_p, axis=0), beta
+
+    chunk_size = max(1, math.ceil(num_steps / 50))
+    run_steps = build_run_steps(
+        objective_fn,
+        variables,
+        optimizer,
+        chunk_size=chunk_size,
+        jit_compile=jit_compile,
+    )
+    buffers = (
+        tf.zeros([chunk_size, *flow.batch_shape], dtype),
+        tf.zeros([chunk_size], dtype),
+        tf.zeros([chunk_size], dtype),
+    )
+    best = initial_best(variables, dtype)
+    traces, step = [], 0
+    with tqdm(total=num_steps, disable=not progress_bar, unit="step") as bar:
+        while step < num_steps:
+            end = min(step + chunk_size, num_steps)
+            try:
+                stop, best, chunk = run_steps(
+                    tf.constant(step), tf.constant(end), best, buffers
+                )
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
+                if step == 0 and jit_compile:
+                    raise RuntimeError(
+                        "XLA could not compile the fit; pass jit_compile=False. It "
+                        f"said: {str(e).strip().splitlines()[0]}"
+                    ) from e
+                raise
+            stop = int(stop)
+            traces.append([trace.numpy()[: stop - step] for trace in chunk])
+            bar.update(stop - step)
+            step = stop
+            if stop < end:
+                break
+            bar.set_postfix(loss=f"{np.mean(traces[-1][0]):.4f}", refresh=False)
+
+    stopped_at_step = None if step == num_steps else step
+    if stopped_at_step is not None:
+        for variable, value in zip(variables, best[2], strict=True):
+            variable.assign(value)
+        warnings.warn(
+            f"The fit stopped at step {step} of {num_steps}: the loss or a gradient is "
+            "not finite there. The flow holds its best parameters before that step; "
+            "check the target where the flow's samples are, or lower the learning rate.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    loss, beta, norm = (np.concatenate(parts) for parts in zip(*traces, strict=True))
+    return FitResult(
+        flow=flow,
+        loss=loss,
+        beta=beta,
+        gradient_norm=norm,
+        settings=dict(
+            num_steps=num_steps,
+            sample_size=sample_size,
+            optimizer=type(optimizer).__name__,
+            optimizer_config=_plain(optimizer.get_config()),
+            annealed=annealing_fn is not None,
+            seed=[int(part) for part in seed],
+            jit_compile=bool(jit_compile),
+            dtype=dtype.name,
+        ),
+        seconds=time.perf_counter() - started,
+        stopped_at_step=stopped_at_step,
+    )
+
+
+def _prepare_optimizer(optimizer, num_steps, variables):
+    """The optimizer, with its slots made: they can't be made inside the loop."""
+    if optimizer is None:
+        optimizer = default_optimizer(num_steps)
+    if not all(hasattr(optimizer, a) for a in ("apply_gradients", "build")):
+        raise TypeError(
+            "`optimizer` must be a Keras 3 or tf_keras optimizer, such as "
+            f"keras.optimizers.Adam(1e-3), but got {optimizer!r}."
+        )
+    optimizer.build(variables)
+    return optimizer
+
+
+def _check_target(flow, target_log_prob_fn, sample_size, seed):
+    """Raises on a bad target, before anything is compiled."""
+    points = flow.sample(sample_size, seed=seed)
+    log_prob = numerics.first_evaluation(target_log_prob_fn, points).numpy()
+    num_outside = np.sum(np.isneginf(log_prob))
+    if num_outside:
+        raise ValueError(
+            f"The target is -inf at {num_outside} of {log_prob.size} samples of the "
+            "initial flow: the reverse KL is infinite, without a gradient. Give the "
+            "target a steep finite edge (built-in targets have one in "
+            "`unnormalized_log_prob`), or map the flow onto the support with a bijector."
+        )
+
+
+def _plain(value):
+    """`value` in types that JSON knows."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, int | float | str | None) else str(value)
