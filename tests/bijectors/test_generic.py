@@ -66,9 +66,7 @@ def test_float64_against_autodiff_and_mpmath(entry, scale, event_size, rng):
 @pytest.mark.parametrize("event_size", EVENT_SIZES)
 @pytest.mark.parametrize("scale", SCALES)
 def test_float32_against_float64(entry, scale, event_size, rng):
-    parameters, bijector = entry.make(
-        rng, scale, event_size=event_size, dtype=tf.float32
-    )
+    parameters, bijector = entry.make(rng, scale, event_size=event_size, dtype=tf.float32)
     x = tf.constant(2.0 * rng.normal(size=(8, event_size)), tf.float32)
     wide = entry.bijector_class(
         **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}

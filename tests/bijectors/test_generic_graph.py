@@ -42,9 +42,7 @@ def test_points_of_unknown_shape(entry, shape, rng):
     )
     y, log_det = compiled(x)
     np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
-    np.testing.assert_allclose(
-        log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
-    )
+    np.testing.assert_allclose(log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10)
 
 
 def test_parameters_of_unknown_shape(entry, rng):
@@ -66,9 +64,7 @@ def test_parameters_of_unknown_shape(entry, rng):
     )
     y, log_det = compiled(parameters, x)
     np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
-    np.testing.assert_allclose(
-        log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
-    )
+    np.testing.assert_allclose(log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10)
 
 
 def test_is_a_composite_tensor(entry, rng):

@@ -174,6 +174,23 @@ def test_second_gradients_are_finite(w, w_u, b, dtype):
     assert all(np.all(np.isfinite(g)) for g in second)
 
 
+@pytest.mark.parametrize("w_u", [-3.0, 0.0, 2.0])
+def test_curvature_of_the_log_det_on_the_hyperplane(w_u):
+    # With q = 1 + w.u_hat: d^2/ds^2 log(1 + (q - 1) sech^2 s) = 2 (1 - q) / q at s = 0.
+    x = tf.zeros([1], tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            planar = bijectors.Planar(np.array([w_u]), np.array([1.0]), 0.0)
+            log_det = planar.forward_log_det_jacobian(x)
+        slope = inner.gradient(log_det, x)
+    q = np.logaddexp(0.0, w_u)
+    expected = [2.0 * (1.0 - q) / q]
+    np.testing.assert_array_equal(slope, [0.0])
+    np.testing.assert_allclose(outer.gradient(slope, x), expected, rtol=1e-12)
+
+
 def test_second_gradients_match_finite_differences(rng):
     u, w, x = rng.normal(size=2), rng.normal(size=2), rng.normal(size=(3, 2))
     b, direction, step = np.array(0.3), rng.normal(size=2), 1e-5
@@ -231,7 +248,7 @@ def test_python_numbers_make_float32():
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="u: 2, w: 3"):
         bijectors.Planar([1.0, 2.0], [1.0, 2.0, 3.0], 0.0)
-    with pytest.raises(ValueError, match="`u`.*scalar"):
+    with pytest.raises(ValueError, match=r"`u`.*scalar"):
         bijectors.Planar(1.0, [1.0, 2.0], 0.0)
-    with pytest.raises(ValueError, match="`w`.*scalar"):
+    with pytest.raises(ValueError, match=r"`w`.*scalar"):
         bijectors.Planar([1.0, 2.0], 1.0, 0.0)

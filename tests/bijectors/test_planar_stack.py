@@ -21,9 +21,7 @@ def test_displacements_are_those_of_single_layers(rng):
 def test_identity(dtype, rng):
     w = rng.normal(size=(16, 2))
     u = math.log(math.e - 1.0) * w / np.sum(w**2, axis=-1, keepdims=True)
-    stack = bijectors.PlanarStack(
-        u.astype(dtype), w.astype(dtype), np.zeros(16, dtype)
-    )
+    stack = bijectors.PlanarStack(u.astype(dtype), w.astype(dtype), np.zeros(16, dtype))
     x = rng.normal(size=(50, 2)).astype(dtype)
     bound = 16 * 4 * np.finfo(dtype).eps
     np.testing.assert_allclose(stack.forward(x), x, rtol=bound, atol=bound)

@@ -30,9 +30,7 @@ def test_log_det_at_every_radius(beta, event_size, dtype):
     image, truth = oracles.compose_exact(oracles.radial_exact, x, [layer])
     actual = radial.forward_log_det_jacobian(x).numpy()
     assert np.max(np.abs(actual - truth) / np.abs(truth)) <= PRECISION[dtype]
-    np.testing.assert_allclose(
-        radial.forward(x), image, rtol=PRECISION[dtype], atol=1e-7
-    )
+    np.testing.assert_allclose(radial.forward(x), image, rtol=PRECISION[dtype], atol=1e-7)
 
 
 def test_strong_contraction_at_the_center_is_exact():
@@ -151,5 +149,5 @@ def test_python_numbers_make_float32():
 
 
 def test_scalar_center_is_refused():
-    with pytest.raises(ValueError, match="`center`.*scalar"):
+    with pytest.raises(ValueError, match=r"`center`.*scalar"):
         bijectors.Radial(0.0, 1.0, 0.0)

@@ -124,7 +124,7 @@ def test_check_same_event_passes_what_fits():
     numerics.check_same_event("Planar", u=tf.ones([3, 2]), w=variable)
     with pytest.raises(ValueError, match="u: 3, w: 2"):
         numerics.check_same_event("Planar", u=tf.ones([2, 3]), w=tf.ones([2]))
-    with pytest.raises(ValueError, match="`w`.*scalar"):
+    with pytest.raises(ValueError, match=r"`w`.*scalar"):
         numerics.check_same_event("Planar", u=tf.ones([2]), w=tf.ones([]))
 
 

@@ -23,6 +23,9 @@ class LayerStack(tfp.bijectors.AutoCompositeTensorBijector):
         return y
 
     def _forward_log_det_jacobian(self, x):
+        if tf.executing_eagerly():
+            # TFP's cache outlives assignments and tapes, which a graph does not.
+            return self._forward_and_log_det(x)[1]
         y = self.forward(x)
         if hasattr(y, "tfp_flows_log_det"):
             return y.tfp_flows_log_det

@@ -86,7 +86,9 @@ class Planar(tfp.bijectors.AutoCompositeTensorBijector):
         return dict(
             u=tfp.util.ParameterProperties(event_ndims=1),
             w=tfp.util.ParameterProperties(event_ndims=1),
-            b=tfp.util.ParameterProperties(event_ndims=0),
+            b=tfp.util.ParameterProperties(
+                event_ndims=0, shape_fn=lambda sample_shape: sample_shape[:-1]
+            ),
         )
 
     @property

@@ -83,11 +83,14 @@ class Radial(tfp.bijectors.AutoCompositeTensorBijector):
             center=tfp.util.ParameterProperties(event_ndims=1),
             alpha=tfp.util.ParameterProperties(
                 event_ndims=0,
+                shape_fn=lambda sample_shape: sample_shape[:-1],
                 default_constraining_bijector_fn=lambda: tfp.bijectors.Softplus(
-                    low=numerics.epsilon(dtype)
+                    low=tf.constant(numerics.epsilon(dtype), dtype)
                 ),
             ),
-            beta=tfp.util.ParameterProperties(event_ndims=0),
+            beta=tfp.util.ParameterProperties(
+                event_ndims=0, shape_fn=lambda sample_shape: sample_shape[:-1]
+            ),
         )
 
     @property

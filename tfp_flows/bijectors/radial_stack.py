@@ -76,7 +76,7 @@ class RadialStack(LayerStack):
             alpha=tfp.util.ParameterProperties(
                 event_ndims=1,
                 default_constraining_bijector_fn=lambda: tfp.bijectors.Softplus(
-                    low=numerics.epsilon(dtype)
+                    low=tf.constant(numerics.epsilon(dtype), dtype)
                 ),
             ),
             beta=tfp.util.ParameterProperties(event_ndims=1),

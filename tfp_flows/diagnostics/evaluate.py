@@ -105,7 +105,6 @@ def _log_weights(flow, log_prob_fn, target, num_samples, seed):
     """Log importance weights, `[num_samples]` float64, and the mass per mode."""
     has_modes = hasattr(target, "mode_responsibilities")
 
-    @tf.function(autograph=False)
     def draw(seed):
         size = min(_BATCH, num_samples)
         x, log_q = flow.experimental_sample_and_log_prob(size, seed=seed)

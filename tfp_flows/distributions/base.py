@@ -46,10 +46,12 @@ def resolve_base(base, event_size, dtype, batch_shape):
 
     Raises:
       ValueError: if the event shape of `base` is not `[D]`.
-      TypeError: if the dtype of `base` is not `dtype`.
+      TypeError: if `base` is no distribution, or its dtype is not `dtype`.
     """
     if base is None:
         return standard_normal(event_size, dtype, batch_shape)
+    if not isinstance(base, tfp.distributions.Distribution):
+        raise TypeError(f"`base` must be a tfd.Distribution or None, but got {base!r}.")
     if not base.event_shape.is_compatible_with([event_size]):
         raise ValueError(
             f"`base` has event shape {base.event_shape}, but the flow needs "

@@ -1,5 +1,7 @@
 """Trainable radial flows."""
 
+import math
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -68,7 +70,8 @@ def radial_flow(
     center = tf.random.stateless_normal(shape, center_seed, dtype=dtype)
     alpha = tf.ones(shape[:-1], dtype)
     noise = tf.random.stateless_normal(shape[:-1], beta_seed, dtype=dtype)
-    beta = tfp.math.softplus_inverse(alpha) + init_scale * noise
+    # softplus(log(e - 1)) = 1 = alpha is the identity.
+    beta = math.log(math.e - 1.0) + init_scale * noise
 
     if fused:
         bijector = bijectors.RadialStack(

@@ -38,8 +38,8 @@ class ChainResult:
     def ess(self):
         """Bulk effective sample size of each dimension, `[D]` float array.
 
-        Of all chains together, by arviz-stats, after [1]. NaN for fewer than 4 samples
-        per chain. Also NaN where all samples are equal, for which arviz-stats returns
+        Of all chains together, by ArviZ, after [1]. NaN for fewer than 4 samples
+        per chain. Also NaN where all samples are equal, for which ArviZ returns
         the number of samples: chains that never moved are no independent draws.
 
         #### References
@@ -48,37 +48,24 @@ class ChainResult:
              Rank-normalization, folding, and localization: an improved R-hat for
              assessing convergence of MCMC. Bayesian Analysis 16(2), 2021.
         """
-        return self._per_dimension("ess", self.samples, method="bulk")
+        return _per_dimension(numerics.bulk_ess, self.samples)
 
     @functools.cached_property
     def rhat(self):
         """Rank-normalised split R-hat of each dimension, `[D]` float array.
 
-        By arviz-stats, after the reference of `ess`, which advises values below 1.01.
-        arviz-stats needs two chains: a single one is cut into halves first, so that its
-        quarters are compared. NaN for fewer than 4 samples a chain (8 in a single one),
-        and where all samples are equal.
+        By ArviZ, after the reference of `ess`, which advises values below 1.01,
+        for few and long chains. It cannot fall much below 1 + 1 / (2 n), with n the ESS
+        of half a chain: many short chains may be at their target and still be above.
+        ArviZ needs two chains: a single one is cut into halves first, so that its
+        quarters are compared. NaN for fewer than 4 samples per chain (8 of a single
+        one), and where all samples are equal.
         """
         samples = self.samples
         if samples.shape[1] == 1:
             half = len(samples) // 2
             samples = np.concatenate([samples[:half], samples[-half:]], axis=1)
-        return self._per_dimension("rhat", samples, method="rank")
-
-    def _per_dimension(self, name, samples, method):
-        # Imported here: it brings SciPy's statistics, 0.5 s that only diagnostics need.
-        from arviz_stats.base import array_stats
-
-        values = np.full(samples.shape[-1], np.nan)
-        has_moved = np.any(samples != samples[:1, :1], axis=(0, 1))
-        if len(samples) >= 4 and np.any(has_moved):
-            function = getattr(array_stats, name)
-            # Chains that all stand still at different points have R-hat = inf.
-            with np.errstate(divide="ignore", invalid="ignore"):
-                values[has_moved] = function(
-                    samples[..., has_moved], chain_axis=1, draw_axis=0, method=method
-                )
-        return values
+        return _per_dimension(numerics.split_rhat, samples)
 
     def draw(self, n, seed=None):
         """Draws without replacement from the samples of all chains.
@@ -109,17 +96,8 @@ class ChainResult:
         Returns:
           `arviz.InferenceData` with the variable `x` of dimensions `(chain, draw, dim)`
           in its posterior, and the other results as attributes of that group.
-
-        Raises:
-          ImportError: if ArviZ is not installed.
         """
-        try:
-            import arviz  # an optional dependency
-        except ImportError as error:
-            raise ImportError(
-                'to_arviz needs ArviZ; install it with pip install "tfp_flows[arviz]".'
-            ) from error
-        return arviz.from_dict(
+        return numerics.load_arviz().from_dict(
             posterior={"x": np.swapaxes(self.samples, 0, 1)},
             dims={"x": ["dim"]},
             posterior_attrs={
@@ -141,3 +119,14 @@ class ChainResult:
             f"worst dimension: bulk ESS {np.min(self.ess):.0f}, R-hat "
             f"{np.max(self.rhat):.3f}"
         )
+
+
+def _per_dimension(function, samples):
+    """`function` of the dimensions that moved, `[D]`; NaN where it is not defined."""
+    values = np.full(samples.shape[-1], np.nan)
+    has_moved = np.any(samples != samples[:1, :1], axis=(0, 1))
+    if len(samples) >= 4 and np.any(has_moved):
+        # Chains that stand still at different points have no variance within.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values[has_moved] = function(samples[..., has_moved])
+    return values

@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 # softplus(x) - 1 is zero at x0 = log(e - 1), held as a head that float16 and wider
 # dtypes represent exactly and a tail, so that x - x0 keeps its relative precision.
-_ZERO_HEAD = 0.54150390625
-_ZERO_TAIL = -0.00017905163708189102
+_ZERO = 0.5413248546129181
+_ZERO_REST = -1.8138570925507326e-17
 _SLOPE = 1.0 - math.exp(-1.0)
 
 
@@ -27,7 +28,8 @@ def softplus_minus_one(x):
     # m(x) = softplus(x) - softplus(x0) = log1p((1 - 1/e) expm1(x - x0)). Subtracting
     # 1 from softplus(x) instead loses every digit as x -> x0, which is where builders
     # start (the identity map).
-    offset = (x - _ZERO_HEAD) - _ZERO_TAIL
+    head = float(np.asarray(_ZERO, x.dtype.as_numpy_dtype))
+    offset = (x - head) - ((_ZERO - head) + _ZERO_REST)
     is_near = tf.abs(offset) < 1.0
     near = tf.where(is_near, offset, tf.zeros_like(offset))
     return tf.where(

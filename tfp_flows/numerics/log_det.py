@@ -55,5 +55,4 @@ def tanh_and_slope(s):
     Returns:
       A pair of `Tensor`s like `s`: tanh(s), sech(s)^2.
     """
-    decay = tf.exp(-2.0 * tf.abs(s))
-    return tf.tanh(s), 4.0 * decay / tf.square(1.0 + decay)
+    return tf.tanh(s), 4.0 * tf.sigmoid(2.0 * s) * tf.sigmoid(-2.0 * s)

@@ -39,8 +39,8 @@ def first_evaluation(log_prob_fn, points):
     if log_prob.dtype != points.dtype:
         raise TypeError(
             f"The target returned {log_prob.dtype.name} for points of "
-            f"{points.dtype.name}; compute it in {points.dtype.name}, or build the flow "
-            f"with dtype=tf.{log_prob.dtype.name}."
+            f"{points.dtype.name}; compute it in {points.dtype.name}, or ask for points "
+            f"of dtype=tf.{log_prob.dtype.name}."
         )
     if log_prob.shape != points.shape[:-1]:
         raise ValueError(

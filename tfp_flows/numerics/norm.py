@@ -1,4 +1,4 @@
-"""Norms and normal vectors whose values and gradients are finite everywhere."""
+"""Norms and normal vectors whose gradients are finite where the vector is zero."""
 
 import tensorflow as tf
 
@@ -22,7 +22,7 @@ def safe_norm(x):
 
 
 def divide_by_squared_norm(w):
-    """W / ||w||^2 over the last axis, and whether w is zero.
+    """The vector w / ||w||^2 over the last axis, and whether w is zero.
 
     Args:
       w: floating `Tensor` of shape `[..., D]`.

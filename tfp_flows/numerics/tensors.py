@@ -137,8 +137,9 @@ def check_finite(is_init, bijector, **parameters):
     Returns:
       List of ops.
     """
-    return [
+    checks = [
         tf.debugging.check_numerics(value, f"{bijector}: `{name}` must be finite")
         for name, value in parameters.items()
         if is_init != is_live(value)
     ]
+    return [] if tf.executing_eagerly() else checks

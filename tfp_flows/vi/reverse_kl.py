@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 from tqdm.auto import tqdm
 
 from tfp_flows import numerics
@@ -78,9 +79,10 @@ def fit_reverse_kl(
     Raises:
       TypeError: if the target returns another dtype than the flow's, or `optimizer` is
         not an optimizer.
-      ValueError: if a number is out of range, the flow has no trainable variables, or
-        the target fails, returns another shape than `[S, ...]`, or is not finite at its
-        first evaluation. All of this comes before training starts.
+      ValueError: if a number is out of range, the flow has no trainable variables or
+        is not reparameterised, or the target fails, returns another shape than
+        `[S, ...]`, or is not finite at its first evaluation. All of this comes before
+        training starts.
       RuntimeError: if XLA cannot compile the target.
 
     #### References
@@ -96,6 +98,11 @@ def fit_reverse_kl(
         raise ValueError(
             f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
             "tff.radial_flow, or give its bijector tf.Variables."
+        )
+    if flow.reparameterization_type != tfp.distributions.FULLY_REPARAMETERIZED:
+        raise ValueError(
+            f"{flow.name} is not reparameterised: gradients would not flow through its "
+            "samples; give it a reparameterised base, such as a normal."
         )
     if jit_compile is None:
         jit_compile = flow.event_shape.num_elements() <= _XLA_EVENT_SIZE
@@ -122,7 +129,6 @@ def fit_reverse_kl(
         objective_fn,
         variables,
         optimizer,
-        chunk_size=chunk_size,
         jit_compile=jit_compile,
     )
     buffers = (

@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-# Memory of the running mean of the loss by which the best parameters are chosen.
-_SMOOTHING = 0.98
+# The best parameters are chosen by an exponential mean of the loss over about this many
+# steps. Before as many have been made, those that the fit started from count as best.
+_MEAN_LENGTH = 50
 
 
-def build_run_steps(objective_fn, variables, optimizer, *, chunk_size, jit_compile):
-    """Compiles `chunk_size` gradient steps as one program.
+def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
+    """Compiles a loop of gradient steps as one program.
 
     An explicit `tf.while_loop` with AutoGraph off: `for i in tf.range(n)` costs about
     ten times as much per step under XLA.
@@ -17,15 +18,14 @@ def build_run_steps(objective_fn, variables, optimizer, *, chunk_size, jit_compi
         the loss to record, `[...]`, and the annealing weight to record.
       variables: list of `tf.Variable`s to train.
       optimizer: a Keras 3 or tf_keras optimizer, built for `variables`.
-      chunk_size: the most steps that one call makes, Python `int`.
       jit_compile: whether to compile with XLA.
 
     Returns:
-      A function of `(start, end, best)` that makes the steps `start <= step < end` and
-      returns `(step, best, traces)`: the step at which it stopped, which is before `end`
-      only if the loss or a gradient was not finite there; the running and best loss with
-      the best parameters, in the form of `best`; and per step the loss, beta and global
-      gradient norm, of which the first `step - start` are filled.
+      A function of `(start, end, best, traces)` that makes the steps `start <= step <
+      end` and returns `(step, best, traces)`: the step at which it stopped, which is
+      before `end` only if the loss or a gradient was not finite there; `best`, as
+      `initial_best` makes it, brought up to date; and the buffers `traces` of the loss,
+      beta and global gradient norm, of at least `end - start` rows, filled from the top.
     """
 
     def body(step, start, end, is_finite, best, traces):
@@ -66,17 +66,16 @@ def build_run_steps(objective_fn, variables, optimizer, *, chunk_size, jit_compi
 
 def initial_best(variables, dtype):
     """The state of `best` before the first step: no loss yet, the parameters as given."""
-    unknown = tf.constant(float("inf"), dtype)
-    return unknown, unknown, tuple(tf.identity(v) for v in variables)
+    running, lowest = tf.zeros([], dtype), tf.constant(float("inf"), dtype)
+    return running, lowest, tuple(tf.identity(v) for v in variables)
 
 
 def _update_best(best, loss, variables, step, is_finite):
     running, lowest, parameters = best
-    decay = tf.where(step == 0, 0.0, _SMOOTHING)
-    decay = tf.cast(decay, loss.dtype)
-    previous = tf.where(step == 0, tf.zeros_like(running), running)
-    running = tf.where(is_finite, decay * previous + (1 - decay) * loss, running)
-    is_better = is_finite & (running < lowest)
+    # A plain mean at first, as the mean of one loss would be that loss and its noise.
+    weight = 1.0 / tf.cast(tf.minimum(step + 1, _MEAN_LENGTH), loss.dtype)
+    running = tf.where(is_finite, running + weight * (loss - running), running)
+    is_better = is_finite & (running < lowest) & (step >= _MEAN_LENGTH)
     lowest = tf.where(is_better, running, lowest)
     parameters = tuple(
         tf.where(is_better, variable, parameter)

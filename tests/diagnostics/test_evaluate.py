@@ -1,0 +1,166 @@
+"""Evaluations against closed forms and ArviZ."""
+
+import json
+import math
+
+import arviz
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+
+tfd = tfp.distributions
+
+
+def standard_flow(dtype=tf.float32):
+    """A planar flow that is the identity: a standard normal in the plane."""
+    return tff.planar_flow(2, 2, seed=0, init_scale=0.0, dtype=dtype)
+
+
+def wide_normal(x):
+    """exp of it integrates to 2 pi * 4."""
+    return -0.5 * tf.reduce_sum(x**2, axis=-1) / 4.0
+
+
+# KL(N(0, I) || N(0, 4 I)) in two dimensions.
+KL_WIDE = 2 * (math.log(2.0) + 1.0 / 8.0 - 0.5)
+LOG_Z_WIDE = math.log(2.0 * math.pi * 4.0)
+
+
+def test_elbo_and_evidence_match_closed_forms():
+    report = tff.diagnostics.evaluate(standard_flow(), wide_normal, seed=1)
+    assert abs(report.elbo - (LOG_Z_WIDE - KL_WIDE)) < 4 * report.elbo_standard_error
+    # Weights of a too narrow proposal have infinite variance: a rough check only.
+    assert report.log_evidence == pytest.approx(LOG_Z_WIDE, abs=0.2)
+    assert report.khat > 0.7
+    assert report.kl is None
+    assert report.mode_mass is None
+
+
+def test_standard_errors_match_the_spread_of_repeats():
+    flow = standard_flow()
+    target = tfd.MultivariateNormalDiag([0.3, 0.0], [0.8, 0.9])
+    reports = [
+        tff.diagnostics.evaluate(flow, target, num_samples=2_000, seed=seed)
+        for seed in range(40)
+    ]
+    for value, error in (
+        ("elbo", "elbo_standard_error"),
+        ("log_evidence", "log_evidence_standard_error"),
+    ):
+        spread = np.std([getattr(r, value) for r in reports], ddof=1)
+        stated = np.mean([getattr(r, error) for r in reports])
+        assert 0.7 < spread / stated < 1.4
+
+
+def test_perfect_fit():
+    target = tfd.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
+    report = tff.diagnostics.evaluate(standard_flow(), target, seed=1)
+    assert abs(report.kl) < 1e-5
+    assert abs(report.log_evidence) < 1e-5
+    assert report.ess == pytest.approx(report.num_samples, rel=1e-4)
+
+
+def test_ess_and_khat_match_definitions():
+    flow, seed = standard_flow(), 7
+    report = tff.diagnostics.evaluate(flow, wide_normal, num_samples=5_000, seed=seed)
+    first = tf.random.experimental.stateless_fold_in(tf.constant([0, seed]), 0)
+    x, log_q = flow.experimental_sample_and_log_prob(5_000, seed=first)
+    log_weights = np.asarray(wide_normal(x), np.float64) - np.asarray(log_q, np.float64)
+    weights = np.exp(log_weights - log_weights.max())
+    assert report.ess == pytest.approx(weights.sum() ** 2 / (weights**2).sum(), rel=1e-4)
+    _, khat = arviz.psislw(log_weights.copy())
+    assert report.khat == pytest.approx(float(khat), abs=1e-3)
+
+
+@pytest.mark.parametrize("as_method", [False, True])
+def test_kl_where_the_target_knows_its_normalizer(as_method):
+    target = tff.targets.get("example3")
+    given = target.unnormalized_log_prob if as_method else target
+    report = tff.diagnostics.evaluate(standard_flow(), given, seed=1)
+    assert report.log_normalizer == pytest.approx(1.961307, abs=1e-6)
+    assert report.kl == pytest.approx(report.log_normalizer - report.elbo)
+    # A standard normal has the symmetry of the target: a quarter in each mode.
+    np.testing.assert_allclose(report.mode_mass, 0.25, atol=0.01)
+    assert report.true_mode_mass == [0.25] * 4
+
+
+def test_normalized_log_prob_method_has_log_z_zero():
+    target = tff.targets.get("u1")
+    report = tff.diagnostics.evaluate(standard_flow(), target.log_prob, seed=1)
+    assert report.log_normalizer == 0.0
+    assert report.kl == pytest.approx(-report.elbo)
+
+
+def test_hard_support_is_judged_by_the_restricted_flow():
+    # Uniform on the half-plane x_1 > 0 times a normal: restricting the standard normal
+    # to it gives exactly the target, after losing half of the samples.
+    def half_normal(x):
+        log_prob = -0.5 * tf.reduce_sum(x**2, axis=-1)
+        return tf.where(x[:, 0] > 0, log_prob, -np.inf)
+
+    report = tff.diagnostics.evaluate(standard_flow(), half_normal, seed=1)
+    log_z = math.log(math.pi)
+    assert report.support_mass == pytest.approx(0.5, abs=0.01)
+    assert abs(report.elbo - log_z) < 4 * report.elbo_standard_error
+    assert 1e-3 < report.elbo_standard_error < 1e-2
+    assert abs(report.log_evidence - log_z) < 4 * report.log_evidence_standard_error
+    assert report.ess == pytest.approx(report.num_samples / 2, rel=0.02)
+
+
+def test_seed_and_batches():
+    flow = standard_flow()
+    first = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=3)
+    again = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=3)
+    other = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=4)
+    assert first == again
+    assert first.elbo != other.elbo
+    assert first.num_samples == 70_000
+
+
+def test_to_dict_is_json_and_str_is_readable():
+    report = tff.diagnostics.evaluate(
+        standard_flow(), tff.targets.get("example2"), seed=1
+    )
+    restored = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert restored["kl"] == report.kl
+    for text in (
+        "ELBO",
+        "KL",
+        "log evidence",
+        "ESS",
+        "k-hat",
+        "mass per mode",
+        "support",
+    ):
+        assert text in str(report)
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "message"),
+    [
+        (lambda x: x, ValueError, "one number per point"),
+        (lambda x: tf.cast(x[:, 0], tf.float64), TypeError, "float64"),
+        (lambda x: x[:, 0] * np.nan, ValueError, "NaN"),
+        (
+            lambda x: tf.where(x[:, 0] > 3.0, np.inf, 0.0),
+            ValueError,
+            "NaN or infinite at",
+        ),
+        (lambda x: x[:, 0] - np.inf, ValueError, "Only 0 of"),
+        (3.0, TypeError, "function"),
+    ],
+)
+def test_bad_targets(target, error, message):
+    with pytest.raises(error, match=message):
+        tff.diagnostics.evaluate(standard_flow(), target, seed=1)
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match=r"at least 100.*99"):
+        tff.diagnostics.evaluate(standard_flow(), wide_normal, num_samples=99)
+    batch = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
+    with pytest.raises(ValueError, match=r"batch shape \(3,\)"):
+        tff.diagnostics.evaluate(batch, wide_normal)

@@ -1,0 +1,154 @@
+"""Saved flows: identical after loading, data only, clear errors."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+
+tfd = tfp.distributions
+
+
+def same_map(first, second):
+    z = first.distribution.sample(50, seed=(1, 2))
+    np.testing.assert_array_equal(first.bijector.forward(z), second.bijector.forward(z))
+    np.testing.assert_array_equal(
+        first.bijector.forward_log_det_jacobian(z, event_ndims=1),
+        second.bijector.forward_log_det_jacobian(z, event_ndims=1),
+    )
+
+
+@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("batch_shape", [(), (3,)])
+def test_round_trip_is_exact(tmp_path, build, fused, batch_shape):
+    flow = build(
+        3,
+        4,
+        seed=7,
+        fused=fused,
+        batch_shape=batch_shape,
+        dtype=tf.float64,
+        init_scale=1.0,
+    )
+    path = tmp_path / "flow.npz"
+    tff.distributions.save(flow, path)
+    loaded = tff.distributions.load(path)
+    same_map(flow, loaded)
+    assert loaded.batch_shape == flow.batch_shape
+    assert loaded.dtype == flow.dtype
+    assert len(loaded.trainable_variables) == len(flow.trainable_variables)
+    x = flow.sample(5, seed=(0, 1))
+    np.testing.assert_array_equal(x, loaded.sample(5, seed=(0, 1)))
+
+
+def test_flow_of_constants(tmp_path):
+    base = tff.radial_flow(2, 2, seed=0).distribution
+    stack = tff.bijectors.RadialStack(
+        np.ones([2, 2], "f"), np.full([2], 0.7, "f"), [0.0, 1.0]
+    )
+    flow = tfd.TransformedDistribution(base, stack)
+    tff.distributions.save(flow, tmp_path / "flow.npz")
+    loaded = tff.distributions.load(tmp_path / "flow.npz")
+    np.testing.assert_allclose(loaded.bijector.alpha, 0.7, rtol=1e-6)
+    z = base.sample(20, seed=(1, 2))
+    np.testing.assert_allclose(
+        flow.bijector.forward(z), loaded.bijector.forward(z), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_replaces_a_file_whole(tmp_path):
+    path = tmp_path / "flow.npz"
+    tff.distributions.save(tff.planar_flow(2, 3, seed=0), path)
+    second = tff.planar_flow(2, 5, seed=1)
+    tff.distributions.save(second, path)
+    same_map(second, tff.distributions.load(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["flow.npz"]
+
+
+def test_is_plain_data(tmp_path):
+    path = tmp_path / "flow.npz"
+    tff.distributions.save(tff.planar_flow(2, 3, seed=0), path)
+    with np.load(path, allow_pickle=False) as archive:
+        assert set(archive) == {"u", "w", "b", "metadata"}
+        assert archive["u"].shape == (3, 2)
+        metadata = json.loads(str(archive["metadata"]))
+    assert metadata["kind"] == "planar"
+    assert metadata["num_layers"] == 3
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        tfd.MultivariateNormalDiag([0.0], [1.0]),
+        tfd.TransformedDistribution(
+            tfd.MultivariateNormalDiag([0.0], [1.0]), tfp.bijectors.Exp()
+        ),
+        tff.planar_flow(2, 2, seed=0, base=tfd.MultivariateNormalDiag([1.0, 0.0])),
+    ],
+)
+def test_refuses_what_it_cannot_restore(tmp_path, flow):
+    with pytest.raises(ValueError, match=r"tf\.train\.Checkpoint"):
+        tff.distributions.save(flow, tmp_path / "flow.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def write(path, metadata, **arrays):
+    np.savez(path, metadata=np.array(json.dumps(metadata)), **arrays)
+
+
+GOOD = dict(
+    format="tfp_flows/flow",
+    version=1,
+    kind="planar",
+    fused=True,
+    event_size=2,
+    num_layers=1,
+    batch_shape=[],
+    dtype="float32",
+)
+ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "f"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "arrays", "message"),
+    [
+        (GOOD | dict(version=2), ARRAYS, "version 2"),
+        (GOOD | dict(format="other"), ARRAYS, "'other'"),
+        (GOOD | dict(kind="spline"), ARRAYS, "damaged.*spline"),
+        (GOOD, ARRAYS | dict(u=np.zeros([3, 2], "f")), "damaged"),
+        (GOOD, ARRAYS | dict(u=np.full([1, 2], np.nan, "f")), "damaged.*finite"),
+        (GOOD, dict(u=ARRAYS["u"]), "damaged.*w"),
+        ({}, ARRAYS, "not a saved flow"),
+    ],
+)
+def test_bad_content(tmp_path, metadata, arrays, message):
+    path = tmp_path / "flow.npz"
+    write(path, metadata, **arrays)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=message):
+        tff.distributions.load(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04truncated"])
+def test_not_an_archive(tmp_path, content):
+    path = tmp_path / "flow.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="not a saved flow"):
+        tff.distributions.load(path)
+
+
+def test_never_unpickles(tmp_path):
+    path = tmp_path / "flow.npz"
+    np.savez(path, metadata=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="not a saved flow"):
+        tff.distributions.load(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        tff.distributions.load(tmp_path / "none.npz")

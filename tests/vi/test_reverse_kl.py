@@ -1,0 +1,266 @@
+"""Fits: results, reproducibility, inputs, faults."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+import tfp_flows as tff
+from tfp_flows.vi.training_loop import build_run_steps, initial_best
+
+tfd = tfp.distributions
+
+
+def shifted_normal(x):
+    """An unnormalized N((1, -2), diag(0.25, 4)): log Z = log(2 pi)."""
+    return -0.5 * ((x[..., 0] - 1.0) ** 2 / 0.25 + (x[..., 1] + 2.0) ** 2 / 4.0)
+
+
+LOG_Z = float(np.log(2.0 * np.pi))
+
+
+def fit(flow=None, target=shifted_normal, **arguments):
+    flow = flow or tff.planar_flow(2, 4, seed=0)
+    # Without XLA, whose compile time would dominate; a few tests ask for it.
+    defaults = dict(
+        num_steps=60, sample_size=32, seed=1, progress_bar=False, jit_compile=False
+    )
+    return tff.vi.fit_reverse_kl(flow, target, **(defaults | arguments))
+
+
+def values(flow):
+    return [np.array(v) for v in flow.trainable_variables]
+
+
+def assert_same(first, second):
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
+def test_lowers_the_kl(build):
+    flow = build(2, 8, seed=0)
+    before = tff.diagnostics.evaluate(flow, shifted_normal, seed=2)
+    result = fit(flow, num_steps=1500, sample_size=64, jit_compile=True)
+    after = tff.diagnostics.evaluate(flow, shifted_normal, seed=2)
+    assert result.flow is flow
+    assert LOG_Z - after.elbo < 0.15
+    assert LOG_Z - before.elbo > 1.0
+    assert result.final_loss == pytest.approx(-after.elbo, abs=0.1)
+
+
+def test_loss_is_the_negative_elbo_of_the_samples_of_each_step():
+    flow = tff.planar_flow(2, 3, seed=0)
+    initial = tff.planar_flow(2, 3, seed=0)
+    result = fit(flow, num_steps=5, sample_size=16)
+    seed = tf.random.experimental.stateless_fold_in(tf.constant([0, 1]), 0)
+    x, log_q = initial.experimental_sample_and_log_prob(16, seed=seed)
+    expected = np.mean(log_q - shifted_normal(x))
+    assert result.loss[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_traces_and_settings():
+    result = fit(num_steps=103)
+    assert result.num_steps_done == 103
+    for trace in (result.loss, result.beta, result.gradient_norm):
+        assert trace.shape == (103,)
+        assert np.all(np.isfinite(trace))
+    assert np.all(result.gradient_norm > 0.0)
+    assert result.beta[0] == pytest.approx(0.01)
+    assert result.beta[-1] == 1.0
+    assert result.stopped_at_step is None
+    assert result.settings["num_steps"] == 103
+    assert result.settings["sample_size"] == 32
+    assert result.settings["seed"] == [0, 1]
+    assert result.settings["optimizer"] == "Adam"
+    assert result.seconds > 0.0
+    assert "103 steps" in str(result)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_same_seed_same_numbers(jit_compile):
+    first = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile)
+    second = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile)
+    other = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile, seed=2)
+    assert_same(values(first.flow), values(second.flow))
+    np.testing.assert_array_equal(first.loss, second.loss)
+    assert not np.array_equal(first.loss, other.loss)
+
+
+def test_progress_bar_changes_nothing_but_stderr(capfd):
+    silent = fit()
+    assert capfd.readouterr().err.count("step") == 0
+    loud = fit(progress_bar=True)
+    assert "60/60" in capfd.readouterr().err
+    assert_same(values(silent.flow), values(loud.flow))
+
+
+def test_xla_and_graph_agree_roughly():
+    # Other random numbers: never the same bits, but the same quality.
+    losses = [
+        fit(num_steps=800, sample_size=64, jit_compile=jit).final_loss
+        for jit in (True, False)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
+
+
+@pytest.mark.parametrize("module", [keras, tf_keras])
+@pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop"])
+def test_optimizers_of_both_keras(module, name):
+    optimizer = getattr(module.optimizers, name)(1e-2)
+    result = fit(optimizer=optimizer, num_steps=200, annealing_fn=None)
+    assert result.loss[-20:].mean() < result.loss[:20].mean()
+    assert result.settings["optimizer"] == name
+    assert np.all(result.beta == 1.0)
+
+
+def test_own_annealing():
+    result = fit(annealing_fn=lambda step: 0.25 + 0.0 * tf.cast(step, tf.float32))
+    assert np.all(result.beta == 0.25)
+
+
+def test_float64_and_chain():
+    flow = tff.planar_flow(2, 3, seed=0, dtype=tf.float64, fused=False)
+    result = fit(flow)
+    assert result.loss.dtype == np.float64
+    assert result.settings["dtype"] == "float64"
+
+
+def test_batch_of_flows_is_fitted_member_by_member():
+    flow = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
+    result = fit(flow, num_steps=600)
+    assert result.loss.shape == (600, 3)
+    assert np.all(result.final_loss < result.loss[0])
+    assert np.unique(result.final_loss).size == 3
+
+
+def test_any_reparameterised_distribution():
+    flow = tfd.MultivariateNormalDiag(
+        tf.Variable([0.0, 0.0]),
+        tfp.util.TransformedVariable([1.0, 1.0], tfp.bijectors.Exp()),
+    )
+    result = fit(flow, num_steps=1500, sample_size=64)
+    # The target is in the family: the ELBO reaches log Z, without variance.
+    assert result.final_loss == pytest.approx(-LOG_Z, abs=1e-3)
+
+
+def test_target_that_turns_nan_stops_and_restores_the_best():
+    def target(x):
+        # NaN as soon as the flow's mean has moved past 0.5.
+        moved = tf.reduce_mean(x[..., 0]) > 0.5
+        nan = tf.constant(float("nan"))
+        return tf.where(moved, nan, shifted_normal(x))
+
+    flow = tff.planar_flow(2, 4, seed=0)
+    start = values(flow)
+    with pytest.warns(RuntimeWarning, match=r"stopped at step \d+ of 2000"):
+        result = fit(
+            flow,
+            target,
+            num_steps=2000,
+            sample_size=256,
+            optimizer=keras.optimizers.Adam(3e-3),
+            annealing_fn=None,
+        )
+    stop = result.stopped_at_step
+    assert 50 < stop < 2000
+    assert len(result.loss) == stop
+    assert np.all(np.isfinite(result.loss))
+    assert all(np.all(np.isfinite(v)) for v in values(flow))
+    assert not np.array_equal(start[1], values(flow)[1])
+    assert f"stopped at step {stop}" in str(result)
+    # The restored flow is better than the one that the fit started from.
+    after = tff.diagnostics.evaluate(flow, shifted_normal, seed=3, num_samples=10_000)
+    start_flow = tff.planar_flow(2, 4, seed=0)
+    before = tff.diagnostics.evaluate(
+        start_flow, shifted_normal, seed=3, num_samples=10_000
+    )
+    assert after.elbo > before.elbo
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(num_steps=0), ValueError, "num_steps.*at least 1.*0"),
+        (dict(sample_size=-3), ValueError, "sample_size.*-3"),
+        (dict(sample_size=2.5), ValueError, "sample_size.*2.5"),
+        (dict(optimizer="adam"), TypeError, "keras.optimizers.Adam.*'adam'"),
+        (dict(seed="one"), Exception, "seed|one"),
+        (dict(target=lambda x: x), ValueError, r"shape \(32, 2\).*shape \(32,\)"),
+        (dict(target=lambda x: tf.reduce_sum(x)), ValueError, r"returned shape \(\)"),
+        (
+            dict(target=lambda x: tf.cast(x[:, 0], tf.float64)),
+            TypeError,
+            "float64.*float32",
+        ),
+        (dict(target=lambda x: x[:, 0] * np.nan), ValueError, "NaN or .inf at 32 of 32"),
+        (dict(target=lambda x: 1.0 / (0.0 * x[:, 0])), ValueError, "NaN or .inf"),
+        (
+            dict(target=lambda x: tf.where(x[:, 0] > 0, 0.0, -np.inf)),
+            ValueError,
+            "-inf at .* of 32",
+        ),
+        (
+            dict(target=lambda x: x @ tf.eye(3)),
+            ValueError,
+            "first evaluation.*event_size",
+        ),
+        (dict(target=3.0), TypeError, "must be a function"),
+    ],
+)
+def test_bad_input_fails_before_training(arguments, error, message):
+    flow = tff.planar_flow(2, 2, seed=0)
+    start = values(flow)
+    with pytest.raises(error, match=message):
+        fit(flow, **arguments)
+    assert_same(start, values(flow))
+
+
+def test_wrong_event_size():
+    with pytest.raises(ValueError, match=r"event_size=2"):
+        fit(tff.planar_flow(3, 2, seed=0), tff.targets.get("u1").unnormalized_log_prob)
+
+
+def test_flow_without_variables():
+    flow = tfd.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match="no trainable variables"):
+        fit(flow)
+
+
+def test_flow_that_is_not_reparameterised():
+    flow = tfd.MixtureSameFamily(
+        tfd.Categorical(logits=tf.Variable([0.0, 0.0])),
+        tfd.MultivariateNormalDiag(tf.Variable(tf.zeros([2, 2])), tf.ones([2])),
+    )
+    with pytest.raises(ValueError, match="not reparameterised"):
+        fit(flow)
+
+
+def test_variable_without_gradient_is_named():
+    idle = tf.Variable(1.0, name="idle")
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build([idle])
+    run_steps = build_run_steps(
+        lambda step: (tf.constant(1.0), tf.constant(1.0), tf.constant(1.0)),
+        [idle],
+        optimizer,
+        jit_compile=False,
+    )
+    with pytest.raises(ValueError, match="No gradient reaches idle"):
+        run_steps(
+            tf.constant(0),
+            tf.constant(1),
+            initial_best([idle], tf.float32),
+            (tf.zeros([1]),) * 3,
+        )
+
+
+def test_target_that_xla_cannot_compile():
+    def target(x):
+        values = tf.numpy_function(lambda v: -(v[:, 0] ** 2), [x], x.dtype)
+        return tf.ensure_shape(values, [32])
+
+    with pytest.raises(RuntimeError, match="jit_compile=False"):
+        fit(target=target, jit_compile=True)
