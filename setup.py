@@ -36,6 +36,8 @@ setup(
         "tqdm>=4.64",
     ],
     extras_require={
+        "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
+        "notebooks": ["ipykernel>=6.29", "jupyterlab>=4.2", "nbclient>=0.10"],
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

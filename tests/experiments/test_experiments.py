@@ -33,9 +33,7 @@ def test_reproduce_writes_every_file(reproduced):
     expected = {"summary-planar.png", "summary-radial.png"}
     for name in ("example1", "example2"):
         expected |= {f"{name}-density.png", f"{name}-samples.png"}
-        expected |= {
-            f"{name}-{infix}k{k}.png" for infix in ("", "radial-") for k in (2,)
-        }
+        expected |= {f"{name}-{infix}k{k}.png" for infix in ("", "radial-") for k in (2,)}
     assert images == expected
     assert {path.name for path in out.iterdir()} == {
         "report",

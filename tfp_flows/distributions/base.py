@@ -1,7 +1,9 @@
-"""The base distribution of a flow, and checks of the builders' arguments."""
+"""What the builders share: checks of arguments, the base, layers into a flow."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_flows import numerics
 
 
 def standard_normal(event_size, dtype, batch_shape=()):
@@ -64,3 +66,69 @@ def resolve_base(base, event_size, dtype, batch_shape):
             f"`dtype=tf.{base.dtype.name}` or a base of {dtype.name}."
         )
     return base
+
+
+def check_arguments(event_size, num_layers, dtype, base, batch_shape):
+    """The arguments of a builder, checked.
+
+    Args:
+      event_size: D.
+      num_layers: K.
+      dtype: floating dtype, as `tf.as_dtype` reads it.
+      base: `tfd.Distribution` or `None`, as for `resolve_base`.
+      batch_shape: batch shape of the flow.
+
+    Returns:
+      `(shape, dtype, base)`: the shape `[..., K, D]` of the layers' vectors, a
+      `tf.DType`, and a distribution.
+
+    Raises:
+      ValueError: if a size is no integer >= 1, or as `resolve_base`.
+      TypeError: if `dtype` is not floating, or as `resolve_base`.
+    """
+    event_size = numerics.check_size("event_size", event_size)
+    num_layers = numerics.check_size("num_layers", num_layers)
+    dtype = check_dtype(dtype)
+    base = resolve_base(base, event_size, dtype, batch_shape)
+    shape = tf.TensorShape(batch_shape).concatenate([num_layers, event_size])
+    return shape, dtype, base
+
+
+def assemble_flow(
+    base, stack_class, layer_class, parameters, *, fused, validate_args, name
+):
+    """Layers with new variables over `base`.
+
+    Args:
+      base: `tfd.Distribution`.
+      stack_class: bijector of K layers, for `fused`.
+      layer_class: bijector of one layer, of the same parameter names.
+      parameters: parameter name = (initial value of the stack, index of its layer axis,
+        callable `(value, name=...)` that makes a variable).
+      fused: whether to build one stack, or a `tfb.Chain` of layers.
+      validate_args: as in `tfd.Distribution`.
+      name: name of the flow.
+
+    Returns:
+      `tfd.TransformedDistribution`.
+    """
+    if fused:
+        variables = {
+            key: make_variable(value, name=key)
+            for key, (value, _, make_variable) in parameters.items()
+        }
+        bijector = stack_class(**variables, validate_args=validate_args)
+    else:
+        (value, axis, _), *_ = parameters.values()
+        layers = []
+        for k in range(value.shape[axis]):
+            variables = {
+                key: make_variable(tf.gather(value, k, axis=axis), name=f"{key}_{k}")
+                for key, (value, axis, make_variable) in parameters.items()
+            }
+            layers.append(layer_class(**variables, validate_args=validate_args))
+        # A chain applies its last bijector first.
+        bijector = tfp.bijectors.Chain(layers[::-1])
+    return tfp.distributions.TransformedDistribution(
+        base, bijector, validate_args=validate_args, name=name
+    )

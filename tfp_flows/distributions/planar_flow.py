@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
-from tfp_flows.distributions.base import check_dtype, resolve_base
+from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
 def planar_flow(
@@ -25,8 +25,10 @@ def planar_flow(
     """A trainable flow of K planar layers over a standard normal.
 
     The flow starts near the identity: normals `w ~ N(0, 2 / D)`, so that pre-activations
-    are of order 1 at any D, offsets `b = 0`, and displacements `u_hat` of order
-    `init_scale`. (The paper does not give its initial values.)
+    are of order 1 at any D; offsets `b` that lay the hyperplanes through points drawn
+    from `N(0, 1.5^2)`, so that they cover the mass of the base (with `b = 0` they would
+    all pass through the origin, and more fits end in a poor optimum); and displacements
+    `u_hat` of order `init_scale`. (The paper does not give its initial values.)
 
     #### Example
 
@@ -58,14 +60,9 @@ def planar_flow(
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
-    event_size = numerics.check_size("event_size", event_size)
-    num_layers = numerics.check_size("num_layers", num_layers)
-    dtype = check_dtype(dtype)
-    base = resolve_base(base, event_size, dtype, batch_shape)
-
-    shape = tf.TensorShape(batch_shape).concatenate([num_layers, event_size])
-    w_seed, u_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=2, salt="planar_flow"
+    shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
+    w_seed, u_seed, b_seed = tfp.random.split_seed(
+        numerics.stateless_seed(seed), n=3, salt="planar_flow"
     )
     w = tf.random.stateless_normal(shape, w_seed, dtype=dtype) * math.sqrt(
         2.0 / event_size
@@ -74,25 +71,15 @@ def planar_flow(
     # u = log(e - 1) w / ||w||^2 is the identity; u = 0 is not.
     identity = w / tf.reduce_sum(tf.square(w), axis=-1, keepdims=True)
     u = math.log(math.e - 1.0) * identity + init_scale * noise
-    b = tf.zeros(shape[:-1], dtype)
+    points = 1.5 * tf.random.stateless_normal(shape, b_seed, dtype=dtype)
+    b = -tf.reduce_sum(w * points, axis=-1)
 
-    if fused:
-        bijector = bijectors.PlanarStack(
-            *(tf.Variable(p, name=n) for p, n in ((u, "u"), (w, "w"), (b, "b"))),
-            validate_args=validate_args,
-        )
-    else:
-        bijector = tfp.bijectors.Chain(
-            [
-                bijectors.Planar(
-                    tf.Variable(u[..., k, :], name=f"u_{k}"),
-                    tf.Variable(w[..., k, :], name=f"w_{k}"),
-                    tf.Variable(b[..., k], name=f"b_{k}"),
-                    validate_args=validate_args,
-                )
-                for k in reversed(range(num_layers))
-            ]
-        )
-    return tfp.distributions.TransformedDistribution(
-        base, bijector, validate_args=validate_args, name=name
+    return assemble_flow(
+        base,
+        bijectors.PlanarStack,
+        bijectors.Planar,
+        {"u": (u, -2, tf.Variable), "w": (w, -2, tf.Variable), "b": (b, -1, tf.Variable)},
+        fused=fused,
+        validate_args=validate_args,
+        name=name,
     )

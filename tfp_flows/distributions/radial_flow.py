@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
-from tfp_flows.distributions.base import check_dtype, resolve_base
+from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
 def radial_flow(
@@ -58,12 +58,7 @@ def radial_flow(
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
-    event_size = numerics.check_size("event_size", event_size)
-    num_layers = numerics.check_size("num_layers", num_layers)
-    dtype = check_dtype(dtype)
-    base = resolve_base(base, event_size, dtype, batch_shape)
-
-    shape = tf.TensorShape(batch_shape).concatenate([num_layers, event_size])
+    shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
     center_seed, beta_seed = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=2, salt="radial_flow"
     )
@@ -73,27 +68,18 @@ def radial_flow(
     # softplus(log(e - 1)) = 1 = alpha is the identity.
     beta = math.log(math.e - 1.0) + init_scale * noise
 
-    if fused:
-        bijector = bijectors.RadialStack(
-            tf.Variable(center, name="center"),
-            _positive_variable(alpha, "alpha"),
-            tf.Variable(beta, name="beta"),
-            validate_args=validate_args,
-        )
-    else:
-        bijector = tfp.bijectors.Chain(
-            [
-                bijectors.Radial(
-                    tf.Variable(center[..., k, :], name=f"center_{k}"),
-                    _positive_variable(alpha[..., k], f"alpha_{k}"),
-                    tf.Variable(beta[..., k], name=f"beta_{k}"),
-                    validate_args=validate_args,
-                )
-                for k in reversed(range(num_layers))
-            ]
-        )
-    return tfp.distributions.TransformedDistribution(
-        base, bijector, validate_args=validate_args, name=name
+    return assemble_flow(
+        base,
+        bijectors.RadialStack,
+        bijectors.Radial,
+        {
+            "center": (center, -2, tf.Variable),
+            "alpha": (alpha, -1, _positive_variable),
+            "beta": (beta, -1, tf.Variable),
+        },
+        fused=fused,
+        validate_args=validate_args,
+        name=name,
     )
 
 

@@ -27,7 +27,9 @@ def pareto_khat(log_weights):
     Returns:
       Python `float`.
     """
-    _, khat = load_arviz().psislw(np.array(log_weights))
+    # ArviZ lets weights of the Pareto's grid overflow to 1 / inf = 0, as they should.
+    with np.errstate(over="ignore"):
+        _, khat = load_arviz().psislw(np.array(log_weights))
     return float(khat)
 
 

@@ -36,7 +36,7 @@ def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
     return annealing_fn
 
 
-def default_optimizer(num_steps, *, learning_rate=0.03, clip_norm=10.0):
+def default_optimizer(num_steps, *, learning_rate=0.02, clip_norm=10.0):
     """Adam with warm-up and cosine decay to 0, and clipping by the global norm.
 
     Args:
