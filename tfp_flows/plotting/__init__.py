@@ -1,9 +1,15 @@
 """Pictures of densities, samples and flows; functions draw on Axes and return them."""
 
 from tfp_flows.plotting.figures import save_figure, save_grid, save_panel
-from tfp_flows.plotting.planes import plot_density, plot_flow_density, plot_samples
+from tfp_flows.plotting.planes import (
+    density_on_grid,
+    plot_density,
+    plot_flow_density,
+    plot_samples,
+)
 
 __all__ = [
+    "density_on_grid",
     "plot_density",
     "plot_flow_density",
     "plot_samples",

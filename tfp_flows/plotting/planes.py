@@ -20,26 +20,40 @@ def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
     Returns:
       `ax`.
     """
+    _, density = density_on_grid(log_prob_fn, limits, resolution=resolution)
+    ax.imshow(
+        density,
+        origin="lower",
+        extent=(*limits, *limits),
+        interpolation="bilinear",
+        cmap=DENSITY_COLORS,
+        vmin=0.0,
+        vmax=vmax,
+    )
+    return frame(ax, limits)
+
+
+def density_on_grid(log_prob_fn, limits, *, resolution=400):
+    """The density exp(log_prob_fn) on a square grid.
+
+    Args:
+      log_prob_fn: as for `plot_density`.
+      limits: `(low, high)` of both axes.
+      resolution: number of grid points per axis.
+
+    Returns:
+      The coordinates `[resolution]` of both axes, and the density
+      `[resolution, resolution]`, by z_2 and z_1.
+    """
     dtype = getattr(log_prob_fn, "dtype", tf.float32)
     log_prob_fn = getattr(log_prob_fn, "log_prob", log_prob_fn)
     axis = np.linspace(*limits, resolution)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape([-1, 2])
     log_prob = log_prob_fn(tf.constant(grid, dtype))
-    density = np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
-    ax.pcolormesh(
-        axis,
-        axis,
-        density,
-        cmap=DENSITY_COLORS,
-        vmin=0.0,
-        vmax=vmax,
-        shading="gouraud",
-        rasterized=True,
-    )
-    return frame(ax, limits)
+    return axis, np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
 
 
-def plot_flow_density(ax, flow, limits, *, resolution=600, reach=4.5, vmax=None):
+def plot_flow_density(ax, flow, limits, *, resolution=400, reach=4.5, vmax=None):
     """Draws the exact density of a flow, by pushing a grid of its base forward.
 
     Needs no inverse: the density at the image f(z) of a grid point z is that of the base
@@ -63,14 +77,16 @@ def plot_flow_density(ax, flow, limits, *, resolution=600, reach=4.5, vmax=None)
     log_det = flow.bijector.forward_log_det_jacobian(z)
     density = np.exp(flow.distribution.log_prob(z) - log_det)
     image = x.numpy().reshape([resolution, resolution, 2])
+    density = density.reshape([resolution, resolution])
+    # One colour per cell, the mean of its corners: five times as fast as Gouraud shading.
+    rows = density[1:] + density[:-1]
     ax.pcolormesh(
         image[..., 0],
         image[..., 1],
-        density.reshape([resolution, resolution]),
+        (rows[:, 1:] + rows[:, :-1]) / 4.0,
         cmap=DENSITY_COLORS,
         vmin=0.0,
         vmax=vmax,
-        shading="gouraud",
         rasterized=True,
     )
     return frame(ax, limits)
