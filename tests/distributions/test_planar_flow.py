@@ -44,7 +44,8 @@ def test_pre_activations_start_of_order_one_at_any_size(event_size, rng):
     stack = planar_flow(event_size, 64, seed=0).bijector
     s = rng.normal(size=(200, event_size)) @ stack.w.numpy().T
     assert 1.0 < np.std(s) < 2.0
-    np.testing.assert_array_equal(stack.b, np.zeros(64))
+    # Hyperplanes through points of N(0, 1.5^2): b has 1.5 times that deviation.
+    assert 1.5 < np.std(stack.b) < 3.0
 
 
 @pytest.mark.parametrize("init_scale", [0.0, 0.1, 2.0])

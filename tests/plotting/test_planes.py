@@ -40,17 +40,31 @@ def test_hard_edges_are_drawn_as_zero():
     assert np.all(values[:, [0, 1, 11, 12]] == 0.0)
 
 
-def test_flow_density_is_that_of_the_image():
-    flow = tff.planar_flow(2, 6, seed=0, init_scale=1.0)
+def test_sample_density_is_a_normalized_histogram():
+    target = tff.targets.get("example3")
+    samples = target.sample(400_000, seed=(0, 1))
     _, mesh = drawn_mesh(
-        lambda ax: tff.plotting.plot_flow_density(ax, flow, (-5, 5), resolution=401)
+        lambda ax: tff.plotting.plot_sample_density(ax, samples, (-5, 5), bins=50)
     )
-    # The drawn density, summed over the areas of the drawn cells, holds all the mass.
-    corners = mesh.get_coordinates()
-    a, b = corners[1:, 1:] - corners[:-1, :-1], corners[1:, :-1] - corners[:-1, 1:]
-    areas = np.abs(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]) / 2
-    density = mesh.get_array().reshape([400, 400])
-    assert np.sum(areas * density) == pytest.approx(1.0, abs=2e-3)
+    density = mesh.get_array()
+    assert np.sum(density) * 0.2**2 == pytest.approx(1.0, abs=1e-3)
+    # By z_2 and z_1, like the density on a grid, within 4 standard errors.
+    centers = np.linspace(-4.9, 4.9, 50).astype(np.float32)
+    grid = np.stack(np.meshgrid(centers, centers), axis=-1)
+    expected = np.exp(target.log_prob(grid))
+    is_high = expected > 0.05
+    error = np.sqrt(expected[is_high] / (400_000 * 0.2**2))
+    # Bins average over 0.2, where the density curves: up to 4 % of it.
+    difference = np.abs(density[is_high] - expected[is_high])
+    assert np.all(difference < 4 * error + 0.04 * expected[is_high])
+
+
+def test_sample_density_counts_samples_outside():
+    samples = np.array([[0.5, 0.5], [9.0, 9.0]])
+    _, mesh = drawn_mesh(
+        lambda ax: tff.plotting.plot_sample_density(ax, samples, (-1, 1), bins=2)
+    )
+    np.testing.assert_array_equal(mesh.get_array(), [[0.0, 0.0], [0.0, 0.5]])
 
 
 def test_samples():
