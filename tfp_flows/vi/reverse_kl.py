@@ -1,18 +1,17 @@
 """Variational inference with a flow by stochastic gradients on the reverse KL."""
 
-import math
 import time
 import warnings
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tqdm.auto import tqdm
 
 from tfp_flows import numerics
+from tfp_flows.vi.chunks import run_in_chunks
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
-from tfp_flows.vi.training_loop import build_run_steps, initial_best
+from tfp_flows.vi.training_loop import build_run_steps
 
 # XLA compiles small events to a fifth of the plain graph's time per step; for large
 # ones, matrix products dominate and the plain graph wins (DESIGN, measured facts).
@@ -74,7 +73,7 @@ def fit_reverse_kl(
     Returns:
       `FitResult`. If the loss or a gradient becomes NaN or infinite, the fit stops with
       a `RuntimeWarning`, the flow gets back the parameters with the lowest running mean
-      of the loss, and `stopped_at_step` says where.
+      of the loss (before step 50, the initial ones), and `stopped_at_step` says where.
 
     Raises:
       TypeError: if the target returns another dtype than the flow's, or `optimizer` is
@@ -124,45 +123,21 @@ def fit_reverse_kl(
             objective = tf.reduce_sum(tf.reduce_mean(log_q - beta * log_p, axis=0))
             return objective, tf.reduce_mean(log_q - log_p, axis=0), beta
 
-    chunk_size = max(1, math.ceil(num_steps / 50))
     run_steps = build_run_steps(
-        objective_fn,
+        objective_fn, variables, optimizer, jit_compile=jit_compile
+    )
+    step, best_parameters, (loss, beta, norm) = run_in_chunks(
+        run_steps,
         variables,
-        optimizer,
+        num_steps,
+        batch_shape=flow.batch_shape,
+        dtype=dtype,
         jit_compile=jit_compile,
+        progress_bar=progress_bar,
     )
-    buffers = (
-        tf.zeros([chunk_size, *flow.batch_shape], dtype),
-        tf.zeros([chunk_size], dtype),
-        tf.zeros([chunk_size], dtype),
-    )
-    best = initial_best(variables, dtype)
-    traces, step = [], 0
-    with tqdm(total=num_steps, disable=not progress_bar, unit="step") as bar:
-        while step < num_steps:
-            end = min(step + chunk_size, num_steps)
-            try:
-                stop, best, chunk = run_steps(
-                    tf.constant(step), tf.constant(end), best, buffers
-                )
-            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
-                if step == 0 and jit_compile:
-                    raise RuntimeError(
-                        "XLA could not compile the fit; pass jit_compile=False. It "
-                        f"said: {str(e).strip().splitlines()[0]}"
-                    ) from e
-                raise
-            stop = int(stop)
-            traces.append([trace.numpy()[: stop - step] for trace in chunk])
-            bar.update(stop - step)
-            step = stop
-            if stop < end:
-                break
-            bar.set_postfix(loss=f"{np.mean(traces[-1][0]):.4f}", refresh=False)
-
     stopped_at_step = None if step == num_steps else step
     if stopped_at_step is not None:
-        for variable, value in zip(variables, best[2], strict=True):
+        for variable, value in zip(variables, best_parameters, strict=True):
             variable.assign(value)
         warnings.warn(
             f"The fit stopped at step {step} of {num_steps}: the loss or a gradient is "
@@ -171,7 +146,6 @@ def fit_reverse_kl(
             RuntimeWarning,
             stacklevel=2,
         )
-    loss, beta, norm = (np.concatenate(parts) for parts in zip(*traces, strict=True))
     return FitResult(
         flow=flow,
         loss=loss,
