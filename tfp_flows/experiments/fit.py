@@ -5,13 +5,9 @@ import dataclasses
 import numpy as np
 
 from tfp_flows import distributions, vi
+from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.files import prepare_folder, write_json, write_text
-
-_BUILDERS = {
-    "planar": distributions.planar_flow,
-    "radial": distributions.radial_flow,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +57,7 @@ def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
             f"{out / 'flow.npz'} exists already; pass another folder with --out, or "
             "--overwrite to replace it."
         )
-    flow = _BUILDERS[config.family](
-        config.event_size, config.num_layers, seed=config.seed
-    )
+    flow = BUILDERS[config.family](config.event_size, config.num_layers, seed=config.seed)
     result = vi.fit_reverse_kl(
         flow,
         target_log_prob_fn,

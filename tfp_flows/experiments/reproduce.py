@@ -9,21 +9,17 @@ from tqdm.auto import tqdm
 
 from tfp_flows import (
     diagnostics,
-    distributions,
     mcmc,
     numerics,
     plotting,
     targets,
     vi,
 )
+from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.reproduce_table import markdown_table
 from tfp_flows.files import prepare_folder, write_json, write_text
 
-_BUILDERS = {
-    "planar": distributions.planar_flow,
-    "radial": distributions.radial_flow,
-}
 NUM_POINTS = 500
 NUM_HISTOGRAM_SAMPLES = 1_000_000
 # Grid points per axis of the small panels of the summary figures.
@@ -186,7 +182,7 @@ def _run_chains(target, config, images):
 
 def _run_fit(target, family, num_layers, config, images):
     """Fits and judges one flow: a panel and a row of results."""
-    flow = _BUILDERS[family](2, num_layers, seed=config.seed)
+    flow = BUILDERS[family](2, num_layers, seed=config.seed)
     result = vi.fit_reverse_kl(
         flow,
         target.unnormalized_log_prob,
