@@ -27,7 +27,7 @@ def layers_first(parameter, axis):
     return parameter if axes == sorted(axes) else tf.transpose(parameter, axes)
 
 
-def run_layers(layer_fn, x, num_layers):
+def run_layers(layer_fn, x, num_layers, reverse=False):
     """Feeds `x` through K layers and collects one scalar per layer and point.
 
     An explicit `tf.while_loop`: unrolled layers cost XLA 5 to 10 s of compile time at
@@ -39,18 +39,21 @@ def run_layers(layer_fn, x, num_layers):
         `[..., D]`; `z` keeps its shape, and `scalar` has shape `[...]`.
       x: `Tensor` of shape `[..., D]`, already of the broadcast batch shape.
       num_layers: K.
+      reverse: whether to run the layers last to first, as inverses do.
 
     Returns:
-      A pair: the image of `x`, `[..., D]`, and the scalars, `[..., K]`.
+      A pair: the image of `x`, `[..., D]`, and the scalars, `[..., K]`, in the order of
+      the layers.
     """
 
-    def body(k, z, collected):
+    def body(step, z, collected):
+        k = num_layers - 1 - step if reverse else step
         z, scalar = layer_fn(k, z)
-        return k + 1, z, collected.write(k, scalar)
+        return step + 1, z, collected.write(k, scalar)
 
     collected = tf.TensorArray(x.dtype, num_layers, element_shape=x.shape[:-1])
     _, y, collected = tf.while_loop(
-        lambda k, *_: k < num_layers,
+        lambda step, *_: step < num_layers,
         body,
         (0, x, collected),
         maximum_iterations=num_layers,

@@ -5,30 +5,40 @@ import tensorflow_probability as tfp
 
 
 class LayerStack(tfp.bijectors.AutoCompositeTensorBijector):
-    """Base of bijectors that compute `forward` and its log-det-Jacobian in one pass.
+    """Base of bijectors that compute a map and its log-det-Jacobian in one pass.
 
-    Subclasses define `_forward_and_log_det`.
+    Subclasses define `_forward_and_log_det` and `_inverse_and_log_det`.
     """
 
     def _forward_and_log_det(self, x):
-        """The image of `x`, `[..., D]`, and the log-det-Jacobian, `[...]`."""
+        """The image of `x`, `[..., D]`, and the log-det-Jacobian at `x`, `[...]`."""
+        raise NotImplementedError
+
+    def _inverse_and_log_det(self, y):
+        """The point `x` whose image is `y`, and the *forward* log-det-Jacobian there."""
         raise NotImplementedError
 
     def _forward(self, x):
-        y, log_det = self._forward_and_log_det(x)
-        # The log-det travels with the output, so that the two calls that
+        return self._attach(*self._forward_and_log_det(x))
+
+    def _inverse(self, y):
+        return self._attach(*self._inverse_and_log_det(y))
+
+    def _attach(self, result, log_det):
+        # The log-det travels with the result, so that the two calls that
         # TransformedDistribution makes cost one pass; XLA does not merge two loops.
-        # TFP's cache returns this very object for the same `x`.
-        y.tfp_flows_log_det = log_det
-        return y
+        # TFP's cache returns this very object for the same argument. A chain may hand
+        # it to another bijector, hence the name of the owner.
+        result.tfp_flows_log_det = (self, log_det)
+        return result
 
     def _forward_log_det_jacobian(self, x):
-        if tf.executing_eagerly():
-            # TFP's cache outlives assignments and tapes, which a graph does not.
-            return self._forward_and_log_det(x)[1]
-        y = self.forward(x)
-        if hasattr(y, "tfp_flows_log_det"):
-            return y.tfp_flows_log_det
+        if not tf.executing_eagerly():
+            # In eager mode TFP's cache outlives assignments and tapes.
+            for tensor in (x, self.forward(x)):
+                owner, log_det = getattr(tensor, "tfp_flows_log_det", (None, None))
+                if owner is self:
+                    return log_det
         return self._forward_and_log_det(x)[1]
 
 

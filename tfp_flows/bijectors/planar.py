@@ -4,6 +4,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.planar_layer import (
+    constrain_planar,
+    planar_log_det,
+    solve_pre_activation,
+)
 
 
 class Planar(tfp.bijectors.AutoCompositeTensorBijector):
@@ -109,62 +114,41 @@ class Planar(tfp.bijectors.AutoCompositeTensorBijector):
     @property
     def u_hat(self):
         """The displacement after the constraint, `[..., D]`: `w.u_hat > -1`."""
-        return self._constrained()[1]
+        return self._constrained()[1].u_hat
+
+    @property
+    def injectivity_margin(self):
+        """`1 + w.u_hat > 0`, `[...]`, the least slope across the hyperplane if below 1.
+
+        Where it nears 0 the map flattens: the inverse amplifies rounding by up to
+        `1 / injectivity_margin`.
+        """
+        return self._constrained()[1].q
 
     def _constrained(self):
-        """Reads `u` and `w` once: `w`, then the results of `constrain_planar`."""
+        """Reads `u` and `w` once: `w` and the result of `constrain_planar`."""
         w = tf.convert_to_tensor(self.w)
-        return w, *constrain_planar(tf.convert_to_tensor(self.u), w)
+        return w, constrain_planar(tf.convert_to_tensor(self.u), w)
 
-    def _pre_activation(self, x, w):
-        numerics.check_event_size(x, w, bijector="Planar", name="w")
-        return tf.reduce_sum(w * x, axis=-1) + self.b
+    def _project(self, point, w):
+        """w.point + b, `[...]`: of `x`, the pre-activation."""
+        numerics.check_event_size(point, w, bijector="Planar", name="w")
+        return tf.reduce_sum(w * point, axis=-1) + self.b
 
     def _forward(self, x):
-        w, u_hat, _, _ = self._constrained()
-        return x + u_hat * tf.tanh(self._pre_activation(x, w))[..., tf.newaxis]
+        w, layer = self._constrained()
+        return x + layer.u_hat * tf.tanh(self._project(x, w))[..., tf.newaxis]
+
+    def _inverse(self, y):
+        w, layer = self._constrained()
+        s = solve_pre_activation(self._project(y, w), layer.q)
+        return y - layer.u_hat * tf.tanh(s)[..., tf.newaxis]
 
     def _forward_log_det_jacobian(self, x):
-        w, _, q_minus_one, log_q = self._constrained()
-        return planar_log_det(self._pre_activation(x, w), q_minus_one, log_q)
+        w, layer = self._constrained()
+        return planar_log_det(self._project(x, w), layer)
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:
             return []
         return numerics.check_finite(is_init, "Planar", u=self.u, w=self.w, b=self.b)
-
-
-def constrain_planar(u, w):
-    """The constrained displacement and the factor q = 1 + w.u_hat, in exact forms.
-
-    Args:
-      u: `Tensor` of shape `[..., D]`.
-      w: `Tensor` of shape `[..., D]`.
-
-    Returns:
-      `u_hat` of shape `[..., D]`, and `w.u_hat` and `log(1 + w.u_hat)` of shape `[...]`.
-    """
-    # In float64, whatever the dtype: these are a few numbers per layer, not per point,
-    # and w.u_hat keeps its relative precision where it crosses zero, near the identity.
-    dtype = u.dtype
-    u, w = tf.cast(u, tf.float64), tf.cast(w, tf.float64)
-    direction, is_zero = numerics.divide_by_squared_norm(w)
-    wu = tf.reduce_sum(w * u, axis=-1, keepdims=True)
-    # m(x) - x = softplus(-x) - 1 = m(-x): log(1 + exp(x)) is never formed.
-    u_hat = u + numerics.softplus_minus_one(-wu) * direction
-    zero = tf.zeros_like(wu)
-    q_minus_one = tf.where(is_zero, zero, numerics.softplus_minus_one(wu))[..., 0]
-    log_q = tf.where(is_zero, zero, numerics.log_softplus(wu))[..., 0]
-    return tuple(tf.cast(result, dtype) for result in (u_hat, q_minus_one, log_q))
-
-
-def planar_log_det(s, q_minus_one, log_q):
-    """log(1 + w.u_hat sech^2(s)), `[...]`, as a blend of 1 and q = 1 + w.u_hat.
-
-    Args:
-      s: `Tensor` of shape `[...]`, the pre-activation w.z + b.
-      q_minus_one: `Tensor` of shape `[...]`, w.u_hat.
-      log_q: `Tensor` of shape `[...]`, log(1 + w.u_hat).
-    """
-    t, slope = numerics.tanh_and_slope(s)
-    return numerics.log_blend(tf.square(t), slope, q_minus_one, log_q)

@@ -1,12 +1,20 @@
 """K planar layers as one bijector."""
 
+import collections
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_loop import layers_first, run_layers
 from tfp_flows.bijectors.layer_stack import LayerStack, num_layers_of
-from tfp_flows.bijectors.planar import constrain_planar, planar_log_det
+from tfp_flows.bijectors.planar_layer import (
+    constrain_planar,
+    planar_log_det,
+    solve_pre_activation,
+)
+
+_Vectors = collections.namedtuple("_Vectors", ["w", "u_hat", "b"])
 
 
 class PlanarStack(LayerStack):
@@ -95,26 +103,49 @@ class PlanarStack(LayerStack):
     @property
     def u_hat(self):
         """The displacements after the constraint, `[..., K, D]`."""
-        return constrain_planar(
-            tf.convert_to_tensor(self.u), tf.convert_to_tensor(self.w)
-        )[0]
+        return self._constrained()[1].u_hat
+
+    @property
+    def injectivity_margin(self):
+        """`1 + w.u_hat > 0` of each layer, `[..., K]`; see `Planar`."""
+        return self._constrained()[1].q
+
+    def _constrained(self):
+        """Reads `u` and `w` once: `w` and the result of `constrain_planar`."""
+        w = tf.convert_to_tensor(self.w)
+        return w, constrain_planar(tf.convert_to_tensor(self.u), w)
 
     def _forward_and_log_det(self, x):
-        w = tf.convert_to_tensor(self.w)
-        numerics.check_event_size(x, w, bijector="PlanarStack", name="w")
-        u_hat, q_minus_one, log_q = constrain_planar(tf.convert_to_tensor(self.u), w)
-        u_hat, w = layers_first(u_hat, -2), layers_first(w, -2)
-        b = layers_first(tf.convert_to_tensor(self.b), -1)
+        layers, parameters, x = self._prepare(x)
 
         def layer(k, z):
-            s = tf.reduce_sum(w[k] * z, axis=-1) + b[k]
-            return z + u_hat[k] * tf.tanh(s)[..., tf.newaxis], s
+            s = tf.reduce_sum(parameters.w[k] * z, axis=-1) + parameters.b[k]
+            return z + parameters.u_hat[k] * tf.tanh(s)[..., tf.newaxis], s
 
-        # The loop needs points of their final shape: add zeros of the batch shape.
-        x = x + tf.zeros_like(w[0] + u_hat[0]) + tf.zeros_like(b[0])[..., tf.newaxis]
         y, s = run_layers(layer, x, self.num_layers)
-        log_dets = planar_log_det(s, q_minus_one, log_q)
-        return y, tf.reduce_sum(log_dets, axis=-1)
+        return y, tf.reduce_sum(planar_log_det(s, layers), axis=-1)
+
+    def _inverse_and_log_det(self, y):
+        layers, parameters, y = self._prepare(y)
+        q = layers_first(layers.q, -1)
+
+        def layer(k, z):
+            c = tf.reduce_sum(parameters.w[k] * z, axis=-1) + parameters.b[k]
+            s = solve_pre_activation(c, q[k])
+            return z - parameters.u_hat[k] * tf.tanh(s)[..., tf.newaxis], s
+
+        x, s = run_layers(layer, y, self.num_layers, reverse=True)
+        return x, tf.reduce_sum(planar_log_det(s, layers), axis=-1)
+
+    def _prepare(self, points):
+        """The constrained layers, their vectors layer by layer, and the points."""
+        w, layers = self._constrained()
+        numerics.check_event_size(points, w, bijector="PlanarStack", name="w")
+        w, u_hat = layers_first(w, -2), layers_first(layers.u_hat, -2)
+        b = layers_first(tf.convert_to_tensor(self.b), -1)
+        # The loop needs points of their final shape: add zeros of the batch shape.
+        zeros = tf.zeros_like(w[0] + u_hat[0]) + tf.zeros_like(b[0])[..., tf.newaxis]
+        return layers, _Vectors(w, u_hat, b), points + zeros
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

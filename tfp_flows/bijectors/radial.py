@@ -4,6 +4,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.radial_layer import (
+    constrain_radial,
+    radial_log_det,
+    radial_scale,
+    solve_radius,
+)
 
 
 class Radial(tfp.bijectors.AutoCompositeTensorBijector):
@@ -108,25 +114,42 @@ class Radial(tfp.bijectors.AutoCompositeTensorBijector):
         """The unconstrained strength `beta`, `[...]`."""
         return self._beta
 
-    def _forward(self, x):
-        center = tf.convert_to_tensor(self.center)
-        numerics.check_event_size(x, center, bijector="Radial", name="center")
-        offset = x - center
-        scale = radial_scale(
-            numerics.safe_norm(offset),
-            tf.convert_to_tensor(self.alpha),
-            tf.convert_to_tensor(self.beta),
+    @property
+    def injectivity_margin(self):
+        """`1 + beta_hat / alpha = p / alpha > 0`, `[...]`: the slope at the center.
+
+        The least slope of the map if below 1. Where it nears 0 the map flattens: the
+        inverse amplifies rounding by up to `1 / injectivity_margin`.
+        """
+        return self._constrained().q
+
+    def _constrained(self):
+        """Reads `alpha` and `beta` once."""
+        return constrain_radial(
+            tf.convert_to_tensor(self.alpha), tf.convert_to_tensor(self.beta)
         )
+
+    def _offset(self, point):
+        """Reads `center` once: `center`, and the vector from it to `point`."""
+        center = tf.convert_to_tensor(self.center)
+        numerics.check_event_size(point, center, bijector="Radial", name="center")
+        return center, point - center
+
+    def _forward(self, x):
+        center, offset = self._offset(x)
+        scale = radial_scale(numerics.safe_norm(offset), self._constrained())
         return center + scale[..., tf.newaxis] * offset
 
+    def _inverse(self, y):
+        center, offset = self._offset(y)
+        layer = self._constrained()
+        r = solve_radius(numerics.safe_norm(offset), layer)
+        return center + offset / radial_scale(r, layer)[..., tf.newaxis]
+
     def _forward_log_det_jacobian(self, x):
-        center = tf.convert_to_tensor(self.center)
-        numerics.check_event_size(x, center, bijector="Radial", name="center")
+        _, offset = self._offset(x)
         return radial_log_det(
-            numerics.safe_norm(x - center),
-            tf.convert_to_tensor(self.alpha),
-            tf.convert_to_tensor(self.beta),
-            event_size=tf.shape(x)[-1],
+            numerics.safe_norm(offset), self._constrained(), event_size=tf.shape(x)[-1]
         )
 
     def _parameter_control_dependencies(self, is_init):
@@ -142,35 +165,3 @@ class Radial(tfp.bijectors.AutoCompositeTensorBijector):
                 )
             )
         return assertions
-
-
-def radial_scale(r, alpha, beta):
-    """(p + r) / (alpha + r), by which a point at radius `r` moves along its ray.
-
-    Args:
-      r: `Tensor` of shape `[...]`, ||z - center||.
-      alpha: `Tensor` of shape `[...]`.
-      beta: `Tensor` of shape `[...]`.
-
-    Returns:
-      `Tensor` of shape `[...]`.
-    """
-    return (tf.math.softplus(beta) + r) / (alpha + r)
-
-
-def radial_log_det(r, alpha, beta, event_size):
-    """log|det df/dz| at radius `r`; arguments and result as in `radial_scale`."""
-    # With a = alpha / (alpha + r) and q = p / alpha, both eigenvalues are blends of 1
-    # and q: (p + r) / (alpha + r) has weight a, across the ray, D - 1 times;
-    # (r^2 + 2 alpha r + alpha p) / (alpha + r)^2 has weight a^2, along the ray.
-    a = alpha / (alpha + r)
-    rest = r / (alpha + r)
-    # p - alpha in float64: per layer, not per point, and exact near the identity.
-    alpha64, beta64 = tf.cast(alpha, tf.float64), tf.cast(beta, tf.float64)
-    q_minus_one = (tf.math.softplus(beta64) - alpha64) / alpha64
-    log_q = numerics.log_softplus(beta64) - tf.math.log(alpha64)
-    q_minus_one = tf.cast(q_minus_one, r.dtype)
-    log_q = tf.cast(log_q, r.dtype)
-    across = numerics.log_blend(rest, a, q_minus_one, log_q)
-    along = numerics.log_blend(rest * (1.0 + a), tf.square(a), q_minus_one, log_q)
-    return (tf.cast(event_size, r.dtype) - 1.0) * across + along

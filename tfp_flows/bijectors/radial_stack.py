@@ -6,7 +6,12 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_loop import layers_first, run_layers
 from tfp_flows.bijectors.layer_stack import LayerStack, num_layers_of
-from tfp_flows.bijectors.radial import radial_log_det, radial_scale
+from tfp_flows.bijectors.radial_layer import (
+    constrain_radial,
+    radial_log_det,
+    radial_scale,
+    solve_radius,
+)
 
 
 class RadialStack(LayerStack):
@@ -102,26 +107,59 @@ class RadialStack(LayerStack):
         """The number of layers K, a Python `int`."""
         return self._num_layers
 
+    @property
+    def injectivity_margin(self):
+        """`1 + beta_hat / alpha > 0` of each layer, `[..., K]`; see `Radial`."""
+        return self._constrained().q
+
+    def _constrained(self):
+        """Reads `alpha` and `beta` once."""
+        return constrain_radial(
+            tf.convert_to_tensor(self.alpha), tf.convert_to_tensor(self.beta)
+        )
+
     def _forward_and_log_det(self, x):
+        return self._run(x, lambda r, layer: (r, radial_scale(r, layer)))
+
+    def _inverse_and_log_det(self, y):
+        def invert(g, layer):
+            r = solve_radius(g, layer)
+            return r, 1.0 / radial_scale(r, layer)
+
+        return self._run(y, invert, reverse=True)
+
+    def _run(self, points, radius_and_scale, reverse=False):
+        """Moves points along their rays, layer by layer.
+
+        Args:
+          points: `Tensor` of shape `[..., D]`.
+          radius_and_scale: callable, `(distance, layer) -> (r, scale)`: of the distance
+            to the center, the radius before the forward map, and the scale to apply.
+          reverse: whether to run the layers last to first.
+
+        Returns:
+          The moved points, and the sum of the forward log-dets at the radii.
+        """
         center = tf.convert_to_tensor(self.center)
-        alpha = tf.convert_to_tensor(self.alpha)
-        beta = tf.convert_to_tensor(self.beta)
-        numerics.check_event_size(x, center, bijector="RadialStack", name="center")
+        numerics.check_event_size(points, center, bijector="RadialStack", name="center")
+        layers = self._constrained()
         centers = layers_first(center, -2)
-        alphas, betas = layers_first(alpha, -1), layers_first(beta, -1)
+        by_layer = tf.nest.map_structure(lambda value: layers_first(value, -1), layers)
 
         def layer(k, z):
             offset = z - centers[k]
-            r = numerics.safe_norm(offset)
-            scale = radial_scale(r, alphas[k], betas[k])
+            r, scale = radius_and_scale(
+                numerics.safe_norm(offset),
+                type(layers)(*(value[k] for value in by_layer)),
+            )
             return centers[k] + scale[..., tf.newaxis] * offset, r
 
         # The loop needs points of their final shape: add zeros of the batch shape.
-        batch_zeros = tf.zeros_like(alphas[0] + betas[0])[..., tf.newaxis]
-        x = x + tf.zeros_like(centers[0]) + batch_zeros
-        y, r = run_layers(layer, x, self.num_layers)
-        log_dets = radial_log_det(r, alpha, beta, event_size=tf.shape(x)[-1])
-        return y, tf.reduce_sum(log_dets, axis=-1)
+        zeros = tf.zeros_like(layers.q[..., 0])[..., tf.newaxis]
+        points = points + tf.zeros_like(centers[0]) + zeros
+        points, r = run_layers(layer, points, self.num_layers, reverse=reverse)
+        log_dets = radial_log_det(r, layers, event_size=tf.shape(points)[-1])
+        return points, tf.reduce_sum(log_dets, axis=-1)
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

@@ -1,4 +1,4 @@
-"""Numerics that the flows share: constraints, stable log-dets, safe norms."""
+"""Numerics that the flows share: constraints, stable log-dets, safe norms, roots."""
 
 from tfp_flows.numerics.chain_statistics import (
     bulk_ess,
@@ -8,8 +8,10 @@ from tfp_flows.numerics.chain_statistics import (
 )
 from tfp_flows.numerics.checks import check_size
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
-from tfp_flows.numerics.log_det import log_blend, tanh_and_slope
+from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
+from tfp_flows.numerics.log_det import log_blend
 from tfp_flows.numerics.log_prob_fn import first_evaluation
+from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm
 from tfp_flows.numerics.seeds import stateless_seed
 from tfp_flows.numerics.tensors import (
@@ -37,10 +39,12 @@ __all__ = [
     "load_arviz",
     "log_blend",
     "log_softplus",
+    "monotone_root",
     "pareto_khat",
     "safe_norm",
     "softplus_minus_one",
     "split_rhat",
     "stateless_seed",
     "tanh_and_slope",
+    "tanh_remainder",
 ]

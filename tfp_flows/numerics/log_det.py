@@ -42,17 +42,3 @@ def log_blend(complement, weight, q_minus_one, log_q):
     scaled = complement * tf.exp(log_scale) + weight * tf.exp(log_q + log_scale)
     far = tf.math.log(tf.where(is_near, tf.ones_like(scaled), scaled)) - log_scale
     return tf.where(is_near, near, far)
-
-
-def tanh_and_slope(s):
-    """tanh(s) and its derivative sech(s)^2, both to full relative precision.
-
-    1 - tanh(s)^2 has no digit left for |s| > 9 in float32.
-
-    Args:
-      s: floating `Tensor` of any shape.
-
-    Returns:
-      A pair of `Tensor`s like `s`: tanh(s), sech(s)^2.
-    """
-    return tf.tanh(s), 4.0 * tf.sigmoid(2.0 * s) * tf.sigmoid(-2.0 * s)

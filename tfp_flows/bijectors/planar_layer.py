@@ -1,0 +1,131 @@
+"""The mathematics of one planar layer, which Planar and PlanarStack share."""
+
+import collections
+import math
+
+import tensorflow as tf
+
+from tfp_flows import numerics
+
+Constrained = collections.namedtuple(
+    "Constrained", ["u_hat", "q", "q_minus_one", "log_q"]
+)
+Constrained.__doc__ = """What the parameters `u`, `w` of a layer come to.
+
+Attributes:
+  u_hat: `Tensor` of shape `[..., D]`.
+  q: `Tensor` of shape `[...]`, 1 + w.u_hat = softplus(w.u) > 0.
+  q_minus_one: `Tensor` of shape `[...]`, w.u_hat, precise also where q is near 1.
+  log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
+"""
+
+
+def constrain_planar(u, w):
+    """The constrained displacement and the factor q = 1 + w.u_hat, in exact forms.
+
+    Args:
+      u: `Tensor` of shape `[..., D]`.
+      w: `Tensor` of shape `[..., D]`.
+
+    Returns:
+      `Constrained`.
+    """
+    # In float64, whatever the dtype: these are a few numbers per layer, not per point,
+    # and w.u_hat keeps its relative precision where it crosses zero, near the identity.
+    dtype = u.dtype
+    u, w = tf.cast(u, tf.float64), tf.cast(w, tf.float64)
+    direction, is_zero = numerics.divide_by_squared_norm(w)
+    wu = tf.reduce_sum(w * u, axis=-1, keepdims=True)
+    # m(x) - x = softplus(-x) - 1 = m(-x): log(1 + exp(x)) is never formed.
+    u_hat = u + numerics.softplus_minus_one(-wu) * direction
+    zero = tf.zeros_like(wu)
+    q = tf.where(is_zero, zero + 1.0, tf.math.softplus(wu))[..., 0]
+    q_minus_one = tf.where(is_zero, zero, numerics.softplus_minus_one(wu))[..., 0]
+    log_q = tf.where(is_zero, zero, numerics.log_softplus(wu))[..., 0]
+    return Constrained(
+        *(tf.cast(result, dtype) for result in (u_hat, q, q_minus_one, log_q))
+    )
+
+
+def planar_log_det(s, layer):
+    """log(1 + w.u_hat sech^2(s)), `[...]`, as a blend of 1 and q = 1 + w.u_hat.
+
+    Args:
+      s: `Tensor` of shape `[...]`, the pre-activation w.z + b.
+      layer: `Constrained`.
+    """
+    t, slope = numerics.tanh_and_slope(s)
+    return numerics.log_blend(tf.square(t), slope, layer.q_minus_one, layer.log_q)
+
+
+def solve_pre_activation(c, q):
+    """The pre-activation s = w.x + b of the point x that a layer takes to y.
+
+    Solves s + (q - 1) tanh(s) = c, which is the scalar product of w with
+    y = x + u_hat tanh(w.x + b), plus b (Rezende & Mohamed 2015, appendix A.1, eq. 23,
+    with s = alpha + b). As s is proportional to c or to a root of it, its relative
+    error is that of `c`, for any q.
+
+    Args:
+      c: `Tensor` of shape `[...]`, w.y + b.
+      q: `Tensor` of broadcastable shape, 1 + w.u_hat >= 0.
+
+    Returns:
+      `Tensor` of the broadcast shape. With gradients up to the third order.
+    """
+    dtype = c.dtype
+    if dtype.size < 4:  # half precision
+        c, q = tf.cast(c, tf.float32), tf.cast(q, tf.float32)
+    # A slope of 0, where q has underflowed, would give 0 / 0 at c = 0.
+    q = tf.maximum(q, 4.0 / c.dtype.max)
+    c, q = c + tf.zeros_like(q), q + tf.zeros_like(c)
+
+    def residual(s, c, q):
+        # Of q tanh(s) + (s - tanh(s)) = c: on the left, both terms have the sign of s.
+        t, slope = numerics.tanh_and_slope(s)
+        value = q * t + numerics.tanh_remainder(s) - c
+        return value, q * slope + tf.square(t)
+
+    lower, upper, start = _bracket(tf.abs(c), q)
+    sign = tf.sign(c)
+    s = numerics.monotone_root(
+        residual,
+        [c, q],
+        lower=sign * tf.where(sign < 0.0, upper, lower),
+        upper=sign * tf.where(sign < 0.0, lower, upper),
+        start=sign * start,
+        max_iterations=_MAX_ITERATIONS,
+    )
+    return tf.cast(s, dtype)
+
+
+# Newton's method needs 2 to 5 steps from the start below, for c from 1e-300 to 1e10 and
+# q from 1e-300 to 1e8; the rest of the allowance is for bisections.
+_MAX_ITERATIONS = 60
+
+
+def _bracket(c, q):
+    """Bounds of s, and the one from which Newton's method never overshoots.
+
+    With g(s) = q tanh(s) + (s - tanh(s)) for s >= 0: if q < 1, g is convex, and Newton
+    descends from any upper bound; if q > 1, g is concave, and it climbs from any lower
+    bound. Each bound below is sharp in one regime, and the best of them is within a
+    small factor of the root in all.
+    """
+    # g(s) lies between s and q s, and between s and s + (q - 1).
+    low = tf.minimum(c, tf.maximum(c / q, c - (q - 1.0)))
+    high = tf.maximum(c, tf.minimum(c / q, c - (q - 1.0)))
+    # q < 1: s - tanh(s) >= (1 - tanh 1) s^3 for s <= 1.
+    cube = 1.0 - math.tanh(1.0)
+    cube_root = tf.pow(tf.minimum(c / cube, 1.0), 1.0 / 3.0)
+    high = tf.where(c < cube, tf.minimum(high, tf.maximum(cube_root, c)), high)
+    # q > 1: below the knee, where (q - 1) sech^2(s) = 1, s <= knee gives
+    # (q - 1) tanh(s) >= c - knee; above it the knee itself is a bound.
+    gain = tf.maximum(q - 1.0, 0.25)
+    knee = 0.5 * tf.math.log(4.0 * gain)
+    ratio = tf.clip_by_value((c - knee) / gain, 0.0, 1.0 - 1e-6)
+    climb = tf.minimum(tf.atanh(ratio), knee)
+    low = tf.where(q > 1.25, tf.maximum(low, tf.minimum(climb, high)), low)
+    # Room for the rounding of the bounds.
+    room = 8.0 * numerics.epsilon(c.dtype)
+    return (1.0 - room) * low, (1.0 + room) * high, tf.where(q < 1.0, high, low)

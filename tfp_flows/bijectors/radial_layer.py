@@ -1,0 +1,96 @@
+"""The mathematics of one radial layer, which Radial and RadialStack share."""
+
+import collections
+
+import tensorflow as tf
+
+from tfp_flows import numerics
+
+Constrained = collections.namedtuple(
+    "Constrained", ["alpha", "p", "q", "q_minus_one", "log_q"]
+)
+Constrained.__doc__ = """What the parameters `alpha`, `beta` of a layer come to.
+
+Attributes:
+  alpha: `Tensor` of shape `[...]`.
+  p: `Tensor` of shape `[...]`, softplus(beta) > 0.
+  q: `Tensor` of shape `[...]`, p / alpha = 1 + beta_hat / alpha > 0.
+  q_minus_one: `Tensor` of shape `[...]`, q - 1, precise also where q is near 1.
+  log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
+"""
+
+
+def constrain_radial(alpha, beta):
+    """The factors p and q = p / alpha, in exact forms.
+
+    Args:
+      alpha: `Tensor` of shape `[...]`.
+      beta: `Tensor` of shape `[...]`.
+
+    Returns:
+      `Constrained`, of the broadcast shape except for `alpha`.
+    """
+    # In float64, whatever the dtype: per layer, not per point, and p - alpha keeps its
+    # relative precision near the identity.
+    dtype = alpha.dtype
+    wide, beta = tf.cast(alpha, tf.float64), tf.cast(beta, tf.float64)
+    p = tf.math.softplus(beta)
+    log_q = numerics.log_softplus(beta) - tf.math.log(wide)
+    return Constrained(
+        alpha,
+        *(tf.cast(value, dtype) for value in (p, p / wide, (p - wide) / wide, log_q)),
+    )
+
+
+def radial_scale(r, layer):
+    """(p + r) / (alpha + r), by which a point at radius `r` moves along its ray.
+
+    Args:
+      r: `Tensor` of shape `[...]`, ||z - center||.
+      layer: `Constrained`.
+
+    Returns:
+      `Tensor` of shape `[...]`.
+    """
+    return (layer.p + r) / (layer.alpha + r)
+
+
+def radial_log_det(r, layer, event_size):
+    """log|det df/dz| at radius `r`, `[...]`; arguments as in `radial_scale`."""
+    # With a = alpha / (alpha + r), both eigenvalues are blends of 1 and q:
+    # (p + r) / (alpha + r) has weight a, across the ray, D - 1 times;
+    # (r^2 + 2 alpha r + alpha p) / (alpha + r)^2 has weight a^2, along the ray.
+    a = layer.alpha / (layer.alpha + r)
+    rest = r / (layer.alpha + r)
+    across = numerics.log_blend(rest, a, layer.q_minus_one, layer.log_q)
+    along = numerics.log_blend(
+        rest * (1.0 + a), tf.square(a), layer.q_minus_one, layer.log_q
+    )
+    return (tf.cast(event_size, r.dtype) - 1.0) * across + along
+
+
+def solve_radius(g, layer):
+    """The radius r of the point that a layer takes to radius g = ||y - center||.
+
+    The non-negative root of r^2 + (p - g) r - alpha g = 0, from
+    g = r (p + r) / (alpha + r) (Rezende & Mohamed 2015, appendix A.2).
+
+    Args:
+      g: `Tensor` of shape `[...]`.
+      layer: `Constrained`.
+
+    Returns:
+      `Tensor` of shape `[...]`.
+    """
+    # Where p has underflowed, p = g = 0 would give 0 / 0.
+    p = tf.maximum(layer.p, 4.0 / g.dtype.max)
+    half = 0.5 * (p - g)
+    product = layer.alpha * g
+    # (half / scale)^2 neither over- nor underflows; the result does not depend on it.
+    scale = tf.stop_gradient(tf.maximum(tf.abs(half), tf.sqrt(product)))
+    scale = tf.maximum(scale, 4.0 / g.dtype.max)
+    root = scale * tf.sqrt(tf.square(half / scale) + (layer.alpha / scale) * (g / scale))
+    # Of the two forms of the root, the one that adds numbers of one sign.
+    is_inside = half > 0.0
+    denominator = tf.where(is_inside, half + root, tf.ones_like(root))
+    return tf.where(is_inside, product / denominator, root - half)
