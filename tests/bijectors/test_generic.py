@@ -3,13 +3,18 @@
 TFP caches by the identity of the input tensor; `tf.identity` breaks the cache.
 """
 
+import importlib
+import inspect
 import itertools
+import pkgutil
 
 import numpy as np
 import pytest
 import registry
 import tensorflow as tf
+import tensorflow_probability as tfp
 
+import tfp_flows
 from tfp_flows import bijectors
 
 SCALES = (0.01, 0.1, 1.0, 10.0)
@@ -19,6 +24,29 @@ EVENT_SIZES = (1, 2, 5)
 def test_every_public_bijector_is_registered():
     assert {entry.name for entry in registry.ENTRIES} == set(bijectors.__all__)
     assert sorted(bijectors.__all__) == bijectors.__all__
+
+
+def bijector_classes():
+    """Every subclass of `tfb.Bijector` defined anywhere in the package."""
+    found = set()
+    for module in pkgutil.walk_packages(tfp_flows.__path__, "tfp_flows."):
+        if module.name == "tfp_flows.__main__":  # runs the command
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            if (
+                inspect.isclass(value)
+                and issubclass(value, tfp.bijectors.Bijector)
+                and value.__module__.startswith("tfp_flows.")
+            ):
+                found.add(value)
+    return found
+
+
+def test_every_bijector_of_the_package_is_registered_or_exempt():
+    registered = {entry.bijector_class for entry in registry.ENTRIES}
+    assert bijector_classes() == registered | set(registry.EXEMPT)
+    assert not registered & set(registry.EXEMPT)
+    assert all(reason for reason in registry.EXEMPT.values())
 
 
 def tolerance(entry, dtype, scale):

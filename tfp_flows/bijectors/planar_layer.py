@@ -36,15 +36,18 @@ def constrain_planar(u, w):
     u, w = tf.cast(u, tf.float64), tf.cast(w, tf.float64)
     direction, is_zero = numerics.divide_by_squared_norm(w)
     wu = tf.reduce_sum(w * u, axis=-1, keepdims=True)
-    # m(x) - x = softplus(-x) - 1 = m(-x): log(1 + exp(x)) is never formed.
-    u_hat = u + numerics.softplus_minus_one(-wu) * direction
     zero = tf.zeros_like(wu)
-    q = tf.where(is_zero, zero + 1.0, tf.math.softplus(wu))[..., 0]
-    q_minus_one = tf.where(is_zero, zero, numerics.softplus_minus_one(wu))[..., 0]
-    log_q = tf.where(is_zero, zero, numerics.log_softplus(wu))[..., 0]
-    return Constrained(
-        *(tf.cast(result, dtype) for result in (u_hat, q, q_minus_one, log_q))
-    )
+    q = tf.where(is_zero, zero + 1.0, tf.math.softplus(wu))
+    q_minus_one = tf.where(is_zero, zero, numerics.softplus_minus_one(wu))
+    log_q = tf.where(is_zero, zero, numerics.log_softplus(wu))
+    # u_hat is the part of u across w, plus m(w.u) along it. That part is taken twice:
+    # once leaves a rounding error of the size of u, which may be far above u_hat, and
+    # the inverse, which divides by q, would see it as q / (q + error).
+    across = u - wu * direction
+    across -= tf.reduce_sum(w * across, axis=-1, keepdims=True) * direction
+    u_hat = across + q_minus_one * direction
+    factors = [factor[..., 0] for factor in (q, q_minus_one, log_q)]
+    return Constrained(*(tf.cast(result, dtype) for result in (u_hat, *factors)))
 
 
 def planar_log_det(s, layer):
@@ -63,8 +66,8 @@ def solve_pre_activation(c, q):
 
     Solves s + (q - 1) tanh(s) = c, which is the scalar product of w with
     y = x + u_hat tanh(w.x + b), plus b (Rezende & Mohamed 2015, appendix A.1, eq. 23,
-    with s = alpha + b). As s is proportional to c or to a root of it, its relative
-    error is that of `c`, for any q.
+    with s = alpha + b). The error of s is that of `c` over the slope of the left side;
+    relative to s, it is no larger than that of `c` if q <= 1.
 
     Args:
       c: `Tensor` of shape `[...]`, w.y + b.
@@ -101,7 +104,7 @@ def solve_pre_activation(c, q):
 
 # Newton's method needs 2 to 5 steps from the start below, for c from 1e-300 to 1e10 and
 # q from 1e-300 to 1e8; the rest of the allowance is for bisections.
-_MAX_ITERATIONS = 60
+_MAX_ITERATIONS = 50
 
 
 def _bracket(c, q):
@@ -112,6 +115,7 @@ def _bracket(c, q):
     bound. Each bound below is sharp in one regime, and the best of them is within a
     small factor of the root in all.
     """
+    epsilon = numerics.epsilon(c.dtype)
     # g(s) lies between s and q s, and between s and s + (q - 1).
     low = tf.minimum(c, tf.maximum(c / q, c - (q - 1.0)))
     high = tf.maximum(c, tf.minimum(c / q, c - (q - 1.0)))
@@ -119,13 +123,15 @@ def _bracket(c, q):
     cube = 1.0 - math.tanh(1.0)
     cube_root = tf.pow(tf.minimum(c / cube, 1.0), 1.0 / 3.0)
     high = tf.where(c < cube, tf.minimum(high, tf.maximum(cube_root, c)), high)
-    # q > 1: below the knee, where (q - 1) sech^2(s) = 1, s <= knee gives
-    # (q - 1) tanh(s) >= c - knee; above it the knee itself is a bound.
+    # q > 1: below the knee, where (q - 1) sech^2(s) = 1, (q - 1) tanh(s) >= c - knee;
+    # above it, (q - 1) tanh(s) is within 1/2 of q - 1.
     gain = tf.maximum(q - 1.0, 0.25)
     knee = 0.5 * tf.math.log(4.0 * gain)
-    ratio = tf.clip_by_value((c - knee) / gain, 0.0, 1.0 - 1e-6)
-    climb = tf.minimum(tf.atanh(ratio), knee)
-    low = tf.where(q > 1.25, tf.maximum(low, tf.minimum(climb, high)), low)
+    ratio = (c - knee) / gain - 8.0 * epsilon
+    climb = tf.minimum(tf.atanh(tf.clip_by_value(ratio, 0.0, 1.0 - epsilon)), knee)
+    is_steep = q > 1.25
+    high = tf.where(is_steep, tf.minimum(high, tf.maximum(knee, low + 0.5)), high)
+    low = tf.where(is_steep, tf.maximum(low, tf.minimum(climb, high)), low)
     # Room for the rounding of the bounds.
-    room = 8.0 * numerics.epsilon(c.dtype)
+    room = 8.0 * epsilon
     return (1.0 - room) * low, (1.0 + room) * high, tf.where(q < 1.0, high, low)

@@ -36,10 +36,10 @@ def constrain_radial(alpha, beta):
     wide, beta = tf.cast(alpha, tf.float64), tf.cast(beta, tf.float64)
     p = tf.math.softplus(beta)
     log_q = numerics.log_softplus(beta) - tf.math.log(wide)
-    return Constrained(
-        alpha,
-        *(tf.cast(value, dtype) for value in (p, p / wide, (p - wide) / wide, log_q)),
-    )
+    # Where p underflows the dtype, its least normal number: never divide by 0.
+    narrow_p = tf.maximum(tf.cast(p, dtype), 4.0 / dtype.max)
+    factors = (tf.cast(value, dtype) for value in (p / wide, (p - wide) / wide, log_q))
+    return Constrained(alpha, narrow_p, *factors)
 
 
 def radial_scale(r, layer):
@@ -82,9 +82,7 @@ def solve_radius(g, layer):
     Returns:
       `Tensor` of shape `[...]`.
     """
-    # Where p has underflowed, p = g = 0 would give 0 / 0.
-    p = tf.maximum(layer.p, 4.0 / g.dtype.max)
-    half = 0.5 * (p - g)
+    half = 0.5 * (layer.p - g)
     product = layer.alpha * g
     # (half / scale)^2 neither over- nor underflows; the result does not depend on it.
     scale = tf.stop_gradient(tf.maximum(tf.abs(half), tf.sqrt(product)))

@@ -8,7 +8,8 @@ from tfp_flows.numerics.tensors import epsilon
 def monotone_root(fn, parameters, lower, upper, start=None, max_iterations=100):
     """Solves fn(x, *parameters) = 0 for x, elementwise, fn increasing in x.
 
-    Newton's method within a bracket: a step that leaves the bracket becomes a bisection.
+    Newton's method within a bracket: a step that leaves the bracket, or is not clearly
+    shorter than the last one, becomes a bisection.
     The iteration stops, for all elements together, when every step is below the square
     root of the dtype's epsilon, relative to x; two more Newton steps then reach the last
     bits that the rounding of `fn` allows.
@@ -39,23 +40,26 @@ def monotone_root(fn, parameters, lower, upper, start=None, max_iterations=100):
     start = lower + 0.5 * (upper - lower) if start is None else tf.stop_gradient(start)
     tolerance = epsilon(start.dtype) ** 0.5
 
-    def body(iteration, x, lower, upper, _):
+    def is_moving(x, step):
+        # False for NaN, which no further step can mend, and for denormal steps.
+        return step > tf.maximum(tolerance * tf.abs(x), 4.0 / x.dtype.max)
+
+    def body(iteration, x, lower, upper, step):
         value, slope = fn(x, *frozen)
         lower = tf.where(value <= 0.0, x, lower)
         upper = tf.where(value >= 0.0, x, upper)
-        moved = x - value / slope
-        is_inside = (moved >= lower) & (moved <= upper)
-        moved = tf.where(is_inside, moved, lower + 0.5 * (upper - lower))
+        newton = x - value / slope
+        is_good = (newton >= lower) & (newton <= upper)
+        is_good &= tf.abs(newton - x) <= 0.75 * step
+        moved = tf.where(is_good, newton, lower + 0.5 * (upper - lower))
+        # What has arrived stays: rounding would look like a step that is too long.
+        moved = tf.where(is_moving(x, step), moved, x)
         return iteration + 1, moved, lower, upper, tf.abs(moved - x)
-
-    def is_moving(x, step):
-        # False for NaN, which no further step can mend.
-        return step > tolerance * tf.abs(x)
 
     _, root, _, _, step = tf.while_loop(
         lambda _iteration, x, _lower, _upper, step: tf.reduce_any(is_moving(x, step)),
         body,
-        (0, start, lower, upper, tf.fill(tf.shape(start), start.dtype.max)),
+        (0, start, lower, upper, start.dtype.max * tf.ones_like(start)),
         maximum_iterations=max_iterations,
     )
     nan = tf.constant(float("nan"), root.dtype)

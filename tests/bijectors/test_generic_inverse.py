@@ -1,0 +1,176 @@
+"""What holds of every bijector's inverse: values, log-dets and implicit gradients.
+
+The points given to inverses are drawn, not computed by `forward`, so that TFP's cache
+has nothing to return.
+"""
+
+import numpy as np
+import pytest
+import registry
+import tensorflow as tf
+
+SCALES = (0.01, 0.1, 1.0, 10.0)
+
+
+def tolerance(entry, dtype, scale):
+    """Of the image of the inverse, relative to max(1, |y|)."""
+    base = {tf.float64: 1e-13, tf.float32: 1e-5}[dtype]
+    # The image of a point moves by the Jacobian, of the size of scale^2 per layer, times
+    # the rounding of the point.
+    layers = registry.NUM_LAYERS if entry.stacked else 1
+    return base * max(1.0, scale) ** (2 * layers)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32], ids=lambda d: d.name)
+@pytest.mark.parametrize("event_size", [1, 2, 5])
+@pytest.mark.parametrize("scale", SCALES)
+def test_exact_image_of_the_inverse(entry, scale, event_size, dtype, rng):
+    parameters, bijector = entry.make(rng, scale, event_size=event_size, dtype=dtype)
+    y = tf.constant(2.0 * rng.normal(size=(8, event_size)), dtype)
+    x = bijector.inverse(y)
+    assert x.dtype == dtype
+    assert np.max(np.abs(x - y)) > 1e-3 * scale
+    image, log_det = entry.truth(x.numpy(), parameters)
+    bound = tolerance(entry, dtype, scale)
+    assert np.max(np.abs(image - y) / np.maximum(1.0, np.abs(y))) <= bound
+    actual = bijector.inverse_log_det_jacobian(tf.identity(y)).numpy()
+    np.testing.assert_allclose(actual, -log_det, rtol=100 * bound, atol=100 * bound)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0])
+def test_inverse_of_forward(entry, scale, rng):
+    _, bijector = entry.make(rng, scale, batch_shape=(4, 1), event_size=3)
+    x = tf.constant(rng.normal(size=(50, 1, 2, 3)))
+    y = tf.identity(bijector.forward(x))
+    returned = bijector.inverse(y)
+    assert returned.shape == (50, 4, 2, 3)
+    np.testing.assert_allclose(returned, tf.broadcast_to(x, y.shape), 1e-10, 1e-11)
+    np.testing.assert_allclose(
+        bijector.inverse_log_det_jacobian(tf.identity(y)),
+        -bijector.forward_log_det_jacobian(tf.identity(x)),
+        rtol=1e-9,
+        atol=1e-10,
+    )
+
+
+def test_batches_of_parameters_broadcast_against_images(entry, rng):
+    values = entry.draw(rng, 1.0, (4, 1), 3)
+    values = {name: v if i % 2 else v[0, 0] for i, (name, v) in enumerate(values.items())}
+    bijector = entry.bijector_class(**values)
+    for points_shape in ((), (2,), (6, 1, 2)):
+        y = tf.constant(rng.normal(size=(*points_shape, 3)))
+        x = bijector.inverse(y)
+        image, log_det = entry.oracle(x.numpy(), values)
+        shape = np.broadcast_shapes(points_shape, (4, 1))
+        assert x.shape == (*shape, 3)
+        np.testing.assert_allclose(image, np.broadcast_to(y, x.shape), 1e-10, 1e-10)
+        actual = bijector.inverse_log_det_jacobian(tf.identity(y))
+        assert actual.shape == shape
+        np.testing.assert_allclose(actual, -log_det, rtol=1e-9, atol=1e-10)
+
+
+def outputs(entry, arguments, weights):
+    """Two scalars: of the inverse, and of its log-det."""
+    arguments = dict(arguments)
+    y = arguments.pop("y")
+    bijector = entry.bijector_class(**arguments)
+    return (
+        tf.reduce_sum(weights[0] * bijector.inverse(y)),
+        tf.reduce_sum(weights[1] * bijector.inverse_log_det_jacobian(tf.identity(y))),
+    )
+
+
+def gradients(entry, arguments, weights):
+    """Gradients of each scalar to every argument."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(arguments)
+        scalars = outputs(entry, arguments, weights)
+    return [tape.gradient(scalar, arguments) for scalar in scalars]
+
+
+@pytest.fixture
+def problem(entry, rng):
+    """Arguments, float64, and the weights of the two scalars."""
+    arguments = {**entry.draw(rng, 1.0, (), 3), "y": rng.normal(size=(4, 3))}
+    weights = rng.normal(size=(4, 3)), rng.normal(size=4)
+    return {n: tf.constant(v) for n, v in arguments.items()}, weights
+
+
+def test_gradients_match_central_differences(entry, problem, rng):
+    arguments, weights = problem
+    actual = gradients(entry, arguments, weights)
+    step = 1e-5
+    for name, value in arguments.items():
+        direction = rng.normal(size=value.shape)
+        moved = [
+            outputs(entry, {**arguments, name: value + sign * direction}, weights)
+            for sign in (step, -step)
+        ]
+        for i in range(2):
+            expected = (moved[0][i] - moved[1][i]) / (2.0 * step)
+            product = tf.reduce_sum(direction * actual[i][name])
+            assert product.numpy() == pytest.approx(expected.numpy(), rel=1e-6)
+
+
+def test_second_gradients_match_central_differences(entry, problem, rng):
+    arguments, weights = problem
+
+    def weighted(arguments):
+        first = tf.nest.flatten(gradients(entry, arguments, weights))
+        return tf.add_n([tf.reduce_sum(tf.sin(g)) for g in first])
+
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        total = weighted(arguments)
+    actual = tape.gradient(total, arguments)
+    step = 1e-5
+    for name, value in arguments.items():
+        direction = rng.normal(size=value.shape)
+        up = weighted({**arguments, name: value + step * direction})
+        down = weighted({**arguments, name: value - step * direction})
+        expected = ((up - down) / (2.0 * step)).numpy()
+        product = tf.reduce_sum(direction * actual[name])
+        assert product.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_jacobian_is_the_inverse_of_the_forward_one(entry, rng):
+    _, bijector = entry.make(rng, event_size=3)
+    y = tf.constant(rng.normal(size=3))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(y)
+        x = bijector.inverse(y)
+        fresh = tf.identity(x)
+        tape.watch(fresh)
+        image = bijector.forward(fresh)
+    inverse_jacobian = tape.jacobian(x, y, experimental_use_pfor=False)
+    jacobian = tape.jacobian(image, fresh, experimental_use_pfor=False)
+    np.testing.assert_allclose(inverse_jacobian @ jacobian, np.eye(3), atol=1e-12)
+    log_det = np.linalg.slogdet(inverse_jacobian)[1]
+    np.testing.assert_allclose(bijector.inverse_log_det_jacobian(y), log_det, 1e-11)
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16], ids=lambda d: d.name)
+def test_half_precision(entry, dtype, rng):
+    parameters, bijector = entry.make(rng, dtype=dtype)
+    y = tf.constant(rng.normal(size=(20, 2)), dtype)
+    x, log_det = bijector.inverse(y), bijector.inverse_log_det_jacobian(tf.identity(y))
+    assert x.dtype == log_det.dtype == dtype
+    wide = entry.bijector_class(
+        **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}
+    )
+    wide_y = tf.cast(y, tf.float64)
+    # A few epsilons of bfloat16 (2^-7) per layer, amplified where layers contract.
+    np.testing.assert_allclose(tf.cast(x, tf.float64), wide.inverse(wide_y), 0.1, 0.3)
+    truth = wide.inverse_log_det_jacobian(wide_y)
+    np.testing.assert_allclose(tf.cast(log_det, tf.float64), truth, 0.1, 0.5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_images_that_are_not_finite_stay_in_their_row(entry, bad, rng):
+    _, bijector = entry.make(rng)
+    y = rng.normal(size=(3, 2))
+    good = bijector.inverse(y).numpy()
+    y[1, 0] = bad
+    x = bijector.inverse(y).numpy()
+    np.testing.assert_array_equal(x[[0, 2]], good[[0, 2]])
+    assert not np.any(np.isfinite(x[1]))

@@ -1,0 +1,124 @@
+"""A million round trips, over six orders of magnitude of every parameter.
+
+No inverse can return the point itself. Rounding the image y alone moves the preimage by
+the norm of the inverse Jacobian times the epsilon of the dtype times |y|; and where w.x
+and b cancel, or u_hat is far above x, their rounding counts as well. `planar_condition`
+and `radial_condition` add these up, kappa, as a multiple of epsilon relative to |x|. The
+bound that is tested is
+
+    |inverse(forward(x)) - x| <= 8 kappa epsilon |x|
+
+for all pairs, and with it the plain bounds, 1e-12 in float64 and 2e-6 in float32,
+wherever 8 kappa epsilon is below them.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows import bijectors
+
+NUM_PAIRS = 10**6
+# dtype: plain bound of the relative error, least share of pairs that it must cover.
+PLAIN = {"float64": (1e-12, 0.7), "float32": (2e-6, 0.2)}
+
+
+def log_uniform(rng, low, high, shape):
+    return 10.0 ** rng.uniform(np.log10(low), np.log10(high), size=shape)
+
+
+def norm(vectors):
+    return np.sqrt(np.sum(np.square(vectors), axis=-1))
+
+
+def unit(rng, shape):
+    vectors = rng.normal(size=shape)
+    return vectors / norm(vectors)[..., np.newaxis]
+
+
+def planar_pairs(rng, event_size):
+    """u, w, b, x: a third contracts down to q = 1e-7; half are near the hyperplane."""
+    n = NUM_PAIRS
+    u = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
+    w = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
+    x = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e4, (n, 1))
+    w_u = np.sum(w * u, axis=-1)
+    target = np.log(np.expm1(log_uniform(rng, 1e-7, 1.0, n)))
+    shift = np.where(np.arange(n) < n // 3, target - w_u, 0.0)
+    u += (shift / norm(w) ** 2)[:, np.newaxis] * w
+    b = rng.choice([-1.0, 1.0], size=n) * log_uniform(rng, 1e-3, 1e3, n)
+    near = np.clip(3.0 * rng.normal(size=n) - np.sum(w * x, axis=-1), -1e3, 1e3)
+    return u, w, np.where(rng.uniform(size=n) < 0.5, near, b), x
+
+
+def planar_condition(layer, u, w, b, x):
+    u_hat, q = layer.u_hat.numpy(), layer.injectivity_margin.numpy()
+    s = np.abs(np.sum(w * x, axis=-1) + b)
+    sech = 4.0 * np.exp(-2.0 * s) / (1.0 + np.exp(-2.0 * s)) ** 2
+    # |u_hat| sech^2 / slope is how far the preimage moves for a change of w.y + b.
+    reach = norm(u_hat) * sech / (q * sech + np.tanh(s) ** 2)
+    size = norm(x) + norm(u_hat)
+    return (size * (1.0 + reach * norm(w)) + reach * np.abs(b)) / norm(x)
+
+
+def radial_pairs(rng, event_size):
+    """center, alpha, beta, x: softplus(beta) from 1e-4 to 1e3, half near the center."""
+    n = NUM_PAIRS
+    center = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
+    alpha = log_uniform(rng, 1e-3, 1e3, n)
+    p = log_uniform(rng, 1e-4, 1e3, n)
+    beta = p + np.log(-np.expm1(-p))
+    x = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e4, (n, 1))
+    is_near = rng.uniform(size=(n, 1)) < 0.5
+    return center, alpha, beta, np.where(is_near, center + 0.1 * x, x)
+
+
+def radial_condition(layer, center, alpha, beta, x):
+    r, p = norm(x - center), np.logaddexp(0.0, beta)
+    along = (alpha + r) ** 2 / (r**2 + 2.0 * alpha * r + alpha * p)
+    stretch = np.maximum(along, (alpha + r) / (p + r))
+    image = r * (p + r) / (alpha + r) + norm(center)
+    return (norm(x) + norm(center) + stretch * (image + norm(center))) / norm(x)
+
+
+LAYERS = {
+    "planar": (bijectors.Planar, planar_pairs, planar_condition),
+    "radial": (bijectors.Radial, radial_pairs, radial_condition),
+}
+
+
+@pytest.mark.parametrize("event_size", [2, 5])
+@pytest.mark.parametrize("dtype", PLAIN)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_million_round_trips(kind, dtype, event_size, rng):
+    layer_class, draw, condition = LAYERS[kind]
+    *parameters, x = (value.astype(dtype) for value in draw(rng, event_size))
+    layer = layer_class(*parameters)
+    y = tf.identity(layer.forward(x))  # past TFP's cache
+    returned = layer.inverse(y).numpy()
+    assert returned.dtype == dtype
+    assert np.all(np.isfinite(returned))
+
+    wide = [value.astype(np.float64) for value in (*parameters, x)]
+    epsilon = np.finfo(dtype).eps
+    bound = 8.0 * epsilon * condition(layer_class(*wide[:-1]), *wide)
+    error = norm(returned.astype(np.float64) - wide[-1]) / norm(wide[-1])
+    assert np.max(error / bound) <= 1.0
+
+    plain, least_share = PLAIN[dtype]
+    is_covered = bound <= plain
+    assert np.mean(is_covered) >= least_share
+    assert np.max(error[is_covered]) <= plain
+    # The test would notice an inverse that is a few bits off.
+    assert np.max(error / bound) >= 0.05
+
+
+def test_the_pairs_reach_the_ends_of_the_ranges(rng):
+    u, w, b, x = planar_pairs(rng, 2)
+    q = bijectors.Planar(u, w, b).injectivity_margin.numpy()
+    third = NUM_PAIRS // 3
+    assert np.min(q[:third]) == pytest.approx(1e-7, rel=1e-3)
+    for values in (norm(w), np.abs(b)):
+        assert np.min(values) < 1.1e-3
+        assert np.max(values) > 0.99e3
+    assert np.max(norm(x)) > 0.99e4
