@@ -51,6 +51,7 @@ def test_reproduce_results_are_complete(reproduced):
     for row in results["fits"]:
         assert row["num_steps"] == 40
         assert row["seconds"] > 0
+        assert 0.2 < row["mass_on_grid"] < 1.01
         for key in ("kl", "elbo_standard_error", "loss", "ess", "khat", "flow_seed"):
             assert np.isfinite(row[key])
     assert len(results["chains"]) == 2

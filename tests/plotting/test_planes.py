@@ -40,31 +40,19 @@ def test_hard_edges_are_drawn_as_zero():
     assert np.all(values[:, [0, 1, 11, 12]] == 0.0)
 
 
-def test_sample_density_is_a_normalized_histogram():
-    target = tff.targets.get("example3")
-    samples = target.sample(400_000, seed=(0, 1))
+def test_flow_density_on_a_grid_is_normalized():
+    flow = tff.planar_flow(2, 4, seed=0)
+    axis, density = tff.plotting.density_on_grid(flow, (-7, 7), resolution=201)
+    assert density.shape == (201, 201)
+    assert np.sum(density) * (axis[1] - axis[0]) ** 2 == pytest.approx(1.0, abs=1e-4)
     _, mesh = drawn_mesh(
-        lambda ax: tff.plotting.plot_sample_density(ax, samples, (-5, 5), bins=50)
+        lambda ax: tff.plotting.plot_grid_density(ax, density, (-7, 7), vmax=0.5)
     )
-    density = mesh.get_array()
-    assert np.sum(density) * 0.2**2 == pytest.approx(1.0, abs=1e-3)
-    # By z_2 and z_1, like the density on a grid, within 4 standard errors.
-    centers = np.linspace(-4.9, 4.9, 50).astype(np.float32)
-    grid = np.stack(np.meshgrid(centers, centers), axis=-1)
-    expected = np.exp(target.log_prob(grid))
-    is_high = expected > 0.05
-    error = np.sqrt(expected[is_high] / (400_000 * 0.2**2))
-    # Bins average over 0.2, where the density curves: up to 4 % of it.
-    difference = np.abs(density[is_high] - expected[is_high])
-    assert np.all(difference < 4 * error + 0.04 * expected[is_high])
-
-
-def test_sample_density_counts_samples_outside():
-    samples = np.array([[0.5, 0.5], [9.0, 9.0]])
-    _, mesh = drawn_mesh(
-        lambda ax: tff.plotting.plot_sample_density(ax, samples, (-1, 1), bins=2)
-    )
-    np.testing.assert_array_equal(mesh.get_array(), [[0.0, 0.0], [0.0, 0.5]])
+    np.testing.assert_array_equal(mesh.get_array(), density)
+    assert mesh.get_clim() == (0.0, 0.5)
+    # By z_2, then z_1.
+    point = np.array([[axis[120], axis[80]]], np.float32)
+    assert density[80, 120] == pytest.approx(np.exp(flow.log_prob(point))[0], rel=1e-4)
 
 
 def test_samples():

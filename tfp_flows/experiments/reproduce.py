@@ -5,25 +5,18 @@ import functools
 import time
 
 import numpy as np
+import tensorflow as tf
 from tqdm.auto import tqdm
 
-from tfp_flows import (
-    diagnostics,
-    mcmc,
-    numerics,
-    plotting,
-    targets,
-    vi,
-)
+from tfp_flows import diagnostics, mcmc, plotting, targets, vi
 from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.reproduce_table import markdown_table
 from tfp_flows.files import prepare_folder, write_json, write_text
 
 NUM_POINTS = 500
-NUM_HISTOGRAM_SAMPLES = 1_000_000
-# Grid points per axis of the small panels of the summary figures.
-_SMALL = 250
+# The length of the flow that is drawn beside the true density.
+_BESIDE = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +71,10 @@ def reproduce(out, config=None, *, progress_bar=True):
     """Runs the experiment and writes its files.
 
     Writes under `out`: `report/imgs/{example}-density.png`, `-samples.png`, `-k{K}.png`
-    (planar) and `-radial-k{K}.png`; the figures `report/imgs/summary-planar.png` and
-    `-radial.png`; `results.json`; and `results.md`, its table.
+    (planar) and `-radial-k{K}.png`; `{example}-beside.png`, the density and the planar
+    flow of 16 layers side by side; the figures `report/imgs/summary-planar.png` and
+    `-radial.png`; `results.json`; and `results.md`, its table. Densities of flows are
+    their `log_prob` on a grid.
 
     Args:
       out: folder, made if need be.
@@ -104,17 +99,28 @@ def reproduce(out, config=None, *, progress_bar=True):
         for name in config.examples:
             target = targets.get(name)
             bar.set_description(f"{name} chains")
-            common, row = _run_chains(target, config, images)
+            truth = _draw_truth(target, images)
+            dots, row = _run_chains(target, config, images)
             chains.append(row)
             bar.update()
             for family in config.families:
-                shown = list(common)
+                shown = [(truth, ""), dots]
                 for num_layers in config.num_layers:
                     bar.set_description(f"{name} {family} K={num_layers}")
-                    panel, row = _run_fit(target, family, num_layers, config, images)
+                    panel, row = _run_fit(
+                        target, truth, family, num_layers, config, images
+                    )
                     shown.append(panel)
                     fits.append(row)
                     bar.update()
+                    if (family, num_layers) == ("planar", _BESIDE):
+                        plotting.save_grid(
+                            images / f"{name}-beside.png",
+                            [[(truth, ""), panel]],
+                            column_titles=["density", f"planar K = {num_layers}"],
+                            row_titles=[name],
+                            size=3.5,
+                        )
                 panels[family].append(shown)
 
     for family, rows in panels.items():
@@ -137,11 +143,21 @@ def reproduce(out, config=None, *, progress_bar=True):
     return results
 
 
-def _run_chains(target, config, images):
-    """Density and samples of a target: two panels and a row of results."""
-    draw_density = functools.partial(
-        plotting.plot_density, log_prob_fn=target, limits=target.plot_limits
+def _draw_truth(target, images):
+    """Writes the panel of a target's density; returns the function that draws it."""
+    _, density = plotting.density_on_grid(target, target.plot_limits)
+    draw = functools.partial(
+        plotting.plot_grid_density,
+        density=density,
+        limits=target.plot_limits,
+        vmax=np.max(density),
     )
+    plotting.save_panel(images / f"{target.name}-density.png", draw, title=target.name)
+    return draw
+
+
+def _run_chains(target, config, images):
+    """Samples of a target: a panel and a row of results."""
     chain = mcmc.random_walk_metropolis(
         target.log_prob,
         num_chains=config.num_chains,
@@ -155,7 +171,6 @@ def _run_chains(target, config, images):
         plotting.plot_samples, samples=points, limits=target.plot_limits
     )
     name = target.name
-    plotting.save_panel(images / f"{name}-density.png", draw_density, title=name)
     plotting.save_panel(
         images / f"{name}-samples.png",
         draw_points,
@@ -176,11 +191,10 @@ def _run_chains(target, config, images):
     )
     small_points = functools.partial(draw_points, size=1.5)
     caption = f"R-hat {np.max(chain.rhat):.2f}"
-    small_density = functools.partial(draw_density, resolution=_SMALL)
-    return [(small_density, ""), (small_points, caption)], row
+    return (small_points, caption), row
 
 
-def _run_fit(target, family, num_layers, config, images):
+def _run_fit(target, truth, family, num_layers, config, images):
     """Fits and judges one flow: a panel and a row of results."""
     flow = BUILDERS[family](2, num_layers, seed=config.seed)
     result = vi.fit_reverse_kl(
@@ -195,17 +209,10 @@ def _run_fit(target, family, num_layers, config, images):
     report = diagnostics.evaluate(
         flow, target, num_samples=config.num_evaluation_samples, seed=config.seed + 1
     )
+    log_prob = tf.function(flow.log_prob, autograph=False)
+    axis, density = plotting.density_on_grid(log_prob, target.plot_limits)
     # The darkest colour is the target's peak, so that panels compare.
-    _, density = plotting.density_on_grid(target, target.plot_limits)
-    samples = flow.sample(
-        NUM_HISTOGRAM_SAMPLES, seed=numerics.stateless_seed(config.seed)
-    )
-    draw = functools.partial(
-        plotting.plot_sample_density,
-        samples=samples.numpy(),
-        limits=target.plot_limits,
-        vmax=np.max(density),
-    )
+    draw = functools.partial(truth, density=density)
     infix = "" if family == "planar" else f"{family}-"
     plotting.save_panel(
         images / f"{target.name}-{infix}k{num_layers}.png",
@@ -220,6 +227,7 @@ def _run_fit(target, family, num_layers, config, images):
         num_steps=result.num_steps_done,
         stopped_at_step=result.stopped_at_step,
         seconds=result.seconds,
+        mass_on_grid=float(np.sum(density) * (axis[1] - axis[0]) ** 2),
         flow_seed=config.seed,
         fit_settings=result.settings,
         **report.to_dict(),

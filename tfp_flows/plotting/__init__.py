@@ -4,14 +4,14 @@ from tfp_flows.plotting.figures import save_figure, save_grid, save_panel
 from tfp_flows.plotting.planes import (
     density_on_grid,
     plot_density,
-    plot_sample_density,
+    plot_grid_density,
     plot_samples,
 )
 
 __all__ = [
     "density_on_grid",
     "plot_density",
-    "plot_sample_density",
+    "plot_grid_density",
     "plot_samples",
     "save_figure",
     "save_grid",

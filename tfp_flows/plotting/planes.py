@@ -21,8 +21,7 @@ def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
       `ax`.
     """
     _, density = density_on_grid(log_prob_fn, limits, resolution=resolution)
-    _draw_density(ax, density, limits, vmax)
-    return frame(ax, limits)
+    return plot_grid_density(ax, density, limits, vmax=vmax)
 
 
 def density_on_grid(log_prob_fn, limits, *, resolution=400):
@@ -45,24 +44,27 @@ def density_on_grid(log_prob_fn, limits, *, resolution=400):
     return axis, np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
 
 
-def plot_sample_density(ax, samples, limits, *, bins=160, vmax=None):
-    """Draws the density of many samples as colours: a histogram.
+def plot_grid_density(ax, density, limits, *, vmax=None):
+    """Draws a density that is known on a grid, as `density_on_grid` returns it.
 
     Args:
       ax: `matplotlib.axes.Axes`.
-      samples: array of shape `[S, 2]`; with S = 10^6, the noise is a few percent.
+      density: array of shape `[resolution, resolution]`, by z_2 and z_1.
       limits: `(low, high)` of both axes.
-      bins: number of bins per axis.
-      vmax: density of the darkest colour; `None` is the highest of the histogram.
+      vmax: density of the darkest colour; `None` is the highest on the grid.
 
     Returns:
       `ax`.
     """
-    samples = np.asarray(samples)
-    # Divided by all samples, so that those outside the limits keep their mass.
-    counts, _, _ = np.histogram2d(*samples.T, bins=bins, range=[limits, limits])
-    density = counts / (len(samples) * ((limits[1] - limits[0]) / bins) ** 2)
-    _draw_density(ax, density.T, limits, vmax)
+    ax.imshow(
+        density,
+        origin="lower",
+        extent=(*limits, *limits),
+        interpolation="bilinear",
+        cmap=DENSITY_COLORS,
+        vmin=0.0,
+        vmax=vmax,
+    )
     return frame(ax, limits)
 
 
@@ -89,15 +91,3 @@ def frame(ax, limits):
     ax.set(xlim=limits, ylim=limits, aspect="equal")
     ax.set(xlabel="$z_1$", ylabel="$z_2$")
     return ax
-
-
-def _draw_density(ax, density, limits, vmax):
-    ax.imshow(
-        density,
-        origin="lower",
-        extent=(*limits, *limits),
-        interpolation="bilinear",
-        cmap=DENSITY_COLORS,
-        vmin=0.0,
-        vmax=vmax,
-    )
