@@ -20,7 +20,7 @@ def planar_flow(
     batch_shape=(),
     init_scale=0.1,
     validate_args=False,
-    name="planar_flow",
+    name=None,
 ):
     """A trainable flow of K planar layers over a standard normal.
 
@@ -50,7 +50,8 @@ def planar_flow(
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the initial displacements; 0 is the identity.
       validate_args: Python `bool`: whether to check arguments at run time too.
-      name: Python `str`, the name of the distribution.
+      name: Python `str`, the name of the distribution; `None` leaves it to TFP, and to
+        the joint distribution that the flow may become a part of.
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.

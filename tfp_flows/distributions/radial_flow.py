@@ -20,7 +20,7 @@ def radial_flow(
     batch_shape=(),
     init_scale=0.1,
     validate_args=False,
-    name="radial_flow",
+    name=None,
 ):
     """A trainable flow of K radial layers over a standard normal.
 
@@ -48,7 +48,8 @@ def radial_flow(
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the initial `beta`; 0 is the identity.
       validate_args: Python `bool`: whether to check arguments at run time too.
-      name: Python `str`, the name of the distribution.
+      name: Python `str`, the name of the distribution; `None` leaves it to TFP, and to
+        the joint distribution that the flow may become a part of.
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.

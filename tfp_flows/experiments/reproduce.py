@@ -5,7 +5,6 @@ import functools
 import time
 
 import numpy as np
-import tensorflow as tf
 from tqdm.auto import tqdm
 
 from tfp_flows import diagnostics, mcmc, plotting, targets, vi
@@ -209,8 +208,7 @@ def _run_fit(target, truth, family, num_layers, config, images):
     report = diagnostics.evaluate(
         flow, target, num_samples=config.num_evaluation_samples, seed=config.seed + 1
     )
-    log_prob = tf.function(flow.log_prob, autograph=False)
-    axis, density = plotting.density_on_grid(log_prob, target.plot_limits)
+    axis, density = plotting.density_on_grid(flow, target.plot_limits)
     # The darkest colour is the target's peak, so that panels compare.
     draw = functools.partial(truth, density=density)
     infix = "" if family == "planar" else f"{family}-"
