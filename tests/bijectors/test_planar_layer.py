@@ -97,7 +97,7 @@ def test_grid_of_bijectors_jl():
         slope > 0.0, np.abs(wt_u_hat) * sech / np.where(slope > 0, slope, 1), 1
     )
     size = np.abs(wt_y) + np.abs(wt_u_hat) + gain * (np.abs(wt_y) + np.abs(b))
-    assert np.max(np.abs(alpha - truth) / size) <= 2.0 * EPSILON["float64"]
+    assert np.all(np.abs(alpha - truth) <= 2.0 * EPSILON["float64"] * size)
     np.testing.assert_allclose(
         alpha + wt_u_hat * np.tanh(alpha + b), wt_y, rtol=1e-14, atol=2e-15
     )
