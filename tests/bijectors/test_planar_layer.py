@@ -14,7 +14,7 @@ GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "bijectors_jl.json"
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 
-def residual(s, c, q):
+def equation(s, c, q):
     """q tanh(s) + (s - tanh(s)) - c, and its derivative in s, in mpmath."""
     t = mpmath.tanh(s)
     return q * t + (s - t) - c, q * (1 - t**2) + t**2
@@ -24,7 +24,7 @@ def distance_to_root(s, c, q):
     """How far `s` is from the root: one Newton step, exact to second order."""
     with mpmath.workdps(400):
         s, c, q = (mpmath.mpf(float(value)) for value in (s, c, q))
-        value, slope = residual(s, c, q)
+        value, slope = equation(s, c, q)
         return abs(float(value / slope)), float(slope)
 
 
@@ -98,9 +98,10 @@ def test_grid_of_bijectors_jl():
     )
     size = np.abs(wt_y) + np.abs(wt_u_hat) + gain * (np.abs(wt_y) + np.abs(b))
     assert np.all(np.abs(alpha - truth) <= 2.0 * EPSILON["float64"] * size)
-    np.testing.assert_allclose(
-        alpha + wt_u_hat * np.tanh(alpha + b), wt_y, rtol=1e-14, atol=2e-15
-    )
+    # And the equation itself: its terms rounded, alpha and alpha + b over the slope.
+    residual = np.abs(alpha + wt_u_hat * np.tanh(alpha + b) - wt_y)
+    terms = np.abs(wt_y) + np.abs(wt_u_hat) + slope * (np.abs(alpha) + np.abs(b))
+    assert np.all(residual <= 2.0 * EPSILON["float64"] * terms)
 
 
 def test_wide_grid_around_that_of_bijectors_jl():

@@ -119,8 +119,8 @@ with mpmath.workdps(DIGITS):
                 mpmath=mpmath.__version__,
                 made_by="tests/golden/make_bijectors_jl.py",
                 notes=[
-                    f"the published formulas at {DIGITS} digits, rounded once; the library "
-                    "itself was not run",
+                    f"the published formulas at {DIGITS} digits, rounded once",
+                    "the library itself was not run",
                     "its radial layer holds alpha_ with alpha = log1pexp(alpha_); here "
                     "alpha is given",
                 ],
