@@ -10,42 +10,53 @@ def forward_and_log_det(bijector, x):
     return bijector.forward(x), bijector.forward_log_det_jacobian(x)
 
 
+def inverse_and_log_det(bijector, y):
+    return bijector.inverse(y), bijector.inverse_log_det_jacobian(y)
+
+
+@pytest.fixture(params=[forward_and_log_det, inverse_and_log_det], ids=["fwd", "inv"])
+def maps(request):
+    """A map and its log-det, of a bijector and points: forward, then inverse."""
+    return request.param
+
+
+def assert_same(actual, expected):
+    """Two structures of float64 arrays, of two orders of the same operations."""
+    tf.nest.map_structure(
+        lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-10, atol=1e-10),
+        actual,
+        expected,
+    )
+
+
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_compiled_agrees_with_eager(entry, jit_compile, rng):
+def test_compiled_agrees_with_eager(entry, maps, jit_compile, rng):
     parameters, _ = entry.make(rng, batch_shape=(3,), event_size=3)
     x = tf.constant(rng.normal(size=(5, 3, 3)))
 
     def value_and_gradients(parameters, x):
         with tf.GradientTape() as tape:
             tape.watch((parameters, x))
-            y, log_det = forward_and_log_det(entry.bijector_class(**parameters), x)
+            y, log_det = maps(entry.bijector_class(**parameters), x)
             total = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(log_det)
         return y, log_det, tape.gradient(total, (parameters, x))
 
     compiled = tf.function(value_and_gradients, jit_compile=jit_compile)
-    tf.nest.map_structure(
-        lambda actual, expected: np.testing.assert_allclose(
-            actual, expected, rtol=1e-10, atol=1e-10
-        ),
-        compiled(parameters, x),
-        value_and_gradients(parameters, tf.identity(x)),
-    )
+    assert_same(compiled(parameters, x), value_and_gradients(parameters, tf.identity(x)))
 
 
 @pytest.mark.parametrize("shape", [None, [None, None], [None, 3]], ids=str)
-def test_points_of_unknown_shape(entry, shape, rng):
+def test_points_of_unknown_shape(entry, maps, shape, rng):
     _, bijector = entry.make(rng, event_size=3)
     x = tf.constant(rng.normal(size=(5, 3)))
     compiled = tf.function(
-        lambda points: forward_and_log_det(bijector, points),
+        lambda points: maps(bijector, points),
         input_signature=[tf.TensorSpec(shape, tf.float64)],
     )
-    y, log_det = compiled(x)
-    np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
-    np.testing.assert_allclose(log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10)
+    assert_same(compiled(x), maps(bijector, tf.identity(x)))
 
 
-def test_parameters_of_unknown_shape(entry, rng):
+def test_parameters_of_unknown_shape(entry, maps, rng):
     # Batch and event sizes may be unknown; the number of layers of a stack may not.
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)
     x = tf.constant(rng.normal(size=(5, 4, 3)))
@@ -57,14 +68,10 @@ def test_parameters_of_unknown_shape(entry, rng):
         for name in parameters
     }
     compiled = tf.function(
-        lambda parameters, points: forward_and_log_det(
-            entry.bijector_class(**parameters), points
-        ),
+        lambda parameters, points: maps(entry.bijector_class(**parameters), points),
         input_signature=[signature, tf.TensorSpec([None, None, None], tf.float64)],
     )
-    y, log_det = compiled(parameters, x)
-    np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-12)
-    np.testing.assert_allclose(log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10)
+    assert_same(compiled(parameters, x), maps(bijector, tf.identity(x)))
 
 
 def test_is_a_composite_tensor(entry, rng):
@@ -77,46 +84,35 @@ def test_is_a_composite_tensor(entry, rng):
     np.testing.assert_array_equal(rebuilt.forward(x), bijector.forward(x))
 
 
-def test_passes_through_tf_function_without_retracing(entry, rng):
-    compiled = tf.function(forward_and_log_det)
+def test_passes_through_tf_function_without_retracing(entry, maps, rng):
+    compiled = tf.function(maps)
     x = tf.constant(rng.normal(size=(5, 2)))
     for _ in range(2):
         _, bijector = entry.make(rng)
-        y, log_det = compiled(bijector, x)
-        np.testing.assert_allclose(y, bijector.forward(x), rtol=1e-10)
-        np.testing.assert_allclose(
-            log_det, bijector.forward_log_det_jacobian(x), rtol=1e-10
-        )
+        assert_same(compiled(bijector, x), maps(bijector, tf.identity(x)))
     assert compiled.experimental_get_tracing_count() == 1
 
 
-def test_passes_through_while_loop(entry, rng):
+def test_passes_through_while_loop(entry, maps, rng):
     _, bijector = entry.make(rng)
     x = tf.constant(rng.normal(size=(5, 2)))
 
+    def body(i, bijector, z, total):
+        z, log_det = maps(bijector, z)
+        return i + 1, bijector, z, total + log_det
+
     @tf.function(autograph=False)
     def iterate(bijector, x):
-        return tf.while_loop(
-            lambda i, *_: i < 3,
-            lambda i, b, z, total: (
-                i + 1,
-                b,
-                b.forward(z),
-                total + b.forward_log_det_jacobian(z),
-            ),
-            (0, bijector, x, tf.zeros([5], tf.float64)),
-        )
+        start = (0, bijector, x, tf.zeros([5], tf.float64))
+        return tf.while_loop(lambda i, *_: i < 3, body, start)
 
     _, returned, y, total = iterate(bijector, x)
     z, expected = x, 0.0
     for _ in range(3):
-        z, expected = (
-            bijector.forward(z),
-            expected + bijector.forward_log_det_jacobian(z),
-        )
+        z, log_det = maps(bijector, z)
+        expected += log_det
     assert isinstance(returned, entry.bijector_class)
-    np.testing.assert_allclose(y, z, rtol=1e-10)
-    np.testing.assert_allclose(total, expected, rtol=1e-10, atol=1e-12)
+    assert_same((y, total), (z, expected))
 
 
 def test_variables_pass_through_tf_function_live(entry, rng):
@@ -132,3 +128,19 @@ def test_variables_pass_through_tf_function_live(entry, rng):
     image, truth = entry.oracle(x.numpy(), variables)
     np.testing.assert_allclose(y, image, rtol=1e-10)
     np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-12)
+
+
+def test_vectorized_map_over_points(entry, maps, rng):
+    _, bijector = entry.make(rng)
+    x = tf.constant(rng.normal(size=(5, 4, 2)))
+    mapped = tf.vectorized_map(lambda points: maps(bijector, points), x)
+    assert_same(mapped, maps(bijector, tf.identity(x)))
+
+
+def test_vectorized_map_over_parameters(entry, maps, rng):
+    parameters, bijector = entry.make(rng, batch_shape=(4,))
+    x = tf.constant(rng.normal(size=(4, 2)))
+    mapped = tf.vectorized_map(
+        lambda p: maps(entry.bijector_class(**p[0]), p[1]), (parameters, x)
+    )
+    assert_same(mapped, maps(bijector, tf.identity(x)))

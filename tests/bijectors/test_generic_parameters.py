@@ -10,13 +10,18 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 X = np.array([[0.3, -1.2], [2.0, 0.1]])
+METHODS = [
+    "forward",
+    "forward_log_det_jacobian",
+    "inverse",
+    "inverse_log_det_jacobian",
+]
 WITH_ALPHA = [entry for entry in registry.ENTRIES if "alpha" in entry.event_ndims]
 
 
 def outputs(bijector):
-    """The image of X and its log-det, past TFP's cache."""
-    x = tf.constant(X, bijector.dtype)
-    return bijector.forward(x), bijector.forward_log_det_jacobian(x)
+    """All four maps at X, past TFP's cache."""
+    return [getattr(bijector, m)(tf.constant(X, bijector.dtype)) for m in METHODS]
 
 
 def with_variables(entry, rng, **kwargs):
@@ -41,8 +46,8 @@ def test_variables_are_tracked_and_live(entry, rng):
 def test_every_variable_has_gradients(entry, rng):
     variables, bijector = with_variables(entry, rng)
     with tf.GradientTape(persistent=True) as tape:
-        y, log_det = outputs(bijector)
-    for target in (y, log_det):
+        targets = outputs(bijector)
+    for target in targets:
         for name, variable in variables.items():
             gradient = tape.gradient(target, variable)
             assert gradient is not None, name
@@ -142,11 +147,9 @@ def test_validate_args_finds_variables_that_become_bad(entry, rng):
         good = variable.numpy()
         for bad in bad_values[name]:
             variable.assign(np.full_like(good, bad))
-            x = tf.constant(X)
-            with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
-                bijector.forward(x)
-            with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
-                bijector.forward_log_det_jacobian(x)
+            for method in METHODS:
+                with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
+                    getattr(bijector, method)(tf.constant(X))
             with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
                 compiled()
         variable.assign(good)
@@ -156,9 +159,9 @@ def test_validate_args_finds_variables_that_become_bad(entry, rng):
 def test_validate_args_works_in_graphs_with_constants(entry, rng):
     # tf.group of eager checks is None, which a graph cannot depend on.
     _, bijector = entry.make(rng, validate_args=True)
-    y, log_det = tf.function(lambda: outputs(bijector))()
-    np.testing.assert_allclose(y, outputs(bijector)[0], rtol=1e-12)
-    np.testing.assert_allclose(log_det, outputs(bijector)[1], rtol=1e-10)
+    compiled = tf.function(lambda: outputs(bijector))()
+    for actual, expected in zip(compiled, outputs(bijector), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("entry", WITH_ALPHA, ids=lambda entry: entry.name)
@@ -196,7 +199,7 @@ def test_keras_variables_are_refused(entry, rng):
         assert len(live.trainable_variables) == 1
 
 
-@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+@pytest.mark.parametrize("method", METHODS)
 def test_points_of_another_event_size_are_refused(entry, method, rng):
     _, bijector = entry.make(rng, event_size=2)
     for size in (1, 3):
@@ -211,14 +214,14 @@ def test_points_of_another_event_size_are_refused(entry, method, rng):
     assert "event size 1" in str(caught.value)
 
 
-@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+@pytest.mark.parametrize("method", METHODS)
 def test_scalar_points_are_refused(entry, method, rng):
     _, bijector = entry.make(rng)
     with pytest.raises(ValueError, match=r"scalar|rank at least 1"):
         getattr(bijector, method)(0.5)
 
 
-@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian"])
+@pytest.mark.parametrize("method", METHODS)
 def test_points_of_another_dtype_are_refused(entry, method, rng):
     _, bijector = entry.make(rng)
     with pytest.raises((TypeError, ValueError), match="float64"):

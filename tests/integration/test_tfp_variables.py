@@ -1,0 +1,86 @@
+"""Variables of flows are read in the methods, not before, and once in each."""
+
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+
+BUILDERS = {"planar": tff.planar_flow, "radial": tff.radial_flow}
+
+
+def reads(function, *signature):
+    """How often each variable is read in the graph of `function`, a Counter."""
+    graph = tf.function(function).get_concrete_function(*signature).graph
+    return collections.Counter(
+        operation.inputs[0].name
+        for operation in graph.get_operations()
+        if operation.type == "ReadVariableOp"
+    )
+
+
+@pytest.fixture
+def variables(entry, rng):
+    """One variable per parameter; alpha, which must be positive, transformed."""
+    softplus = tfp.bijectors.Softplus()
+    return {
+        name: tfp.util.TransformedVariable(value, softplus)
+        if name == "alpha"
+        else tf.Variable(value)
+        for name, value in entry.draw(rng, 1.0, (), 2).items()
+    }
+
+
+def test_construction_reads_nothing(entry, variables):
+    assert not reads(lambda: entry.bijector_class(**variables).dtype.max)
+
+
+def test_construction_of_a_flow_reads_nothing(entry, variables):
+    base = tfp.distributions.MultivariateNormalDiag(tf.zeros([2], tf.float64))
+
+    def build():
+        bijector = entry.bijector_class(**variables)
+        flow = tfp.distributions.TransformedDistribution(base, bijector)
+        return tf.constant(flow.event_shape.as_list() + flow.batch_shape.as_list())
+
+    assert not reads(build)
+
+
+@pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian", "inverse"])
+def test_each_method_reads_each_variable_once(entry, variables, method):
+    bijector = entry.bijector_class(**variables)
+    counts = reads(getattr(bijector, method), tf.TensorSpec([5, 2], tf.float64))
+    assert len(counts) == len(variables)
+    assert set(counts.values()) == {1}
+
+
+def test_inverse_log_det_reads_each_variable_once_per_method(entry, variables):
+    # TFP calls the inverse of a single layer, then its forward log-det.
+    bijector = entry.bijector_class(**variables)
+    signature = tf.TensorSpec([5, 2], tf.float64)
+    counts = reads(bijector.inverse_log_det_jacobian, signature)
+    assert len(counts) == len(variables)
+    assert set(counts.values()) == ({1} if entry.stacked else {2})
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_sampling_with_log_prob_reads_each_variable_of_a_stack_once(kind):
+    flow = BUILDERS[kind](2, 3, seed=0)
+    counts = reads(lambda: flow.experimental_sample_and_log_prob(5, seed=(1, 2)))
+    assert len(counts) == 3
+    assert set(counts.values()) == {1}
+
+
+def test_variables_are_live_under_a_compiled_log_prob(make):
+    flow = make()
+    log_prob = tf.function(flow.log_prob)
+    x = tf.constant([[0.3, -1.2]], tf.float64)
+    before = log_prob(x).numpy()
+    for variable in flow.trainable_variables:
+        variable.assign_add(0.1 * tf.ones_like(variable))
+    after = log_prob(x).numpy()
+    assert np.all(before != after)
+    np.testing.assert_allclose(after, flow.log_prob(tf.identity(x)), rtol=1e-12)
