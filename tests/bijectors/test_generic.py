@@ -18,7 +18,8 @@ import tfp_flows
 from tfp_flows import bijectors
 
 SCALES = (0.01, 0.1, 1.0, 10.0)
-EVENT_SIZES = (1, 2, 5)
+# Stacks of planar layers take another form above D = 8.
+EVENT_SIZES = (1, 2, 5, 12)
 
 
 def test_every_public_bijector_is_registered():
@@ -121,9 +122,10 @@ def test_one_dimensional_maps_increase(entry, scale, rng):
         assert y[0] < y[-1]
 
 
-def test_batches_of_parameters_broadcast_against_points(entry, rng):
-    batched = entry.draw(rng, 1.0, (4, 1), 3)
-    single = entry.draw(rng, 1.0, (), 3)
+@pytest.mark.parametrize("event_size", [3, 12])
+def test_batches_of_parameters_broadcast_against_points(entry, event_size, rng):
+    batched = entry.draw(rng, 1.0, (4, 1), event_size)
+    single = entry.draw(rng, 1.0, (), event_size)
     for choice in itertools.product((False, True), repeat=len(single)):
         parameters = {
             name: batched[name] if is_batched else single[name]
@@ -133,11 +135,11 @@ def test_batches_of_parameters_broadcast_against_points(entry, rng):
         bijector = entry.bijector_class(**parameters)
         assert bijector.experimental_batch_shape() == batch_shape
         for points_shape in ((), (2,), (6, 1, 2)):
-            x = rng.normal(size=(*points_shape, 3))
+            x = rng.normal(size=(*points_shape, event_size))
             y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
             image, truth = entry.oracle(x, parameters)
             shape = np.broadcast_shapes(points_shape, batch_shape)
-            assert y.shape == (*shape, 3)
+            assert y.shape == (*shape, event_size)
             assert log_det.shape == shape
             np.testing.assert_allclose(y, image, rtol=1e-10, atol=1e-10)
             np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-10)
@@ -169,10 +171,11 @@ def test_event_shape_is_kept(entry, rng):
     assert not bijector.is_constant_jacobian
 
 
-def test_gradients_match_finite_differences(entry, rng):
-    values = entry.draw(rng, 1.0, (), 3)
-    values["x"] = rng.normal(size=(4, 3))
-    weight_y, weight_log_det = rng.normal(size=(4, 3)), rng.normal(size=4)
+@pytest.mark.parametrize("event_size", [3, 12])
+def test_gradients_match_finite_differences(entry, event_size, rng):
+    values = entry.draw(rng, 1.0, (), event_size)
+    values["x"] = rng.normal(size=(4, event_size))
+    weight_y, weight_log_det = rng.normal(size=(4, event_size)), rng.normal(size=4)
 
     def outputs(arguments):
         arguments = dict(arguments)

@@ -29,10 +29,11 @@ def assert_same(actual, expected):
     )
 
 
+@pytest.mark.parametrize("event_size", [3, 12])
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_compiled_agrees_with_eager(entry, maps, jit_compile, rng):
-    parameters, _ = entry.make(rng, batch_shape=(3,), event_size=3)
-    x = tf.constant(rng.normal(size=(5, 3, 3)))
+def test_compiled_agrees_with_eager(entry, maps, jit_compile, event_size, rng):
+    parameters, _ = entry.make(rng, batch_shape=(3,), event_size=event_size)
+    x = tf.constant(rng.normal(size=(5, 3, event_size)))
 
     def value_and_gradients(parameters, x):
         with tf.GradientTape() as tape:
@@ -130,16 +131,18 @@ def test_variables_pass_through_tf_function_live(entry, rng):
     np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-12)
 
 
-def test_vectorized_map_over_points(entry, maps, rng):
-    _, bijector = entry.make(rng)
-    x = tf.constant(rng.normal(size=(5, 4, 2)))
+@pytest.mark.parametrize("event_size", [2, 12])
+def test_vectorized_map_over_points(entry, maps, event_size, rng):
+    _, bijector = entry.make(rng, event_size=event_size)
+    x = tf.constant(rng.normal(size=(5, 4, event_size)))
     mapped = tf.vectorized_map(lambda points: maps(bijector, points), x)
     assert_same(mapped, maps(bijector, tf.identity(x)))
 
 
-def test_vectorized_map_over_parameters(entry, maps, rng):
-    parameters, bijector = entry.make(rng, batch_shape=(4,))
-    x = tf.constant(rng.normal(size=(4, 2)))
+@pytest.mark.parametrize("event_size", [2, 12])
+def test_vectorized_map_over_parameters(entry, maps, event_size, rng):
+    parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=event_size)
+    x = tf.constant(rng.normal(size=(4, event_size)))
     mapped = tf.vectorized_map(
         lambda p: maps(entry.bijector_class(**p[0]), p[1]), (parameters, x)
     )

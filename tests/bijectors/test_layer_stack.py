@@ -30,23 +30,28 @@ def chain_of(entry, parameters):
     return tfp.bijectors.Chain(layers_of(entry, parameters)[::-1])
 
 
-def outputs_and_gradients(make, parameters, x):
+def outputs_and_gradients(make, parameters, points, inverse):
     """Image, log-det, and gradients of a function of both to every input."""
-    x = tf.identity(x)
+    points = tf.identity(points)
     with tf.GradientTape() as tape:
-        tape.watch((parameters, x))
+        tape.watch((parameters, points))
         bijector = make(parameters)
-        y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
-        total = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(tf.square(log_det))
-    return y, log_det, tape.gradient(total, (parameters, x))
+        if inverse:
+            moved = bijector.inverse(points)
+            log_det = bijector.inverse_log_det_jacobian(points)
+        else:
+            moved = bijector.forward(points)
+            log_det = bijector.forward_log_det_jacobian(points)
+        total = tf.reduce_sum(tf.sin(moved)) + tf.reduce_sum(tf.square(log_det))
+    return moved, log_det, tape.gradient(total, (parameters, points))
 
 
-def assert_equals_chain(entry, parameters, x):
+def assert_equals_chain(entry, parameters, x, inverse=False):
     stack = outputs_and_gradients(
-        lambda p: entry.bijector_class(**p), parameters, tf.constant(x)
+        lambda p: entry.bijector_class(**p), parameters, tf.constant(x), inverse
     )
     chain = outputs_and_gradients(
-        lambda p: chain_of(entry, p), parameters, tf.constant(x)
+        lambda p: chain_of(entry, p), parameters, tf.constant(x), inverse
     )
     for actual, expected in zip(
         tf.nest.flatten(stack), tf.nest.flatten(chain), strict=True
@@ -59,20 +64,32 @@ def assert_equals_chain(entry, parameters, x):
 
 @pytest.mark.parametrize(
     ("batch_shape", "points_shape"),
-    [((), (5,)), ((), ()), ((2,), (5, 2)), ((2, 1), (4,)), ((2,), ())],
+    [
+        ((), (5,)),
+        ((), ()),
+        ((2,), (5, 2)),
+        ((2, 1), (4,)),
+        ((2,), ()),
+        ((1,), (5,)),
+        ((1, 1), (3,)),
+        ((2, 1), (5, 1, 4)),
+    ],
 )
-def test_equals_a_chain(entry, batch_shape, points_shape, rng):
-    parameters, _ = entry.make(rng, batch_shape=batch_shape, event_size=3)
-    x = rng.normal(size=(*points_shape, 3))
-    y, log_det, _ = assert_equals_chain(entry, parameters, x)
-    assert y.shape == (*np.broadcast_shapes(batch_shape, points_shape), 3)
+@pytest.mark.parametrize("event_size", [3, 12])
+@pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
+def test_equals_a_chain(entry, inverse, event_size, batch_shape, points_shape, rng):
+    parameters, _ = entry.make(rng, batch_shape=batch_shape, event_size=event_size)
+    x = rng.normal(size=(*points_shape, event_size))
+    y, log_det, _ = assert_equals_chain(entry, parameters, x, inverse)
+    assert y.shape == (*np.broadcast_shapes(batch_shape, points_shape), event_size)
     assert log_det.shape == np.broadcast_shapes(batch_shape, points_shape)
 
 
-def test_equals_a_chain_if_one_parameter_has_a_batch(entry, rng):
-    batched, _ = entry.make(rng, batch_shape=(2, 1), event_size=3)
-    single, _ = entry.make(rng, event_size=3)
-    x = rng.normal(size=(5, 3))
+@pytest.mark.parametrize("event_size", [3, 12])
+def test_equals_a_chain_if_one_parameter_has_a_batch(entry, event_size, rng):
+    batched, _ = entry.make(rng, batch_shape=(2, 1), event_size=event_size)
+    single, _ = entry.make(rng, event_size=event_size)
+    x = rng.normal(size=(5, event_size))
     for name in single:
         assert_equals_chain(entry, {**single, name: batched[name]}, x)
 

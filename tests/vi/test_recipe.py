@@ -1,6 +1,5 @@
 """The default annealing and optimizer."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,12 +33,6 @@ def test_learning_rate_warms_up_and_decays_to_zero():
     assert np.argmax(rates) == 50
     assert rates[0] == 0.0
     assert rates[-1] < 1e-6
-
-
-def test_clips_by_the_global_norm():
-    optimizer = vi.default_optimizer(100, clip_norm=3.0)
-    assert isinstance(optimizer, keras.optimizers.Adam)
-    assert optimizer.global_clipnorm == 3.0
 
 
 def test_works_for_one_step():

@@ -136,6 +136,48 @@ def test_batch_of_flows_is_fitted_member_by_member():
     assert np.unique(result.final_loss).size == 3
 
 
+@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
+def test_each_member_of_a_batch_is_clipped_by_its_own_norm(build):
+    # Plain gradient steps whose length is the clip: the members' differ only if the
+    # norm is taken over all of them.
+    flow = build(2, 4, seed=0, batch_shape=(3,))
+    before = values(flow)
+    optimizer = keras.optimizers.SGD(1.0)
+    result = fit(flow, optimizer=optimizer, num_steps=1, clip_norm=1e-3)
+    assert result.gradient_norm.shape == (1, 3)
+    assert np.all(result.gradient_norm > 1e-3)
+    squares = [
+        np.sum((new - old).reshape(3, -1).astype(np.float64) ** 2, axis=1)
+        for new, old in zip(values(flow), before, strict=True)
+    ]
+    np.testing.assert_allclose(np.sqrt(np.sum(squares, axis=0)), 1e-3, rtol=1e-2)
+
+
+def test_gradients_are_clipped_only_above_the_norm():
+    same = [
+        fit(tff.planar_flow(2, 4, seed=5), clip_norm=clip_norm).loss
+        for clip_norm in (None, 1e6)
+    ]
+    np.testing.assert_array_equal(*same)
+    other = fit(tff.planar_flow(2, 4, seed=5), clip_norm=0.01).loss
+    assert not np.array_equal(other, same[0])
+
+
+@pytest.mark.parametrize("steps", [1, 7, 60, 1000])
+def test_steps_per_execution_change_nothing(steps):
+    expected = fit(tff.planar_flow(2, 4, seed=5))
+    actual = fit(tff.planar_flow(2, 4, seed=5), steps_per_execution=steps)
+    np.testing.assert_array_equal(actual.loss, expected.loss)
+    assert_same(values(actual.flow), values(expected.flow))
+
+
+def test_seconds_are_accounted_for():
+    result = fit(jit_compile=True)
+    assert result.compile_seconds > 0.0
+    assert result.train_seconds > 0.0
+    assert result.seconds >= result.compile_seconds + result.train_seconds
+
+
 def test_any_reparameterised_distribution():
     flow = tfd.MultivariateNormalDiag(
         tf.Variable([0.0, 0.0]),
@@ -187,6 +229,8 @@ def test_target_that_turns_nan_stops_and_restores_the_best():
         (dict(sample_size=-3), ValueError, "sample_size.*-3"),
         (dict(sample_size=2.5), ValueError, "sample_size.*2.5"),
         (dict(optimizer="adam"), TypeError, "keras.optimizers.Adam.*'adam'"),
+        (dict(clip_norm=0.0), ValueError, "clip_norm.*positive.*0.0"),
+        (dict(steps_per_execution=0), ValueError, "steps_per_execution.*0"),
         (dict(seed="one"), Exception, "seed|one"),
         (dict(target=lambda x: x), ValueError, r"shape \(32, 2\).*shape \(32,\)"),
         (dict(target=lambda x: tf.reduce_sum(x)), ValueError, r"returned shape \(\)"),
@@ -246,13 +290,15 @@ def test_variable_without_gradient_is_named():
         lambda step: (tf.constant(1.0), tf.constant(1.0), tf.constant(1.0)),
         [idle],
         optimizer,
+        clip_norm=None,
+        batch_shape=tf.TensorShape([]),
         jit_compile=False,
     )
     with pytest.raises(ValueError, match="No gradient reaches idle"):
         run_steps(
             tf.constant(0),
             tf.constant(1),
-            initial_best([idle], tf.float32),
+            initial_best([idle], tf.TensorShape([]), tf.float32),
             (tf.zeros([1]),) * 3,
         )
 

@@ -5,6 +5,8 @@ mistyped arguments need not wait for.
 """
 
 import pathlib
+import subprocess
+import sys
 
 
 def run_reproduce(args):
@@ -73,6 +75,34 @@ def run_sample(args):
     writer(flow, num_samples=args.num_samples, seed=args.seed)
     print(f"Wrote {args.num_samples} samples to {args.out}.")
     return 0
+
+
+def run_bench(args):
+    """`tfp-flows bench`."""
+    root = _source_checkout()
+    # A process of its own, as small as can be: the memory of its workers is measured, and
+    # a process starts with the peak of its parent. Not `-m`, so that it runs in the
+    # current folder, which relative paths among the arguments mean, without importing
+    # from there.
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(root)!r}); "
+        "runpy.run_module('benchmarks', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", code, *args.arguments]
+    return subprocess.run(command, check=False).returncode
+
+
+def _source_checkout():
+    """The folder that holds `benchmarks/`: beside the package, or the current one."""
+    candidates = [pathlib.Path(__file__).parents[2], pathlib.Path.cwd()]
+    for folder in candidates:
+        if (folder / "benchmarks" / "__main__.py").is_file():
+            return folder
+    raise FileNotFoundError(
+        "The benchmark is part of a source checkout of tfp_flows, not of the installed "
+        "package, and the current folder has no benchmarks/__main__.py; run tfp-flows "
+        "bench in the top folder of a checkout."
+    )
 
 
 def _event_size(target, given):

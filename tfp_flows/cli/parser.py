@@ -27,6 +27,7 @@ def build_parser():
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_sample(subparsers)
+    _add_bench(subparsers)
     return parser
 
 
@@ -117,3 +118,17 @@ def _add_sample(subparsers):
     parser.add_argument("--num-samples", type=int, default=1_000, help="samples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
     parser.add_argument("--out", required=True, help="file to write: .csv or .npz")
+
+
+def _add_bench(subparsers):
+    # Everything after `bench` is for the benchmark's own parser, --help too. Without a
+    # prefix character no argument is an option of this one; argparse.REMAINDER would
+    # refuse an option in the first place.
+    parser = subparsers.add_parser(
+        "bench",
+        help="Time this package beside others, from a source checkout.",
+        add_help=False,
+        prefix_chars="\0",
+    )
+    parser.add_argument("arguments", nargs="*")
+    parser.set_defaults(run=commands.run_bench)

@@ -9,23 +9,29 @@ from tfp_flows.numerics.chain_statistics import (
 from tfp_flows.numerics.checks import check_size
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
-from tfp_flows.numerics.log_det import log_blend
+from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.log_prob_fn import first_evaluation
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm
+from tfp_flows.numerics.normal import stateless_normal
 from tfp_flows.numerics.seeds import stateless_seed
 from tfp_flows.numerics.tensors import (
     as_parameter,
+    broadcast_batches,
     check_event_size,
     check_finite,
     check_same_event,
     common_dtype,
     epsilon,
     is_live,
+    strictly_lower,
+    sum_to_shape_of,
 )
 
 __all__ = [
     "as_parameter",
+    "blend",
+    "broadcast_batches",
     "bulk_ess",
     "check_event_size",
     "check_finite",
@@ -44,7 +50,10 @@ __all__ = [
     "safe_norm",
     "softplus_minus_one",
     "split_rhat",
+    "stateless_normal",
     "stateless_seed",
+    "strictly_lower",
+    "sum_to_shape_of",
     "tanh_and_slope",
     "tanh_remainder",
 ]

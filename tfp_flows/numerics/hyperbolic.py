@@ -7,6 +7,7 @@ _LEVELS = {tf.float64: (19, 17, 15, 13, 11, 9, 7, 5, 3)}
 _LEVELS_SINGLE = (11, 9, 7, 5, 3)
 
 
+@tf.custom_gradient
 def tanh_and_slope(s):
     """tanh(s) and its derivative sech(s)^2, both to full relative precision.
 
@@ -18,7 +19,16 @@ def tanh_and_slope(s):
     Returns:
       A pair of `Tensor`s like `s`: tanh(s), sech(s)^2.
     """
-    return tf.tanh(s), 4.0 * tf.sigmoid(2.0 * s) * tf.sigmoid(-2.0 * s)
+    # One exponential; sech(s) = 2 / (e^s + e^-s) squared overflows for |s| > 44.
+    e = tf.exp(-2.0 * tf.abs(s))
+
+    def grad(by_tanh, by_slope):
+        # By the function itself, so that derivatives of any order are right, at 0 too,
+        # where those of |s| are not.
+        tanh, slope = tanh_and_slope(s)
+        return slope * (by_tanh - 2.0 * tanh * by_slope)
+
+    return (tf.tanh(s), 4.0 * e / tf.square(1.0 + e)), grad
 
 
 def tanh_remainder(s):

@@ -1,5 +1,6 @@
 """The one scalar from which every log-det-Jacobian of this package is built."""
 
+import collections
 import math
 
 import tensorflow as tf
@@ -32,13 +33,38 @@ def log_blend(complement, weight, q_minus_one, log_q):
     Returns:
       `Tensor` of the broadcast shape.
     """
+    return blend(complement, weight, q_minus_one, log_q).log
+
+
+Blend = collections.namedtuple(
+    "Blend", ["log", "is_near", "denominator", "scale", "scaled_q"]
+)
+Blend.__doc__ = """The blend (1 - weight) + weight * q, as a logarithm and as a fraction.
+
+Attributes:
+  log: `Tensor`, its logarithm, as `log_blend` returns it.
+  is_near: boolean `Tensor`, where q was taken from `q_minus_one`, elsewhere from `log_q`.
+  denominator: `Tensor`, a normal number: the blend where near, elsewhere scale * blend.
+  scale: `Tensor` like `log_q`, 1 unless q is no normal number.
+  scaled_q: `Tensor` like `log_q`, scale * q, a normal number.
+"""
+
+
+def blend(complement, weight, q_minus_one, log_q):
+    """What `log_blend` returns, and what its derivatives need; same arguments."""
     excess = weight * q_minus_one
     is_near = excess > -0.5
-    near = tf.math.log1p(tf.where(is_near, excess, tf.zeros_like(excess)))
-
     log_max = math.log(float(weight.dtype.max))
     log_q = tf.maximum(log_q, -1.85 * log_max)
     log_scale = tf.maximum(-log_q - 0.9 * log_max, 0.0)
-    scaled = complement * tf.exp(log_scale) + weight * tf.exp(log_q + log_scale)
-    far = tf.math.log(tf.where(is_near, tf.ones_like(scaled), scaled)) - log_scale
-    return tf.where(is_near, near, far)
+    scale, scaled_q = tf.exp(log_scale), tf.exp(log_q + log_scale)
+    scaled = complement * scale + weight * scaled_q
+
+    # One logarithm serves both cases, as log1p(e) = log(r) + (e - (r - 1)) / r for the
+    # rounded r = 1 + e, up to the square of its rounding error.
+    near = tf.where(is_near, excess, tf.zeros_like(excess))
+    rounded = 1.0 + near
+    denominator = tf.where(is_near, rounded, scaled)
+    rest = tf.where(is_near, (near - (rounded - 1.0)) / rounded, -log_scale)
+    log = tf.math.log(denominator) + rest
+    return Blend(log, is_near, denominator, scale, scaled_q)

@@ -2,6 +2,13 @@
 
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
+from tfp_flows.vi.restarts import fit_restarts
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 
-__all__ = ["FitResult", "default_optimizer", "fit_reverse_kl", "linear_annealing"]
+__all__ = [
+    "FitResult",
+    "default_optimizer",
+    "fit_restarts",
+    "fit_reverse_kl",
+    "linear_annealing",
+]

@@ -1,4 +1,4 @@
-"""The default recipe of a reverse-KL fit: annealing, learning rate, clipping."""
+"""The default recipe of a reverse-KL fit: annealing and learning rate."""
 
 import keras
 import tensorflow as tf
@@ -36,13 +36,12 @@ def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
     return annealing_fn
 
 
-def default_optimizer(num_steps, *, learning_rate=0.02, clip_norm=10.0):
-    """Adam with warm-up and cosine decay to 0, and clipping by the global norm.
+def default_optimizer(num_steps, *, learning_rate=0.02):
+    """Adam with warm-up and cosine decay to 0.
 
     Args:
       num_steps: length of the fit; the first twentieth warms up.
       learning_rate: peak learning rate.
-      clip_norm: largest global norm of the gradients.
 
     Returns:
       `keras.optimizers.Adam`.
@@ -54,4 +53,4 @@ def default_optimizer(num_steps, *, learning_rate=0.02, clip_norm=10.0):
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
     )
-    return keras.optimizers.Adam(schedule, global_clipnorm=clip_norm)
+    return keras.optimizers.Adam(schedule)

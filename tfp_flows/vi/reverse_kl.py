@@ -27,7 +27,9 @@ def fit_reverse_kl(
     optimizer=None,
     seed=None,
     annealing_fn="default",
+    clip_norm=10.0,
     jit_compile=None,
+    steps_per_execution=None,
     progress_bar=True,
     name="fit_reverse_kl",
 ):
@@ -55,8 +57,8 @@ def fit_reverse_kl(
 
     Args:
       flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, reparameterised,
-        with trainable variables; event shape `[D]`. A batch of flows trains each one on
-        its own samples, with gradients clipped together.
+        with trainable variables; event shape `[D]`. A batch of flows, as the builders
+        make with `batch_shape`, trains each member as if it were alone.
       target_log_prob_fn: callable, `Tensor` of shape `[S, ..., D]` to `[S, ...]`, the
         log density up to a constant, finite wherever the flow may draw samples.
       num_steps: number of updates.
@@ -66,7 +68,12 @@ def fit_reverse_kl(
       seed: `int` or stateless TFP seed; `None` draws a new one.
       annealing_fn: callable, scalar `int32` step to scalar beta; `None` is beta = 1
         throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`.
+      clip_norm: largest norm of all gradients together, before the optimizer sees them;
+        of each member of a batch of flows. `None` does not clip.
       jit_compile: whether to compile with XLA; `None` does for D <= 64.
+      steps_per_execution: updates per call of the compiled program, between which the
+        progress bar moves and an interrupt is seen; `None` is a fiftieth of `num_steps`.
+        Results do not depend on it.
       progress_bar: whether to show one, on stderr.
       name: Python `str`, prefix of the names of the ops.
 
@@ -92,6 +99,12 @@ def fit_reverse_kl(
     started = time.perf_counter()
     num_steps = numerics.check_size("num_steps", num_steps)
     sample_size = numerics.check_size("sample_size", sample_size)
+    if steps_per_execution is not None:
+        steps_per_execution = numerics.check_size(
+            "steps_per_execution", steps_per_execution
+        )
+    if clip_norm is not None and not clip_norm > 0.0:
+        raise ValueError(f"`clip_norm` must be positive or None, but got {clip_norm!r}.")
     variables = list(flow.trainable_variables)
     if not variables:
         raise ValueError(
@@ -124,17 +137,25 @@ def fit_reverse_kl(
             return objective, tf.reduce_mean(log_q - log_p, axis=0), beta
 
     run_steps = build_run_steps(
-        objective_fn, variables, optimizer, jit_compile=jit_compile
+        objective_fn,
+        variables,
+        optimizer,
+        clip_norm=clip_norm,
+        batch_shape=flow.batch_shape,
+        jit_compile=jit_compile,
     )
-    step, best_parameters, (loss, beta, norm) = run_in_chunks(
+    training_started = time.perf_counter()
+    step, best_parameters, (loss, beta, norm), compile_seconds = run_in_chunks(
         run_steps,
         variables,
         num_steps,
+        chunk_size=steps_per_execution,
         batch_shape=flow.batch_shape,
         dtype=dtype,
         jit_compile=jit_compile,
         progress_bar=progress_bar,
     )
+    train_seconds = time.perf_counter() - training_started - compile_seconds
     stopped_at_step = None if step == num_steps else step
     if stopped_at_step is not None:
         for variable, value in zip(variables, best_parameters, strict=True):
@@ -157,11 +178,14 @@ def fit_reverse_kl(
             optimizer=type(optimizer).__name__,
             optimizer_config=_plain(optimizer.get_config()),
             annealed=annealing_fn is not None,
+            clip_norm=clip_norm,
             seed=[int(part) for part in seed],
             jit_compile=bool(jit_compile),
             dtype=dtype.name,
         ),
         seconds=time.perf_counter() - started,
+        compile_seconds=compile_seconds,
+        train_seconds=train_seconds,
         stopped_at_step=stopped_at_step,
     )
 

@@ -1,5 +1,6 @@
 """The compiled loop of gradient steps that fits share."""
 
+import numpy as np
 import tensorflow as tf
 
 # The best parameters are chosen by an exponential mean of the loss over about this many
@@ -7,7 +8,9 @@ import tensorflow as tf
 _MEAN_LENGTH = 50
 
 
-def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
+def build_run_steps(
+    objective_fn, variables, optimizer, *, clip_norm, batch_shape, jit_compile
+):
     """Compiles a loop of gradient steps as one program.
 
     An explicit `tf.while_loop` with AutoGraph off: `for i in tf.range(n)` costs about
@@ -18,6 +21,9 @@ def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
         the loss to record, `[...]`, and the annealing weight to record.
       variables: list of `tf.Variable`s to train.
       optimizer: a Keras 3 or tf_keras optimizer, built for `variables`.
+      clip_norm: largest norm of the gradients; `None` does not clip.
+      batch_shape: `tf.TensorShape` of the loss. If every variable has these leading axes,
+        each member of the batch has a norm of its own.
       jit_compile: whether to compile with XLA.
 
     Returns:
@@ -27,6 +33,7 @@ def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
       `initial_best` makes it, brought up to date; and the buffers `traces` of the loss,
       beta and global gradient norm, of at least `end - start` rows, filled from the top.
     """
+    batch_ndims = num_batch_axes(variables, batch_shape)
 
     def body(step, start, end, is_finite, best, traces):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -34,13 +41,17 @@ def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
             objective, loss, beta = objective_fn(step)
         gradients = tape.gradient(objective, variables)
         _check_gradients(gradients, variables)
-        norm = tf.linalg.global_norm(gradients)
-        is_finite = tf.reduce_all(tf.math.is_finite(loss)) & tf.math.is_finite(norm)
+        norm = _norm(gradients, batch_ndims)
+        is_finite = tf.reduce_all(tf.math.is_finite(loss))
+        is_finite &= tf.reduce_all(tf.math.is_finite(norm))
 
         # `best` is judged by the parameters that produced this loss, before the update.
-        best = _update_best(best, tf.reduce_sum(loss), variables, step, is_finite)
+        score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
+        best = _update_best(best, score, variables, step, is_finite)
         # At a bad step the optimizer sees zeros: the loop ends there, and the caller
         # restores the best parameters.
+        if clip_norm is not None:
+            gradients = _clip(gradients, norm, clip_norm)
         safe = [tf.where(is_finite, g, tf.zeros_like(g)) for g in gradients]
         optimizer.apply_gradients(zip(safe, variables, strict=True))
 
@@ -64,9 +75,17 @@ def build_run_steps(objective_fn, variables, optimizer, *, jit_compile):
     return run_steps
 
 
-def initial_best(variables, dtype):
+def num_batch_axes(variables, batch_shape):
+    """How many leading axes of every variable are those of the batch: all or none."""
+    rank = batch_shape.rank
+    is_member_wise = all(v.shape[:rank] == batch_shape for v in variables)
+    return rank if is_member_wise else 0
+
+
+def initial_best(variables, batch_shape, dtype):
     """The state of `best` before the first step: no loss yet, the parameters as given."""
-    running, lowest = tf.zeros([], dtype), tf.constant(float("inf"), dtype)
+    shape = batch_shape[: num_batch_axes(variables, batch_shape)]
+    running, lowest = tf.zeros(shape, dtype), tf.fill(shape, tf.constant(np.inf, dtype))
     return running, lowest, tuple(tf.identity(v) for v in variables)
 
 
@@ -78,10 +97,29 @@ def _update_best(best, loss, variables, step, is_finite):
     is_better = is_finite & (running < lowest) & (step >= _MEAN_LENGTH)
     lowest = tf.where(is_better, running, lowest)
     parameters = tuple(
-        tf.where(is_better, variable, parameter)
+        tf.where(_expand(is_better, variable), variable, parameter)
         for variable, parameter in zip(variables, parameters, strict=True)
     )
     return running, lowest, parameters
+
+
+def _norm(gradients, batch_ndims):
+    """The global norm of the gradients of each member, of rank `batch_ndims`."""
+    squares = [
+        tf.reduce_sum(tf.square(g), axis=list(range(batch_ndims, g.shape.rank)))
+        for g in gradients
+    ]
+    return tf.sqrt(tf.add_n(squares))
+
+
+def _clip(gradients, norm, clip_norm):
+    factor = clip_norm / tf.maximum(norm, clip_norm)
+    return [g * _expand(factor, g) for g in gradients]
+
+
+def _expand(member, like):
+    """`member` with as many trailing axes as broadcast it against `like`."""
+    return tf.reshape(member, member.shape + [1] * (like.shape.rank - member.shape.rank))
 
 
 def _check_gradients(gradients, variables):
