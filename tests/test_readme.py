@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 
+from benchmarks import readme, results, tables
 from tfp_flows.experiments.reproduce_table import markdown_table
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -16,6 +17,14 @@ def test_results_table_comes_from_the_results_file():
     assert table == (ROOT / "report" / "results.md").read_text("utf-8")
     shown = README.split("<!-- results:", 1)[1].split("-->\n", 1)[1]
     assert shown.split("<!-- end of results -->", 1)[0].strip() == table.strip()
+
+
+def test_speed_table_comes_from_the_results_file():
+    found = results.read(ROOT / "benchmarks" / "results" / "results.json")
+    shown = README.split(readme.START)[1].split(readme.END)[0]
+    assert shown.strip() == readme.summary(found).strip()
+    written = (ROOT / "benchmarks" / "results" / "results.md").read_text("utf-8")
+    assert written == tables.document(found)
 
 
 def test_linked_files_exist():

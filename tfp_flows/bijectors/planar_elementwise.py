@@ -69,7 +69,7 @@ def _run(x, w, u_hat, b):
         m = numerics.strictly_lower(tf.matmul(v, t, transpose_b=True))
         by_w = v @ batches_first(x) + m @ u_hat
         by_u_hat = t @ batches_first(by_y) + tf.matmul(m, w, transpose_a=True)
-        return samples_last(tf.stack(by_x)), by_w, by_u_hat, tf.reduce_sum(v, axis=-1)
+        return samples_last(tf.stack(by_x)), by_w, by_u_hat, numerics.sum_last_axis(v)
 
     return (y, s), grad
 

@@ -85,7 +85,7 @@ def _add_fit(subparsers):
         "--jit-compile",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="compile with XLA or not; by default, for D <= 64",
+        help="compile with XLA or not; by default, for 1,000 steps and more",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a flow saved there before"

@@ -25,6 +25,7 @@ from tfp_flows.numerics.tensors import (
     epsilon,
     is_live,
     strictly_lower,
+    sum_last_axis,
     sum_to_shape_of,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "stateless_normal",
     "stateless_seed",
     "strictly_lower",
+    "sum_last_axis",
     "sum_to_shape_of",
     "tanh_and_slope",
     "tanh_remainder",

@@ -61,10 +61,11 @@ def blend(complement, weight, q_minus_one, log_q):
     scaled = complement * scale + weight * scaled_q
 
     # One logarithm serves both cases, as log1p(e) = log(r) + (e - (r - 1)) / r for the
-    # rounded r = 1 + e, up to the square of its rounding error.
+    # rounded r = 1 + e, up to the square of its rounding error. The correction matters
+    # next to r = 1, where it needs no division.
     near = tf.where(is_near, excess, tf.zeros_like(excess))
     rounded = 1.0 + near
     denominator = tf.where(is_near, rounded, scaled)
-    rest = tf.where(is_near, (near - (rounded - 1.0)) / rounded, -log_scale)
-    log = tf.math.log(denominator) + rest
+    lost = tf.where(near < 1.0, near - (rounded - 1.0), tf.zeros_like(near))
+    log = tf.math.log(denominator) + tf.where(is_near, lost, -log_scale)
     return Blend(log, is_near, denominator, scale, scaled_q)

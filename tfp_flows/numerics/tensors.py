@@ -159,9 +159,26 @@ def sum_to_shape_of(gradient, argument):
     """
     if gradient.shape.is_fully_defined() and gradient.shape == argument.shape:
         return gradient
+    if argument.shape.rank and argument.shape.rank > 1:
+        known = gradient.shape[:-1].is_fully_defined()
+        if (
+            known
+            and gradient.shape[:-1] == argument.shape[:-1]
+            and argument.shape[-1] == 1
+        ):
+            return sum_last_axis(gradient)[..., tf.newaxis]
     shape = tf.shape(argument)
     _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(gradient), s1=shape)
     return tf.reshape(tf.reduce_sum(gradient, axes), shape)
+
+
+def sum_last_axis(x):
+    """`tf.reduce_sum(x, axis=-1)` of `[..., M, N]`, as a product with ones.
+
+    Under XLA on CPUs that takes half as long.
+    """
+    ones = tf.ones([tf.shape(x)[-1], 1], x.dtype)
+    return tf.matmul(x, ones)[..., 0]
 
 
 def broadcast_batches(tensors, event_ndims):

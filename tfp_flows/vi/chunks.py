@@ -9,8 +9,10 @@ from tqdm.auto import tqdm
 
 from tfp_flows.vi.training_loop import initial_best
 
-# Calls of the compiled loop per fit: enough for a bar, too few to cost time.
-_NUM_CHUNKS = 50
+# A call of the compiled loop costs half a millisecond, whatever it does: calls of a tenth
+# of a second, but at least so many per fit that the bar moves.
+_CALL_SECONDS = 0.1
+_LEAST_CALLS = 10
 
 
 def run_in_chunks(
@@ -30,7 +32,7 @@ def run_in_chunks(
       run_steps: what `build_run_steps` returned.
       variables: list of the `tf.Variable`s that it trains.
       num_steps: Python `int`.
-      chunk_size: steps per call; `None` is a fiftieth of `num_steps`.
+      chunk_size: steps per call; `None` is about a tenth of a second's.
       batch_shape: shape of the loss.
       dtype: dtype of the loss.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
@@ -45,28 +47,34 @@ def run_in_chunks(
     Raises:
       RuntimeError: if XLA cannot compile the loop.
     """
-    chunk_size = min(chunk_size or math.ceil(num_steps / _NUM_CHUNKS), num_steps)
+    capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
     best = initial_best(variables, batch_shape, dtype)
     buffers = (
-        tf.zeros([chunk_size, *batch_shape], dtype),
-        tf.zeros([chunk_size], dtype),
-        tf.zeros([chunk_size, *best[0].shape], dtype),
+        tf.zeros([capacity, *batch_shape], dtype),
+        tf.zeros([capacity], dtype),
+        tf.zeros([capacity, *best[0].shape], dtype),
     )
     compile_seconds = _compile(run_steps, best, buffers, jit_compile)
+    # The first call is short, to measure the time of a step.
+    size = chunk_size or min(10, capacity)
     chunks, step = [], 0
     with tqdm(total=num_steps, disable=not progress_bar, unit="step") as bar:
         while step < num_steps:
-            end = min(step + chunk_size, num_steps)
+            started, end = time.perf_counter(), min(step + size, num_steps)
             stop, best, traces = run_steps(
                 tf.constant(step), tf.constant(end), best, buffers
             )
             stop = int(stop)
             chunks.append([trace.numpy()[: stop - step] for trace in traces])
             bar.update(stop - step)
-            step = stop
             if stop < end:
+                step = stop
                 break
             bar.set_postfix(loss=f"{np.mean(chunks[-1][0]):.4f}", refresh=False)
+            if chunk_size is None:
+                seconds_per_step = (time.perf_counter() - started) / (stop - step)
+                size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
+            step = stop
     traces = [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
     return step, best[2], traces, compile_seconds
 

@@ -1,0 +1,99 @@
+"""The table of the README, between its markers."""
+
+import pathlib
+
+from benchmarks.markdown import MISSING, table_lines
+from benchmarks.registry import PEERS
+from benchmarks.tables import cell
+from benchmarks.workloads import WORKLOADS
+from tfp_flows import files
+
+START, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
+
+# Heading, workload, case and the index of the metric.
+_COLUMNS = (
+    ("µs per step, K = 16, D = 2", "step-time", "K = 16", 0),
+    ("seconds from start to fitted flow", "wall-time", "K = 16", 0),
+    ("µs per step, K = 32, D = 512", "large-step-time", "D = 512", 0),
+    ("samples with `log_prob` per second", "throughput", "K = 16", 0),
+    ("`log_prob` of given points, per second", "throughput", "K = 16", 1),
+)
+
+
+def summary(found):
+    """The README's table, from all results.
+
+    Args:
+      found: results as `results.read` returns them.
+
+    Returns:
+      `str`.
+
+    Raises:
+      ValueError: if the results have none of the table's workloads.
+    """
+    columns = [
+        (heading, WORKLOADS[name], case, WORKLOADS[name].metrics[index])
+        for heading, name, case, index in _COLUMNS
+        if case in found.get(name, {}).get("cases", {})
+    ]
+    if not columns:
+        names = ", ".join(dict.fromkeys(name for _, name, _, _ in _COLUMNS))
+        raise ValueError(
+            f"There is no result for the README's table yet; run one of {names}, or pass "
+            "--no-readme."
+        )
+    rows = []
+    for peer in WORKLOADS["step-time"].peers:
+        row = [
+            cell(found[workload.name]["cases"], case, peer, metric)
+            for _, workload, case, metric in columns
+        ]
+        if any(text != MISSING for text in row):
+            rows.append([PEERS[peer].label, *row])
+    table = table_lines(["", *(column[0] for column in columns)], rows)
+    return "\n".join([*table, measured_on(found, columns)])
+
+
+def measured_on(found, columns):
+    """The machines and days of the table's numbers."""
+    runs = {}
+    for _, workload, _, _ in columns:
+        for date, run in found[workload.name]["runs"].items():
+            machine = run["machine"]
+            runs[f"{machine['cpu']}, {machine['cores']} cores"] = date.split()[0]
+    listing = "; ".join(f"{machine}, {day}" for machine, day in runs.items())
+    return f"Medians; in brackets how many times tfp_flows is faster. {listing}."
+
+
+def check(path):
+    """The README's text.
+
+    Args:
+      path: the README.
+
+    Returns:
+      `str`.
+
+    Raises:
+      ValueError: if it lacks one of the markers, has it twice, or has them in the wrong
+        order.
+    """
+    text = pathlib.Path(path).read_text("utf-8")
+    if (
+        text.count(START) != 1
+        or text.count(END) != 1
+        or text.find(START) > text.find(END)
+    ):
+        raise ValueError(
+            f"{pathlib.Path(path).name} must have the line {START} once and after it the "
+            f"line {END} once; add them where the table belongs, or pass --no-readme."
+        )
+    return text
+
+
+def refresh(path, table):
+    """Puts `table` between the markers of the README `path`; see `check` for errors."""
+    before, rest = check(path).split(START)
+    _, after = rest.split(END)
+    files.write_text(path, f"{before}{START}\n\n{table.strip()}\n\n{END}{after}")
