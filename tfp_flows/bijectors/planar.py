@@ -7,6 +7,7 @@ from tfp_flows import numerics
 from tfp_flows.bijectors.planar_layer import (
     constrain_planar,
     planar_log_det,
+    planar_score_terms,
     solve_pre_activation,
 )
 
@@ -124,6 +125,25 @@ class Planar(tfp.bijectors.AutoCompositeTensorBijector):
         `1 / injectivity_margin`.
         """
         return self._constrained()[1].q
+
+    def forward_score(self, x, score):
+        """The score of the image: the gradient of its log density.
+
+        If `score` is d log p(x) / dx, that of y = f(x) is J^-T (score - d log|det J| /
+        dx), by Sherman and Morrison in O(D), without an inverse of f.
+
+        Args:
+          x: `Tensor` of shape `[..., D]`.
+          score: `Tensor` of the shape of `x`.
+
+        Returns:
+          `Tensor` of shape `[..., D]`, the score at `forward(x)`.
+        """
+        x = tf.convert_to_tensor(x, dtype=self.dtype)
+        w, layer = self._constrained()
+        rate, drift = planar_score_terms(self._project(x, w), layer)
+        r = rate * (tf.reduce_sum(layer.u_hat * score, axis=-1) + drift)
+        return score - w * r[..., tf.newaxis]
 
     def _constrained(self):
         """Reads `u` and `w` once: `w` and the result of `constrain_planar`."""

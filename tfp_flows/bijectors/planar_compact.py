@@ -14,7 +14,11 @@ one monotone root:
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.planar_layer import layer_log_dets, solve_pre_activation
+from tfp_flows.bijectors.planar_layer import (
+    along_samples,
+    planar_score_terms,
+    solve_pre_activation,
+)
 from tfp_flows.bijectors.point_layout import batches_first, samples_first
 
 # Longest recurrence in one loop, whose cost is K^2 S in memory traffic: more layers are
@@ -23,7 +27,7 @@ _BLOCK = 32
 
 
 def forward_compact(x, w, b, layers):
-    """The image and the log-det-Jacobian of K planar layers.
+    """The image of K planar layers, and the pre-activations.
 
     Args:
       x: `Tensor` of shape `[S, *B, D]`.
@@ -32,19 +36,51 @@ def forward_compact(x, w, b, layers):
       layers: `Constrained`, of shapes `[*B, K, D]` and `[*B, K]`.
 
     Returns:
-      The image, `[S, *B, D]`, and the log-det-Jacobian, `[S, *B]`.
+      The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
     s = forward_substitution(*_system(x, w, b, layers))
-    return x + _displacement(s, layers), _log_det(s, layers)
+    return x + _displacement(s, layers), s
 
 
 def inverse_compact(y, w, b, layers):
-    """The points whose image is `y`, and the *forward* log-dets there.
+    """The points whose image is `y`, and the pre-activations there.
 
     Arguments and returns as those of `forward_compact`.
     """
     s = backward_substitution(*_system(y, w, b, layers), layers.q)
-    return y - _displacement(s, layers), _log_det(s, layers)
+    return y - _displacement(s, layers), s
+
+
+def score_compact(score, s, w, layers):
+    """The score of the image from that of the points; see `planar_score_terms`.
+
+    The layers' corrections r follow one another through W U_hat^T alone, as the
+    pre-activations do: r_k = rate_k (u_hat_k.score - sum_{j<k} (u_hat_k.w_j) r_j +
+    drift_k), and the score of the image is score - sum_k r_k w_k.
+
+    Args:
+      score: `Tensor` of shape `[S, *B, D]`.
+      s: `Tensor` of shape `[*B, K, S]`, the pre-activations.
+      w: `Tensor` of shape `[*B, K, D]`.
+      layers: `Constrained`, of shapes `[*B, K, D]` and `[*B, K]`.
+
+    Returns:
+      `Tensor` of shape `[S, *B, D]`.
+    """
+    rate, drift = planar_score_terms(s, along_samples(layers))
+    along = tf.matmul(layers.u_hat, batches_first(score), transpose_b=True)
+    g = tf.matmul(layers.u_hat, w, transpose_b=True)
+    lower = numerics.strictly_lower(g)
+    rows = tf.range(tf.shape(s)[-2])[:, tf.newaxis]
+
+    def layer(k, along):
+        # Rows above k are corrections, row k is final, those below await theirs.
+        r_k = _row(rate, k) * (_row(along, k) + _row(drift, k))
+        moved = along - _outer(_column(lower, k), r_k)
+        return tf.where(rows == k, r_k[..., tf.newaxis, :], moved)
+
+    r = _loop(layer, along)
+    return score - samples_first(tf.matmul(r, w, transpose_a=True), event_ndims=1)
 
 
 def _system(points, w, b, layers):
@@ -56,11 +92,6 @@ def _system(points, w, b, layers):
 def _displacement(s, layers):
     moved = tf.matmul(tf.tanh(s), layers.u_hat, transpose_a=True)
     return samples_first(moved, event_ndims=1)
-
-
-def _log_det(s, layers):
-    log_dets = layer_log_dets(s, layers)
-    return samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
 
 
 def forward_substitution(a, g):

@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.planar_layer import layer_log_dets
-from tfp_flows.bijectors.point_layout import batches_first, samples_first, samples_last
+from tfp_flows.bijectors.point_layout import batches_first, samples_last
 
 
 def forward_elementwise(x, w, b, layers):
@@ -17,11 +16,10 @@ def forward_elementwise(x, w, b, layers):
       layers: `Constrained`, of shapes `[*B, K, D]` and `[*B, K]`.
 
     Returns:
-      The image, `[S, *B, D]`, and the log-det-Jacobian, `[S, *B]`.
+      The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
     y, s = _run(x, w, layers.u_hat, b)
-    log_dets = layer_log_dets(_layers_second_last(s), layers)
-    return y, samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
+    return y, _layers_second_last(s)
 
 
 @tf.custom_gradient

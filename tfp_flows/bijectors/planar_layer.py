@@ -78,13 +78,13 @@ def planar_log_det(s, layer):
     return _log_det(s, layer.q_minus_one, layer.log_q)
 
 
-def layer_log_dets(s, layers):
-    """`planar_log_det` of K layers at S points: of `[..., K, S]` and `[..., K]`."""
+def along_samples(layers):
+    """The scalars of `layers`, `[..., K]`, as `[..., K, 1]`, to meet `[..., K, S]`."""
     last = {
         name: getattr(layers, name)[..., tf.newaxis]
         for name in ("q", "q_minus_one", "log_q")
     }
-    return planar_log_det(s, layers._replace(u_hat=None, **last))
+    return layers._replace(u_hat=None, **last)
 
 
 @tf.custom_gradient
@@ -105,6 +105,29 @@ def _log_det(s, q_minus_one, log_q):
         return numerics.sum_to_shape_of(by_s, s), tf.zeros_like(q_minus_one), by_log_q
 
     return blend.log, grad
+
+
+def planar_score_terms(s, layer):
+    """What moves a score through a layer: `score - w rate (u_hat.score + drift)`.
+
+    With v = score - d log|det J| / dz, and the inverse of J = I + sech^2 u_hat w^T by
+    Sherman and Morrison, the score of the image, J^-T v, is that with
+
+        rate = sech^2(s) / (1 + w.u_hat sech^2(s)),
+        drift = -2 tanh(s) w.u_hat / (1 + w.u_hat sech^2(s)).
+
+    Args:
+      s: `Tensor` of shape `[...]`, the pre-activation w.z + b.
+      layer: `Constrained`, of a shape that broadcasts against that of `s`.
+
+    Returns:
+      A pair of `Tensor`s of the broadcast shape: rate, drift.
+    """
+    t, slope = numerics.tanh_and_slope(s)
+    blend = numerics.blend(tf.square(t), slope, layer.q_minus_one, layer.log_q)
+    scale = tf.where(blend.is_near, tf.ones_like(blend.scale), blend.scale)
+    inverse = scale / blend.denominator
+    return slope * inverse, -2.0 * layer.q_minus_one * (t * inverse)
 
 
 def solve_pre_activation(c, q):

@@ -8,6 +8,7 @@ from tfp_flows.bijectors.radial_layer import (
     constrain_radial,
     radial_log_det,
     radial_scale,
+    radial_score,
     solve_radius,
 )
 
@@ -122,6 +123,20 @@ class Radial(tfp.bijectors.AutoCompositeTensorBijector):
         inverse amplifies rounding by up to `1 / injectivity_margin`.
         """
         return self._constrained().q
+
+    def forward_score(self, x, score):
+        """The score of the image, the gradient of its log density, without an inverse.
+
+        Args:
+          x: `Tensor` of shape `[..., D]`.
+          score: `Tensor` of the shape of `x`, d log p(x) / dx.
+
+        Returns:
+          `Tensor` of shape `[..., D]`: J^-T (score - d log|det J| / dx), the score at
+          `forward(x)`. At the center, where the log-det has no gradient, that of 0.
+        """
+        _, offset = self._offset(tf.convert_to_tensor(x, dtype=self.dtype))
+        return radial_score(offset, score, self._constrained())
 
     def _constrained(self):
         """Reads `alpha` and `beta` once."""

@@ -69,6 +69,37 @@ def radial_log_det(r, layer, event_size):
     return (tf.cast(event_size, r.dtype) - 1.0) * across + along
 
 
+def radial_score(offset, score, layer):
+    """The score of the image: J^-T (score - d log|det J| / dz).
+
+    J has the eigenvalue A = (p + r) / (alpha + r) across the ray, and along it B = (r^2 +
+    2 alpha r + alpha p) / (alpha + r)^2; the log-det depends on the radius alone.
+
+    Args:
+      offset: `Tensor` of shape `[..., D]`, z - center.
+      score: `Tensor` like `offset`.
+      layer: `Constrained`, of shape `[...]`.
+
+    Returns:
+      `Tensor` of shape `[..., D]`.
+    """
+    r = numerics.safe_norm(offset)
+    a, rest = layer.alpha / (layer.alpha + r), r / (layer.alpha + r)
+    across = rest + a * layer.q
+    along = rest * (1.0 + a) + tf.square(a) * layer.q
+    # d log A / dr = (1 - q) a^2 / (alpha A), d log B / dr = 2 (1 - q) a^3 / (alpha B).
+    pull = -layer.q_minus_one * tf.square(a) / layer.alpha
+    event_size = tf.cast(tf.shape(offset)[-1], r.dtype)
+    by_radius = pull * ((event_size - 1.0) / across + 2.0 * a / along)
+    is_center = tf.equal(r, 0.0)
+    ray = offset / tf.where(is_center, tf.ones_like(r), r)[..., tf.newaxis]
+    score = score - ray * by_radius[..., tf.newaxis]
+    # 1 / B - 1 / A, without the cancellation near the identity.
+    excess = layer.q_minus_one * a * rest / (across * along)
+    inward = tf.reduce_sum(ray * score, axis=-1) * excess
+    return score / across[..., tf.newaxis] + ray * inward[..., tf.newaxis]
+
+
 def solve_radius(g, layer):
     """The radius r of the point that a layer takes to radius g = ||y - center||.
 

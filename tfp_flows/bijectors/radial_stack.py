@@ -10,6 +10,7 @@ from tfp_flows.bijectors.radial_layer import (
     constrain_radial,
     radial_log_det,
     radial_scale,
+    radial_score,
     solve_radius,
 )
 
@@ -128,6 +129,30 @@ class RadialStack(LayerStack):
 
         return self._run(y, invert, reverse=True)
 
+    def forward_score(self, x, score):
+        """The score of the image, layer by layer; see `Radial`.
+
+        Args:
+          x: `Tensor` of shape `[..., D]`.
+          score: `Tensor` of the shape of `x`, the gradient of the log density there.
+
+        Returns:
+          `Tensor` of shape `[..., D]`, the score at `forward(x)`.
+        """
+        x = tf.convert_to_tensor(x, dtype=self.dtype)
+        points, centers, layers_at, _ = self._prepare(x)
+
+        def layer(k, both):
+            offset = both[0] - centers[k]
+            scale = radial_scale(numerics.safe_norm(offset), layers_at(k))
+            moved = centers[k] + scale[..., tf.newaxis] * offset
+            score = radial_score(offset, both[1], layers_at(k))
+            return tf.stack([moved, score]), tf.zeros_like(both[..., 0])
+
+        both = tf.stack([points, tf.broadcast_to(score, tf.shape(points))])
+        both, _ = run_layers(layer, both, self.num_layers)
+        return both[1]
+
     def _run(self, points, radius_and_scale, reverse=False):
         """Moves points along their rays, layer by layer.
 
@@ -140,26 +165,33 @@ class RadialStack(LayerStack):
         Returns:
           The moved points, and the sum of the forward log-dets at the radii.
         """
+        points, centers, layers_at, layers = self._prepare(points)
+
+        def layer(k, z):
+            offset = z - centers[k]
+            r, scale = radius_and_scale(numerics.safe_norm(offset), layers_at(k))
+            return centers[k] + scale[..., tf.newaxis] * offset, r
+
+        points, r = run_layers(layer, points, self.num_layers, reverse=reverse)
+        log_dets = radial_log_det(r, layers, event_size=tf.shape(points)[-1])
+        return points, tf.reduce_sum(log_dets, axis=-1)
+
+    def _prepare(self, points):
+        """Points of their final shape, centers by layer, and the constrained layers."""
         center = tf.convert_to_tensor(self.center)
         numerics.check_event_size(points, center, bijector="RadialStack", name="center")
         layers = self._constrained()
         centers = layers_first(center, -2)
         by_layer = tf.nest.map_structure(lambda value: layers_first(value, -1), layers)
-
-        def layer(k, z):
-            offset = z - centers[k]
-            r, scale = radius_and_scale(
-                numerics.safe_norm(offset),
-                type(layers)(*(value[k] for value in by_layer)),
-            )
-            return centers[k] + scale[..., tf.newaxis] * offset, r
-
         # The loop needs points of their final shape: add zeros of the batch shape.
         zeros = tf.zeros_like(layers.q[..., 0])[..., tf.newaxis]
         points = points + tf.zeros_like(centers[0]) + zeros
-        points, r = run_layers(layer, points, self.num_layers, reverse=reverse)
-        log_dets = radial_log_det(r, layers, event_size=tf.shape(points)[-1])
-        return points, tf.reduce_sum(log_dets, axis=-1)
+        return (
+            points,
+            centers,
+            lambda k: type(layers)(*(value[k] for value in by_layer)),
+            layers,
+        )
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

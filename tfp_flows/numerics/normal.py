@@ -7,7 +7,6 @@ import tensorflow as tf
 # As TFP does, to choose between implementations.
 from tensorflow.python.ops import control_flow_util
 
-
 # Bits of a random integer, and how many of the highest make a uniform number.
 _BITS = {tf.float32: (tf.int32, 24), tf.float64: (tf.int64, 53)}
 

@@ -1,0 +1,64 @@
+"""Scores carried forward: the gradient of the log density of the image."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def base_score(z):
+    """Of a standard normal."""
+    return -z
+
+
+def score_through_the_inverse(bijector, y):
+    """By automatic differentiation of the density, with the exact inverse."""
+    event_size = y.shape[-1]
+    base = tfd.MultivariateNormalDiag(tf.zeros(event_size, y.dtype))
+    flow = tfd.TransformedDistribution(base, bijector)
+    y = tf.identity(y)
+    return tfp.math.value_and_gradient(flow.log_prob, y)[1]
+
+
+@pytest.mark.parametrize("event_size", [1, 3, 12])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+def test_equals_autodiff_through_the_inverse(entry, scale, event_size, rng):
+    _, bijector = entry.make(rng, scale, event_size=event_size)
+    z = tf.constant(rng.normal(size=(20, event_size)))
+    actual = bijector.forward_score(z, base_score(z))
+    expected = score_through_the_inverse(bijector, bijector.forward(z))
+    size = np.maximum(1.0, np.abs(expected))
+    # Where a layer contracts by 1 / q, the score grows by q, and with it the rounding.
+    assert np.max(np.abs(actual - expected) / size) <= 1e-10 * max(1.0, scale) ** 4
+
+
+@pytest.mark.parametrize("batch_shape", [(), (4,), (4, 1)], ids=str)
+def test_batches(entry, batch_shape, rng):
+    _, bijector = entry.make(rng, batch_shape=batch_shape, event_size=2)
+    z = tf.constant(rng.normal(size=(5, *batch_shape, 2)))
+    actual = bijector.forward_score(z, base_score(z))
+    expected = score_through_the_inverse(bijector, bijector.forward(z))
+    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_compiled(entry, jit_compile, rng):
+    _, bijector = entry.make(rng, event_size=3)
+    z = tf.constant(rng.normal(size=(5, 3)))
+    compiled = tf.function(bijector.forward_score, jit_compile=jit_compile)
+    expected = bijector.forward_score(z, base_score(z))
+    np.testing.assert_allclose(
+        compiled(z, base_score(z)), expected, rtol=1e-10, atol=1e-12
+    )
+
+
+def test_center_of_a_radial_layer(rng):
+    from tfp_flows import bijectors
+
+    layer = bijectors.Radial(np.array([0.5, -1.0]), np.float64(1.0), np.float64(2.0))
+    score = layer.forward_score(np.array([[0.5, -1.0]]), np.array([[1.0, 2.0]]))
+    # There, J = (p / alpha) I.
+    expected = np.array([[1.0, 2.0]]) / np.logaddexp(0.0, 2.0)
+    np.testing.assert_allclose(score, expected, rtol=1e-12)

@@ -1,0 +1,36 @@
+"""The score of a transformed density, carried forward through bijectors."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def score_of_image(bijector, x, score):
+    """The gradient of the log density of y = bijector(x), from that of x.
+
+    Planar and radial layers have it in closed form (`forward_score`); chains are followed
+    link by link; any other bijector is differentiated through its inverse.
+
+    Args:
+      bijector: `tfb.Bijector` of vectors.
+      x: `Tensor` of shape `[..., D]`.
+      score: `Tensor` of the shape of `x`, d log p(x) / dx.
+
+    Returns:
+      `Tensor` of the shape of the image, d log p(y) / dy.
+    """
+    if isinstance(bijector, tfp.bijectors.Chain):
+        for part in reversed(bijector.bijectors):
+            score = score_of_image(part, x, score)
+            x = part.forward(x)
+        return score
+    if hasattr(bijector, "forward_score"):
+        return bijector.forward_score(x, score)
+
+    # log p(y) = log p(x(y)) + log|det dx/dy|.
+    def log_prob_up_to_second_order(y):
+        inverse = bijector.inverse(y)
+        along = tf.reduce_sum(tf.stop_gradient(score) * inverse, axis=-1)
+        return along + bijector.inverse_log_det_jacobian(y, event_ndims=1)
+
+    y = tf.identity(tf.stop_gradient(bijector.forward(x)))  # past the bijector's cache
+    return tfp.math.value_and_gradient(log_prob_up_to_second_order, y)[1]
