@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfp_flows import bijectors
-from tfp_flows.bijectors import planar_compact, planar_stack
+from tfp_flows.bijectors import planar_compact, planar_recurrence, planar_stack
 from tfp_flows.bijectors.planar_elementwise import forward_elementwise
 
 
@@ -110,7 +110,7 @@ def test_many_layers_split_into_blocks(rng, monkeypatch):
     x = tf.constant(rng.normal(size=(6, 12)))
     expected = stack._forward_and_log_det(x)
     for block in (1, 7, 50):
-        monkeypatch.setattr(planar_compact, "_BLOCK", block)
+        monkeypatch.setattr(planar_recurrence, "_BLOCK", block)
         for actual, truth in zip(stack._forward_and_log_det(x), expected, strict=True):
             np.testing.assert_allclose(actual, truth, rtol=1e-12, atol=1e-12)
         returned, log_det = stack._inverse_and_log_det(expected[0])
@@ -121,12 +121,12 @@ def test_many_layers_split_into_blocks(rng, monkeypatch):
 def test_only_the_triangle_of_the_system_counts(rng):
     a = tf.constant(rng.normal(size=(4, 5)))
     g = tf.constant(rng.normal(size=(4, 4)))
-    s = planar_compact.forward_substitution(a, g)
+    s = planar_recurrence.forward_substitution(a, g)
     for k in range(4):
         expected = a[k] + sum(g[k, j] * np.tanh(s[j]) for j in range(k))
         np.testing.assert_allclose(s[k], expected, rtol=1e-13)
     q = tf.constant([0.5, 2.0, 1e-3, 1.0], tf.float64)
-    s = planar_compact.backward_substitution(a, g, q)
+    s = planar_recurrence.backward_substitution(a, g, q)
     for k in range(4):
         expected = s[k] + (q[k] - 1.0) * np.tanh(s[k])
         expected += sum(g[k, j] * np.tanh(s[j]) for j in range(k + 1, 4))
