@@ -75,8 +75,8 @@ def score_substitution(p, g, rate, drift):
     return _loop(layer, p)
 
 
-# The gradients of the first two solve a linear triangular system of the same kind, the transposed
-# one. Automatic differentiation of the loops would store K times as many numbers.
+# The gradients of the first two solve a linear triangular system of the same kind, the
+# transposed one. Automatic differentiation of the loops would store K times as much.
 
 
 @tf.custom_gradient

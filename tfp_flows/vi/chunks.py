@@ -7,8 +7,6 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from tfp_flows.vi.training_loop import initial_best
-
 # A call of the compiled loop costs half a millisecond, whatever it does: calls of a tenth
 # of a second, but at least so many per fit that the bar moves.
 _CALL_SECONDS = 0.1
@@ -17,66 +15,70 @@ _LEAST_CALLS = 10
 
 def run_in_chunks(
     run_steps,
-    variables,
+    state,
     num_steps,
     *,
-    chunk_size,
     batch_shape,
-    dtype,
+    chunk_size,
+    checkpoint,
     jit_compile,
     progress_bar,
 ):
-    """Makes `num_steps` steps, or as many as are finite.
+    """Makes the steps from `state.step` to `num_steps`, or as many as are finite.
 
     Args:
       run_steps: what `build_run_steps` returned.
-      variables: list of the `tf.Variable`s that it trains.
+      state: `TrainingState`, brought up to date.
       num_steps: Python `int`.
-      chunk_size: steps per call; `None` is about a tenth of a second's.
       batch_shape: shape of the loss.
-      dtype: dtype of the loss.
+      chunk_size: steps per call; `None` is about a tenth of a second's.
+      checkpoint: `Checkpoint` to write to, or `None`.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
       progress_bar: whether to show one, on stderr.
 
     Returns:
-      `(step, best_parameters, traces, compile_seconds)`: the number of steps made,
-      `num_steps` unless the loss or a gradient was not finite; a tuple of `Tensor`s;
-      float arrays of the loss, beta and gradient norm, of `step` rows; and the time that
-      tracing and compilation took.
+      The time in seconds that tracing and compilation took. Afterwards `state.step` is
+      `num_steps`, unless the loss or a gradient was not finite.
 
     Raises:
       RuntimeError: if XLA cannot compile the loop.
     """
     capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
-    best = initial_best(variables, batch_shape, dtype)
+    running, dtype = state.best[0], state.best[0].dtype
     buffers = (
         tf.zeros([capacity, *batch_shape], dtype),
         tf.zeros([capacity], dtype),
-        tf.zeros([capacity, *best[0].shape], dtype),
+        tf.zeros([capacity, *running.shape], dtype),
     )
-    compile_seconds = _compile(run_steps, best, buffers, jit_compile)
+    compile_seconds = _compile(run_steps, state.best, buffers, jit_compile)
     # The first call is short, to measure the time of a step.
     size = chunk_size or min(10, capacity)
-    chunks, step = [], 0
-    with tqdm(total=num_steps, disable=not progress_bar, unit="step") as bar:
-        while step < num_steps:
-            started, end = time.perf_counter(), min(step + size, num_steps)
-            stop, best, traces = run_steps(
-                tf.constant(step), tf.constant(end), best, buffers
+    began = time.perf_counter()
+    with tqdm(
+        total=num_steps, initial=state.step, disable=not progress_bar, unit="step"
+    ) as bar:
+        while state.step < num_steps:
+            started, end = time.perf_counter(), min(state.step + size, num_steps)
+            if checkpoint is not None and checkpoint.every_steps is not None:
+                end = min(end, state.step + checkpoint.steps_left(state.step))
+            stop, state.best, traces = run_steps(
+                tf.constant(state.step), tf.constant(end), state.best, buffers
             )
-            stop = int(stop)
-            chunks.append([trace.numpy()[: stop - step] for trace in traces])
-            bar.update(stop - step)
-            if stop < end:
-                step = stop
+            done = int(stop) - state.step
+            state.traces.append([trace.numpy()[:done] for trace in traces])
+            state.step += done
+            bar.update(done)
+            if state.step < end:
                 break
-            bar.set_postfix(loss=f"{np.mean(chunks[-1][0]):.4f}", refresh=False)
+            bar.set_postfix(loss=f"{np.mean(state.traces[-1][0]):.4f}", refresh=False)
             if chunk_size is None:
-                seconds_per_step = (time.perf_counter() - started) / (stop - step)
+                seconds_per_step = (time.perf_counter() - started) / done
                 size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
-            step = stop
-    traces = [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
-    return step, best[2], traces, compile_seconds
+            if checkpoint is not None and state.step < num_steps:
+                checkpoint.save_if_due(state, time.perf_counter() - began)
+    if checkpoint is not None and state.step == num_steps:
+        checkpoint.save(state, time.perf_counter() - began)
+    return compile_seconds
 
 
 def _compile(run_steps, best, buffers, jit_compile):

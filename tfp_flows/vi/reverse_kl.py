@@ -8,11 +8,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.vi.checkpoint import Checkpoint, TrainingState
 from tfp_flows.vi.chunks import run_in_chunks
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
-from tfp_flows.vi.training_loop import build_run_steps
+from tfp_flows.vi.training_loop import build_run_steps, initial_best
 
 # XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
 # every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
@@ -33,6 +34,9 @@ def fit_reverse_kl(
     clip_norm=10.0,
     jit_compile=None,
     steps_per_execution=None,
+    checkpoint_dir=None,
+    checkpoint_steps=None,
+    checkpoint_seconds=60.0,
     progress_bar=True,
     name="fit_reverse_kl",
 ):
@@ -80,6 +84,13 @@ def fit_reverse_kl(
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
         tenth of a second. Results do not depend on it.
+      checkpoint_dir: folder for the file `fit.npz`, which holds the state of the fit and
+        is replaced as a whole. If it is there, the fit goes on from it, to the same
+        numbers, bit for bit on the same machine, as if it had not been interrupted; with
+        `seed=None` it takes the seed from there. The target and `annealing_fn` are not
+        stored: pass the same ones. A finished fit returns at once.
+      checkpoint_steps: steps between two writes of it; `None` goes by time.
+      checkpoint_seconds: seconds between two writes, if `checkpoint_steps` is `None`.
       progress_bar: whether to show one, on stderr.
       name: Python `str`, prefix of the names of the ops.
 
@@ -92,9 +103,9 @@ def fit_reverse_kl(
       TypeError: if the target returns another dtype than the flow's, or `optimizer` is
         not an optimizer.
       ValueError: if a number is out of range, the flow has no trainable variables or
-        is not reparameterised, or the target fails, returns another shape than
-        `[S, ...]`, or is not finite at its first evaluation. All of this comes before
-        training starts.
+        is not reparameterised, the target fails, returns another shape than `[S, ...]`,
+        or is not finite at its first evaluation, or the checkpoint is damaged or of
+        another fit. All of this comes before training starts.
       RuntimeError: if XLA cannot compile the target.
 
     #### References
@@ -113,6 +124,8 @@ def fit_reverse_kl(
         steps_per_execution = numerics.check_size(
             "steps_per_execution", steps_per_execution
         )
+    if checkpoint_steps is not None:
+        checkpoint_steps = numerics.check_size("checkpoint_steps", checkpoint_steps)
     if clip_norm is not None and not clip_norm > 0.0:
         raise ValueError(f"`clip_norm` must be positive or None, but got {clip_norm!r}.")
     variables = list(flow.trainable_variables)
@@ -132,10 +145,31 @@ def fit_reverse_kl(
     if annealing_fn == "default":
         annealing_fn = linear_annealing(num_steps)
     optimizer = _prepare_optimizer(optimizer, num_steps, variables)
+    checkpoint = None
+    if checkpoint_dir is not None:
+        checkpoint = Checkpoint(
+            checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
+        )
+        seed = checkpoint.seed if seed is None else seed
     seed = numerics.stateless_seed(seed)
-    _check_target(flow, target_log_prob_fn, sample_size, seed)
-
     dtype = flow.dtype
+    settings = dict(
+        num_steps=num_steps,
+        sample_size=sample_size,
+        optimizer=type(optimizer).__name__,
+        optimizer_config=_optimizer_config(optimizer),
+        annealed=annealing_fn is not None,
+        gradient_estimator=gradient_estimator,
+        clip_norm=clip_norm,
+        seed=[int(part) for part in seed],
+        jit_compile=bool(jit_compile),
+        dtype=dtype.name,
+    )
+    _check_target(flow, target_log_prob_fn, sample_size, seed)
+    state = TrainingState(0, initial_best(variables, flow.batch_shape, dtype), [])
+    if checkpoint is not None:
+        state = checkpoint.restore(state, settings, variables, optimizer)
+
     sampled_objective_fn = OBJECTIVES[gradient_estimator](
         flow, target_log_prob_fn, sample_size
     )
@@ -157,48 +191,39 @@ def fit_reverse_kl(
         jit_compile=jit_compile,
     )
     training_started = time.perf_counter()
-    step, best_parameters, (loss, beta, norm), compile_seconds = run_in_chunks(
+    compile_seconds = run_in_chunks(
         run_steps,
-        variables,
+        state,
         num_steps,
-        chunk_size=steps_per_execution,
         batch_shape=flow.batch_shape,
-        dtype=dtype,
+        chunk_size=steps_per_execution,
+        checkpoint=checkpoint,
         jit_compile=jit_compile,
         progress_bar=progress_bar,
     )
     train_seconds = time.perf_counter() - training_started - compile_seconds
-    stopped_at_step = None if step == num_steps else step
+    stopped_at_step = None if state.step == num_steps else state.step
     if stopped_at_step is not None:
-        for variable, value in zip(variables, best_parameters, strict=True):
+        for variable, value in zip(variables, state.best[2], strict=True):
             variable.assign(value)
         warnings.warn(
-            f"The fit stopped at step {step} of {num_steps}: the loss or a gradient is "
-            "not finite there. The flow holds its best parameters before that step; "
-            "check the target where the flow's samples are, or lower the learning rate.",
+            f"The fit stopped at step {state.step} of {num_steps}: the loss or a "
+            "gradient is not finite there. The flow holds its best parameters before "
+            "that step; check the target where the flow's samples are, or lower the "
+            "learning rate.",
             RuntimeWarning,
             stacklevel=2,
         )
+    loss, beta, gradient_norm = state.stacked_traces()
     return FitResult(
         flow=flow,
         loss=loss,
         beta=beta,
-        gradient_norm=norm,
-        settings=dict(
-            num_steps=num_steps,
-            sample_size=sample_size,
-            optimizer=type(optimizer).__name__,
-            optimizer_config=_plain(optimizer.get_config()),
-            annealed=annealing_fn is not None,
-            gradient_estimator=gradient_estimator,
-            clip_norm=clip_norm,
-            seed=[int(part) for part in seed],
-            jit_compile=bool(jit_compile),
-            dtype=dtype.name,
-        ),
-        seconds=time.perf_counter() - started,
+        gradient_norm=gradient_norm,
+        settings=settings,
+        seconds=state.seconds + time.perf_counter() - started,
         compile_seconds=compile_seconds,
-        train_seconds=train_seconds,
+        train_seconds=state.seconds + train_seconds,
         stopped_at_step=stopped_at_step,
     )
 
@@ -242,6 +267,12 @@ def _check_target(flow, target_log_prob_fn, sample_size, seed):
             "target a steep finite edge (built-in targets have one in "
             "`unnormalized_log_prob`), or map the flow onto the support with a bijector."
         )
+
+
+def _optimizer_config(optimizer):
+    """Its configuration, without the name, which counts the optimizers of a process."""
+    config = _plain(optimizer.get_config())
+    return {key: value for key, value in config.items() if key != "name"}
 
 
 def _plain(value):
