@@ -26,7 +26,7 @@ def run_reproduce(args):
 
 def run_fit(args):
     """`tfp-flows fit`."""
-    from tfp_flows import experiments
+    from tfp_flows import experiments, vi
     from tfp_flows.cli.load_target import load_target
 
     target = load_target(args.target)
@@ -40,10 +40,21 @@ def run_fit(args):
         jit_compile=args.jit_compile,
     )
     log_prob_fn = getattr(target, "unnormalized_log_prob", target)
-    result = experiments.fit(args.out, log_prob_fn, config, overwrite=args.overwrite)
+    saved = f"Saved to {pathlib.Path(args.out) / 'flow.npz'}."
+    try:
+        result = experiments.fit(
+            args.out,
+            log_prob_fn,
+            config,
+            overwrite=args.overwrite,
+            checkpoint_dir=args.checkpoint,
+        )
+    except vi.FitError as error:
+        print(f"tfp-flows: error: {error} {saved}", file=sys.stderr)
+        return 1
     print(result)
-    print(f"Saved to {pathlib.Path(args.out) / 'flow.npz'}.")
-    return 0 if result.stopped_at_step is None else 1
+    print(saved)
+    return 0
 
 
 def run_evaluate(args):

@@ -90,6 +90,12 @@ def _add_fit(subparsers):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a flow saved there before"
     )
+    parser.add_argument(
+        "--checkpoint",
+        default=None,
+        metavar="DIR",
+        help="folder for a checkpoint, from which an interrupted fit goes on",
+    )
 
 
 def _add_evaluate(subparsers):

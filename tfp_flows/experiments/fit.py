@@ -33,7 +33,15 @@ class FitConfig:
     jit_compile: bool | None = None
 
 
-def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
+def fit(
+    out,
+    target_log_prob_fn,
+    config,
+    *,
+    overwrite=False,
+    checkpoint_dir=None,
+    progress_bar=True,
+):
     """Fits a flow and writes `flow.npz`, `loss.csv` and `fit.json` under `out`.
 
     Args:
@@ -41,6 +49,7 @@ def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
       target_log_prob_fn: callable, `[S, D]` to `[S]`, the log density up to a constant.
       config: `FitConfig`.
       overwrite: whether to replace a flow that is already there.
+      checkpoint_dir: as in `tff.vi.fit_reverse_kl`.
       progress_bar: whether to show one, on stderr.
 
     Returns:
@@ -50,6 +59,7 @@ def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
       FileExistsError: if there is a flow already and not `overwrite`.
       OSError: if `out` cannot be written to.
       ValueError, TypeError: as `tff.vi.fit_reverse_kl`; all before any training.
+      FitError: as `tff.vi.fit_reverse_kl`; the files hold the best parameters then.
     """
     out = prepare_folder(out)
     if (out / "flow.npz").exists() and not overwrite:
@@ -58,16 +68,27 @@ def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
             "--overwrite to replace it."
         )
     flow = BUILDERS[config.family](config.event_size, config.num_layers, seed=config.seed)
-    result = vi.fit_reverse_kl(
-        flow,
-        target_log_prob_fn,
-        num_steps=config.num_steps,
-        sample_size=config.sample_size,
-        seed=config.seed,
-        jit_compile=config.jit_compile,
-        progress_bar=progress_bar,
-    )
-    distributions.save(flow, out / "flow.npz")
+    try:
+        result = vi.fit_reverse_kl(
+            flow,
+            target_log_prob_fn,
+            num_steps=config.num_steps,
+            sample_size=config.sample_size,
+            seed=config.seed,
+            jit_compile=config.jit_compile,
+            checkpoint_dir=checkpoint_dir,
+            progress_bar=progress_bar,
+        )
+    except vi.FitError as error:
+        _write(out, error.result, config)
+        raise
+    _write(out, result, config)
+    return result
+
+
+def _write(out, result, config):
+    """The files of a fit, complete or not."""
+    distributions.save(result.flow, out / "flow.npz")
     columns = np.stack([result.loss, result.beta, result.gradient_norm], axis=-1)
     rows = [
         ",".join([str(step), *(f"{value:.7g}" for value in row)])
@@ -83,9 +104,9 @@ def fit(out, target_log_prob_fn, config, *, overwrite=False, progress_bar=True):
             environment=describe_environment(),
             final_loss=final_loss if np.isfinite(final_loss) else None,
             num_steps_done=result.num_steps_done,
-            stopped_at_step=result.stopped_at_step,
+            num_skipped_steps=int(result.num_skipped_steps),
+            num_rollbacks=result.num_rollbacks,
             seconds=result.seconds,
             settings=result.settings,
         ),
     )
-    return result

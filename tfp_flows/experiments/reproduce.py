@@ -223,7 +223,7 @@ def _run_fit(target, truth, family, num_layers, config, images):
         num_layers=num_layers,
         loss=float(result.final_loss),
         num_steps=result.num_steps_done,
-        stopped_at_step=result.stopped_at_step,
+        num_skipped_steps=int(result.num_skipped_steps),
         seconds=result.seconds,
         mass_on_grid=float(np.sum(density) * (axis[1] - axis[0]) ** 2),
         flow_seed=config.seed,

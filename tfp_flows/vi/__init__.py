@@ -1,11 +1,13 @@
 """Fitting flows."""
 
+from tfp_flows.vi.fit_error import FitError
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
 from tfp_flows.vi.restarts import fit_restarts
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 
 __all__ = [
+    "FitError",
     "FitResult",
     "default_optimizer",
     "fit_restarts",

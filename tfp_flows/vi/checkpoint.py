@@ -1,6 +1,5 @@
 """Checkpoints of a fit: one file of plain arrays, replaced whole, never a pickle."""
 
-import dataclasses
 import json
 import pathlib
 import time
@@ -13,28 +12,8 @@ from tfp_flows.files import prepare_folder, replacing
 
 _FORMAT = "tfp_flows/fit"
 _VERSION = 1
+_FIELDS = ("step", "num_rollbacks", "seconds")
 _TRACES = ("loss", "beta", "gradient_norm")
-
-
-@dataclasses.dataclass
-class TrainingState:
-    """All that a fit carries from step to step, besides its variables.
-
-    Attributes:
-      step: the number of updates made.
-      best: as `training_loop.initial_best` makes it.
-      traces: list of triples of arrays, one per call of the loop.
-      seconds: time spent by earlier processes.
-    """
-
-    step: int
-    best: tuple
-    traces: list
-    seconds: float = 0.0
-
-    def stacked_traces(self):
-        """The loss, beta and gradient norm of all steps."""
-        return [np.concatenate(parts) for parts in zip(*self.traces, strict=True)]
 
 
 class Checkpoint:
@@ -83,35 +62,36 @@ class Checkpoint:
         if self._metadata is None:
             return state
         self._check_settings(settings)
-        found = self._arrays
-        values = _as_list(state.best[2])
-        slots = _slots(optimizer)
+        likes = self._named(state)
         try:
-            groups = [
-                [(found[f"{name}_{i}"], like) for i, like in enumerate(likes)]
-                for name, likes in (
-                    ("variable", variables),
-                    ("optimizer", slots),
-                    ("best", values),
-                    ("mean", state.best[:2]),
-                )
-            ]
-            traces = tuple(found[name] for name in _TRACES)
-            step, seconds = int(self._metadata["step"]), float(self._metadata["seconds"])
+            values = {name: self._arrays[name] for name in likes}
+            traces = tuple(self._arrays[name] for name in _TRACES)
+            fields = {
+                name: type(getattr(state, name))(self._metadata[name]) for name in _FIELDS
+            }
         except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged(error) from error
-        for value, like in (pair for group in groups for pair in group):
-            if tuple(value.shape) != tuple(like.shape):
+            raise _damaged(self.path, error) from error
+        if any(len(trace) != fields["step"] for trace in traces):
+            raise _damaged(
+                self.path, f"traces of {len(traces[0])} steps after {fields['step']}"
+            )
+        for name, like in likes.items():
+            if tuple(values[name].shape) != tuple(like.shape):
                 raise self._foreign(
-                    f"has an array of shape {value.shape} where this fit has {like.shape}"
+                    f"has an array of shape {values[name].shape} where this fit has "
+                    f"{tuple(like.shape)}"
                 )
-        if any(len(trace) != step for trace in traces):
-            raise self._damaged(f"traces of {len(traces[0])} steps after {step}")
-        for value, variable in groups[0] + groups[1]:
-            variable.assign(tf.cast(value, variable.dtype))
-        best = tuple(tf.cast(value, like.dtype) for value, like in groups[2])
-        means = (tf.cast(value, like.dtype) for value, like in groups[3])
-        return TrainingState(step, (*means, best), [traces], seconds)
+            values[name] = tf.cast(values[name], like.dtype)
+        for name, variable in self._named_variables().items():
+            variable.assign(values[name])
+        return state.replaced(values, traces=[traces], **fields)
+
+    def _named_variables(self):
+        groups = {"variable": self._variables, "optimizer": _slots(self._optimizer)}
+        return {f"{n}_{i}": v for n, group in groups.items() for i, v in enumerate(group)}
+
+    def _named(self, state):
+        return {**self._named_variables(), **state.arrays()}
 
     def steps_left(self, step):
         """How many steps may follow `step` before the next write; `None` is any."""
@@ -128,25 +108,15 @@ class Checkpoint:
 
     def save(self, state, seconds):
         """Writes the state, in place of the file as a whole."""
-        running, lowest, best = state.best
-        arrays = {}
-        for name, values in (
-            ("variable", self._variables),
-            ("optimizer", _slots(self._optimizer)),
-            ("best", best),
-            ("mean", (running, lowest)),
-        ):
-            arrays.update(
-                {f"{name}_{i}": _array(value) for i, value in enumerate(values)}
-            )
+        arrays = {name: _array(value) for name, value in self._named(state).items()}
         arrays.update(zip(_TRACES, state.stacked_traces(), strict=True))
         metadata = dict(
             format=_FORMAT,
             version=_VERSION,
             settings=self._settings,
-            step=state.step,
-            seconds=state.seconds + seconds,
+            **{name: getattr(state, name) for name in _FIELDS},
         )
+        metadata["seconds"] += seconds
         with replacing(self.path) as file:
             np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
         self._saved_at = time.monotonic()
@@ -162,9 +132,6 @@ class Checkpoint:
             f"{self.path} {what}; pass the arguments of that fit to resume it, or "
             "another `checkpoint_dir` to start anew. The file is left as it is."
         )
-
-    def _damaged(self, why):
-        return _damaged(self.path, why)
 
 
 def _read(path):

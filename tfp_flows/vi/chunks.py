@@ -16,6 +16,7 @@ _LEAST_CALLS = 10
 def run_in_chunks(
     run_steps,
     state,
+    variables,
     num_steps,
     *,
     batch_shape,
@@ -24,11 +25,15 @@ def run_in_chunks(
     jit_compile,
     progress_bar,
 ):
-    """Makes the steps from `state.step` to `num_steps`, or as many as are finite.
+    """Makes the steps from `state.step` to `num_steps`.
+
+    After too many faults in a row a flow goes back to its best parameters, at half the
+    learning rate. If that has not helped, the state that has failed is left as it is.
 
     Args:
       run_steps: what `build_run_steps` returned.
       state: `TrainingState`, brought up to date.
+      variables: list of the `tf.Variable`s that are trained.
       num_steps: Python `int`.
       batch_shape: shape of the loss.
       chunk_size: steps per call; `None` is about a tenth of a second's.
@@ -37,20 +42,30 @@ def run_in_chunks(
       progress_bar: whether to show one, on stderr.
 
     Returns:
-      The time in seconds that tracing and compilation took. Afterwards `state.step` is
-      `num_steps`, unless the loss or a gradient was not finite.
+      The time in seconds that tracing and compilation took.
 
     Raises:
       RuntimeError: if XLA cannot compile the loop.
     """
     capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
-    running, dtype = state.best[0], state.best[0].dtype
+    running = state.best[0]
     buffers = (
-        tf.zeros([capacity, *batch_shape], dtype),
-        tf.zeros([capacity], dtype),
-        tf.zeros([capacity, *running.shape], dtype),
+        tf.zeros([capacity, *batch_shape], running.dtype),
+        tf.zeros([capacity], running.dtype),
+        tf.zeros([capacity, *running.shape], running.dtype),
     )
-    compile_seconds = _compile(run_steps, state.best, buffers, jit_compile)
+
+    def call(start, end):
+        return run_steps(
+            tf.constant(start),
+            tf.constant(end),
+            state.rate,
+            state.faults,
+            state.best,
+            buffers,
+        )
+
+    compile_seconds = _compile(call, jit_compile)
     # The first call is short, to measure the time of a step.
     size = chunk_size or min(10, capacity)
     began = time.perf_counter()
@@ -61,31 +76,31 @@ def run_in_chunks(
             started, end = time.perf_counter(), min(state.step + size, num_steps)
             if checkpoint is not None and checkpoint.every_steps is not None:
                 end = min(end, state.step + checkpoint.steps_left(state.step))
-            stop, state.best, traces = run_steps(
-                tf.constant(state.step), tf.constant(end), state.best, buffers
-            )
+            stop, state.faults, state.best, traces = call(state.step, end)
             done = int(stop) - state.step
             state.traces.append([trace.numpy()[:done] for trace in traces])
             state.step += done
             bar.update(done)
-            if state.step < end:
-                break
+            if tf.reduce_any(state.is_faulty):
+                if state.has_failed:
+                    return compile_seconds
+                state.roll_back(variables)
             bar.set_postfix(loss=f"{np.mean(state.traces[-1][0]):.4f}", refresh=False)
             if chunk_size is None:
                 seconds_per_step = (time.perf_counter() - started) / done
                 size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
             if checkpoint is not None and state.step < num_steps:
                 checkpoint.save_if_due(state, time.perf_counter() - began)
-    if checkpoint is not None and state.step == num_steps:
+    if checkpoint is not None:
         checkpoint.save(state, time.perf_counter() - began)
     return compile_seconds
 
 
-def _compile(run_steps, best, buffers, jit_compile):
+def _compile(call, jit_compile):
     """Traces and compiles the loop, by a call that makes no step; the seconds it took."""
     started = time.perf_counter()
     try:
-        run_steps(tf.constant(0), tf.constant(0), best, buffers)
+        call(0, 0)
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if not jit_compile:
             raise

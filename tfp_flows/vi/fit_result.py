@@ -1,6 +1,7 @@
 """What a fit returns."""
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ class FitResult:
       seconds: wall time of the fit, checks, tracing and compilation included.
       compile_seconds: the part of it that tracing and compilation took.
       train_seconds: the part of it that the steps took.
-      stopped_at_step: `None`, or the step at which the loss or a gradient was not
-        finite; the flow then holds its best parameters before that step.
+      num_skipped_steps: how many steps had a loss or gradient that was not finite, of
+        each member of a batch of flows.
+      num_rollbacks: how often the flow went back to its best parameters.
       restart_losses: of `fit_restarts`, the negative ELBO in nats of each of the R flows,
         `[R]`, by fresh samples at the end; else `None`.
     """
@@ -36,7 +38,8 @@ class FitResult:
     seconds: float
     compile_seconds: float
     train_seconds: float
-    stopped_at_step: int | None = None
+    num_skipped_steps: np.ndarray = 0
+    num_rollbacks: int = 0
     restart_losses: np.ndarray | None = None
 
     @property
@@ -50,7 +53,10 @@ class FitResult:
         tail = max(1, self.num_steps_done // 20)
         if self.num_steps_done == 0:
             return np.full(self.loss.shape[1:], np.nan)
-        return self.loss[-tail:].mean(axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of no finite loss at all
+            losses = np.where(np.isfinite(self.loss), self.loss, np.nan)
+            return np.nanmean(losses[-tail:], axis=0)
 
     def __str__(self):
         loss = np.array2string(np.asarray(self.final_loss), precision=4)
@@ -63,9 +69,9 @@ class FitResult:
                 f"best of {len(self.restart_losses)} restarts, whose losses were "
                 + np.array2string(np.sort(self.restart_losses), precision=3)
             )
-        if self.stopped_at_step is not None:
+        if np.any(self.num_skipped_steps):
             lines.append(
-                f"stopped at step {self.stopped_at_step}, where the loss or a gradient "
-                "was not finite; the flow holds its best parameters before that"
+                f"{np.sum(self.num_skipped_steps)} steps skipped, whose loss or gradient "
+                f"was not finite; {self.num_rollbacks} times back to the best parameters"
             )
         return "\n".join(lines)

@@ -1,19 +1,20 @@
 """Variational inference with a flow by stochastic gradients on the reverse KL."""
 
 import time
-import warnings
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.vi.checkpoint import Checkpoint, TrainingState
+from tfp_flows.vi.checkpoint import Checkpoint
 from tfp_flows.vi.chunks import run_in_chunks
+from tfp_flows.vi.fit_error import FitError, describe_failure
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
-from tfp_flows.vi.training_loop import build_run_steps, initial_best
+from tfp_flows.vi.training_loop import build_run_steps
+from tfp_flows.vi.training_state import TrainingState
 
 # XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
 # every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
@@ -95,9 +96,11 @@ def fit_reverse_kl(
       name: Python `str`, prefix of the names of the ops.
 
     Returns:
-      `FitResult`. If the loss or a gradient becomes NaN or infinite, the fit stops with
-      a `RuntimeWarning`, the flow gets back the parameters with the lowest running mean
-      of the loss (before step 50, the initial ones), and `stopped_at_step` says where.
+      `FitResult`. The gradient of a step whose loss or gradient is NaN or infinite counts
+      as zero, and the step as skipped. After 10 such steps in a row the flow takes up the
+      parameters with the lowest running mean of the loss again (before step 50, the
+      initial ones), and the learning rate is halved; the fourth time, the fit fails. In a
+      batch of flows, each member has its own faults, and the fit fails when all have.
 
     Raises:
       TypeError: if the target returns another dtype than the flow's, or `optimizer` is
@@ -106,6 +109,8 @@ def fit_reverse_kl(
         is not reparameterised, the target fails, returns another shape than `[S, ...]`,
         or is not finite at its first evaluation, or the checkpoint is damaged or of
         another fit. All of this comes before training starts.
+      FitError: if losses or gradients stay infinite or NaN; it says where, and has the
+        `result` up to there. The flow holds its best parameters.
       RuntimeError: if XLA cannot compile the target.
 
     #### References
@@ -166,7 +171,7 @@ def fit_reverse_kl(
         dtype=dtype.name,
     )
     _check_target(flow, target_log_prob_fn, sample_size, seed)
-    state = TrainingState(0, initial_best(variables, flow.batch_shape, dtype), [])
+    state = TrainingState.initial(variables, flow.batch_shape, dtype)
     if checkpoint is not None:
         state = checkpoint.restore(state, settings, variables, optimizer)
 
@@ -194,6 +199,7 @@ def fit_reverse_kl(
     compile_seconds = run_in_chunks(
         run_steps,
         state,
+        variables,
         num_steps,
         batch_shape=flow.batch_shape,
         chunk_size=steps_per_execution,
@@ -202,20 +208,14 @@ def fit_reverse_kl(
         progress_bar=progress_bar,
     )
     train_seconds = time.perf_counter() - training_started - compile_seconds
-    stopped_at_step = None if state.step == num_steps else state.step
-    if stopped_at_step is not None:
-        for variable, value in zip(variables, state.best[2], strict=True):
-            variable.assign(value)
-        warnings.warn(
-            f"The fit stopped at step {state.step} of {num_steps}: the loss or a "
-            "gradient is not finite there. The flow holds its best parameters before "
-            "that step; check the target where the flow's samples are, or lower the "
-            "learning rate.",
-            RuntimeWarning,
-            stacklevel=2,
+    has_failed = state.has_failed
+    if has_failed:
+        failure = describe_failure(
+            flow, target_log_prob_fn, state, sample_size=sample_size, seed=seed
         )
+        state.roll_back(variables)
     loss, beta, gradient_norm = state.stacked_traces()
-    return FitResult(
+    result = FitResult(
         flow=flow,
         loss=loss,
         beta=beta,
@@ -224,8 +224,12 @@ def fit_reverse_kl(
         seconds=state.seconds + time.perf_counter() - started,
         compile_seconds=compile_seconds,
         train_seconds=state.seconds + train_seconds,
-        stopped_at_step=stopped_at_step,
+        num_skipped_steps=state.faults[0].numpy(),
+        num_rollbacks=state.num_rollbacks,
     )
+    if has_failed:
+        raise FitError(failure, result)
+    return result
 
 
 def _check_estimator(gradient_estimator, flow):

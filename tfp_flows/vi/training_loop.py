@@ -7,6 +7,10 @@ import tensorflow as tf
 # steps. Before as many have been made, those that the fit started from count as best.
 _MEAN_LENGTH = 50
 
+# Steps in a row whose loss or gradient is not finite, before a fit goes back to its best
+# parameters. A single bad sample is gone at the next step.
+MAX_FAULTS_IN_A_ROW = 10
+
 
 def build_run_steps(
     objective_fn, variables, optimizer, *, clip_norm, batch_shape, jit_compile
@@ -23,56 +27,91 @@ def build_run_steps(
       optimizer: a Keras 3 or tf_keras optimizer, built for `variables`.
       clip_norm: largest norm of the gradients; `None` does not clip.
       batch_shape: `tf.TensorShape` of the loss. If every variable has these leading axes,
-        each member of the batch has a norm of its own.
+        each member of the batch has a norm, faults and best parameters of its own.
       jit_compile: whether to compile with XLA.
 
     Returns:
-      A function of `(start, end, best, traces)` that makes the steps `start <= step <
-      end` and returns `(step, best, traces)`: the step at which it stopped, which is
-      before `end` only if the loss or a gradient was not finite there; `best`, as
-      `initial_best` makes it, brought up to date; and the buffers `traces` of the loss,
-      beta and global gradient norm, of at least `end - start` rows, filled from the top.
+      A function of `(start, end, rate, faults, best, traces)` that makes the steps `start
+      <= step < end` and returns `(step, faults, best, traces)`. `rate` multiplies each
+      update, of each member of the batch; those at 0 are left alone. `faults` and `best`
+      are as `initial_faults` and `initial_best` make them; `traces` are buffers of the
+      loss, beta and gradient norm, of at least `end - start` rows, filled from the top.
+      The gradient of a step whose loss or gradient is not finite counts as zero; after
+      `MAX_FAULTS_IN_A_ROW` of them the loop ends early.
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
-    def body(step, start, end, is_finite, best, traces):
+    def body(step, start, end, rate, faults, best, traces):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             objective, loss, beta = objective_fn(step)
         gradients = tape.gradient(objective, variables)
         _check_gradients(gradients, variables)
         norm = _norm(gradients, batch_ndims)
-        is_finite = tf.reduce_all(tf.math.is_finite(loss))
-        is_finite &= tf.reduce_all(tf.math.is_finite(norm))
-
-        # `best` is judged by the parameters that produced this loss, before the update.
         score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
-        best = _update_best(best, score, variables, step, is_finite)
-        # At a bad step the optimizer sees zeros: the loop ends there, and the caller
-        # restores the best parameters.
+        is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
+        total, in_a_row = faults
+        faults = (
+            total + tf.cast(~is_good, tf.int32),
+            tf.where(is_good, tf.zeros_like(in_a_row), in_a_row + 1),
+        )
+        # `best` is judged by the parameters that produced this loss, before the update.
+        best = _update_best(best, score, variables, step, is_good)
         if clip_norm is not None:
             gradients = _clip(gradients, norm, clip_norm)
-        safe = [tf.where(is_finite, g, tf.zeros_like(g)) for g in gradients]
-        optimizer.apply_gradients(zip(safe, variables, strict=True))
+        gradients = [
+            tf.where(_expand(is_good, g), g, tf.zeros_like(g)) for g in gradients
+        ]
+        _update(variables, gradients, optimizer, rate)
 
         index = [[step - start]]
         traces = tuple(
             tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])
             for trace, value in zip(traces, (loss, beta, norm), strict=True)
         )
-        step = tf.where(is_finite, step + 1, step)
-        return step, start, end, is_finite, best, traces
+        return step + 1, start, end, rate, faults, best, traces
+
+    def goes_on(step, start, end, rate, faults, best, traces):
+        del start, best, traces
+        is_well = (faults[1] < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
+        return (step < end) & tf.reduce_all(is_well)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def run_steps(start, end, best, traces):
-        step, _, _, _, best, traces = tf.while_loop(
-            lambda step, start, end, is_finite, best, traces: is_finite & (step < end),
-            body,
-            (start, start, end, tf.constant(True), best, traces),
+    def run_steps(start, end, rate, faults, best, traces):
+        step, _, _, _, faults, best, traces = tf.while_loop(
+            goes_on, body, (start, start, end, rate, faults, best, traces)
         )
-        return step, best, traces
+        return step, faults, best, traces
 
     return run_steps
+
+
+def _update(variables, gradients, optimizer, rate):
+    """Applies the gradients, and takes back what a `rate` below 1 leaves out."""
+    before = [tf.convert_to_tensor(variable) for variable in variables]
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    for variable, old in zip(variables, before, strict=True):
+        factor = tf.cast(_expand(rate, old), old.dtype)
+        # To the bit where the rate is 1.
+        slowed = old + factor * (variable - old)
+        variable.assign(tf.where(factor < 1.0, slowed, variable))
+
+
+def initial_rate(variables, batch_shape):
+    """What multiplies each update, of each member of the batch: 1."""
+    return tf.ones(batch_shape[: num_batch_axes(variables, batch_shape)])
+
+
+def initial_faults(variables, batch_shape):
+    """The number of faulty steps in all, and in a row, of each member of the batch."""
+    shape = batch_shape[: num_batch_axes(variables, batch_shape)]
+    return tf.zeros(shape, tf.int32), tf.zeros(shape, tf.int32)
+
+
+def roll_back(variables, best_parameters, is_faulty):
+    """Gives the faulty members of the batch their best parameters."""
+    for variable, best in zip(variables, best_parameters, strict=True):
+        variable.assign(tf.where(_expand(is_faulty, best), best, variable))
 
 
 def num_batch_axes(variables, batch_shape):
