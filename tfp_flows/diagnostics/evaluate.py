@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfp_flows import numerics
 from tfp_flows.diagnostics.evaluation import Evaluation
+from tfp_flows.diagnostics.injectivity import has_margin, injectivity_margin
 
 # Samples per call of the flow, which bounds memory at any number of samples.
 _BATCH = 65_536
@@ -77,7 +78,14 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
         log_normalizer=log_normalizer,
         mode_mass=mode_mass,
         true_mode_mass=true_mode_mass,
+        injectivity_margin=_least_margin(flow),
     )
+
+
+def _least_margin(flow):
+    if not has_margin(flow):
+        return None
+    return float(np.min(injectivity_margin(flow)))
 
 
 def _resolve(target):

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from tfp_flows.diagnostics.verdict import judge
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -27,6 +29,8 @@ class Evaluation:
       log_normalizer: the known log Z, else `None`.
       mode_mass: share of q's samples in each mode of the target, a list, else `None`.
       true_mode_mass: the target's own mass per mode, else `None`.
+      injectivity_margin: the least of the layers' margins, see
+        `tff.diagnostics.injectivity_margin`; `None` if no layer has one.
     """
 
     elbo: float
@@ -41,10 +45,27 @@ class Evaluation:
     log_normalizer: float | None = None
     mode_mass: list[float] | None = None
     true_mode_mass: list[float] | None = None
+    injectivity_margin: float | None = None
+
+    @property
+    def verdict(self):
+        """`"good"`, `"usable with importance weights"` or `"do not trust"`.
+
+        Good: KL(q || p) at most 0.05 nats (its estimate, log evidence - ELBO, where log Z
+        is not known), k-hat at most 0.7, no mode with less than 80 % of its mass, and
+        99.9 % of the samples in the support. Usable: 0.25 nats, 0.7, 50 % and 95 %.
+        """
+        return judge(self)[0]
+
+    @property
+    def reasons(self):
+        """What keeps the verdict from being better, a list of `str`."""
+        return judge(self)[1]
 
     def to_dict(self):
         """The attributes as plain Python values, ready for JSON."""
-        return dataclasses.asdict(self)
+        judged = dict(verdict=self.verdict, reasons=self.reasons)
+        return dataclasses.asdict(self) | judged
 
     def __str__(self):
         rows = [
@@ -67,4 +88,8 @@ class Evaluation:
             found = np.array2string(np.array(self.mode_mass), precision=3)
             true = np.array2string(np.array(self.true_mode_mass), precision=3)
             rows.append(("mass per mode", f"{found}, target {true}"))
+        if self.injectivity_margin is not None:
+            rows.append(("margin", f"{self.injectivity_margin:.3g} (injectivity)"))
+        reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        rows.append(("verdict", f"{self.verdict}{reasons}"))
         return "\n".join(f"{name:<14}{value}" for name, value in rows)

@@ -24,8 +24,7 @@ def injectivity_margin(flow):
     Raises:
       ValueError: if `flow` has no layer with a margin.
     """
-    is_bijector = isinstance(flow, tfp.bijectors.Bijector)
-    layers = list(_layers(flow if is_bijector else getattr(flow, "bijector", None)))
+    layers = _layers_of(flow)
     if not layers:
         raise ValueError(
             f"{flow!r} has no layer with an injectivity margin; pass a flow or bijector "
@@ -35,6 +34,16 @@ def injectivity_margin(flow):
     return np.concatenate(
         [np.broadcast_to(m, (*batch_shape, m.shape[-1])) for m in layers], axis=-1
     )
+
+
+def has_margin(flow):
+    """Whether `injectivity_margin` finds a layer in `flow`."""
+    return bool(_layers_of(flow))
+
+
+def _layers_of(flow):
+    is_bijector = isinstance(flow, tfp.bijectors.Bijector)
+    return list(_layers(flow if is_bijector else getattr(flow, "bijector", None)))
 
 
 def _layers(bijector):
