@@ -12,8 +12,7 @@ multiply-adds, other    3 * S K^2 / 2      s_k = A_k + sum_{j<k} G_kj tanh(s_j),
                         20 S K             log-det, its gradient, tanh', sums
                         10 K (2 D + 1)     Adam
 tanh                    S K                one per layer and sample
-log                     S K + 2 S          the log-det's; log and exp of the target
-exp                     S
+log, exp                S K + 2 S, S K + S the log-det's, and the target's
 normals                 S D
 bytes                   4 (8 S K + 8 S D)  s, tanh(s) and their gradients, z, x and
                                            theirs, each written once and read once
@@ -45,7 +44,7 @@ def counts(K, D, S):
         multiply_adds=1.5 * S * K**2 + 20 * S * K + 10 * K * (2 * D + 1),
         tanh=S * K,
         log=S * K + 2 * S,
-        exp=S,
+        exp=S * K + S,
         normals=S * D,
         copied_bytes=4 * (8 * S * K + 8 * S * D),
     )
