@@ -91,7 +91,7 @@ def fit_reverse_kl(
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
-        tenth of a second. Results do not depend on it.
+        quarter of a second. Results do not depend on it.
       checkpoint_dir: folder for the file `fit.npz`, which holds the state of the fit and
         is replaced as a whole. If it is there, the fit goes on from it, to the same
         numbers, bit for bit on the same machine, as if it had not been interrupted; with
