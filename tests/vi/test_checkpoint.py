@@ -165,6 +165,8 @@ def test_bad_arguments():
         fit(checkpoint_dir="unused", checkpoint_steps=0)
 
 
+NUM_KILLS = 8
+
 KILLED = """
 import sys
 import numpy as np, tensorflow as tf
@@ -182,7 +184,7 @@ np.savez(sys.argv[2], result.loss, *(v.numpy() for v in flow.trainable_variables
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path, rng):
-    # kill -9 until 20 have hit a fit that was under way; then let it end.
+    # kill -9 until NUM_KILLS have hit a fit that was under way; then let it end.
     def start(folder, out):
         command = [sys.executable, "-c", KILLED, str(folder), str(out)]
         return subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -193,13 +195,13 @@ def test_killed_at_random_moments(tmp_path, rng):
         process = start(folder, out)
         path = folder / "fit.npz"
         before = path.stat().st_mtime_ns if path.exists() else None
-        while process.poll() is None and kills < 20:
+        while process.poll() is None and kills < NUM_KILLS:
             if path.exists() and path.stat().st_mtime_ns != before:
                 time.sleep(rng.uniform(0.0, 0.02))
                 os.kill(process.pid, signal.SIGKILL)
                 kills += process.wait() == -signal.SIGKILL
         process.wait()
-    assert kills == 20
+    assert kills == NUM_KILLS
     with np.load(out) as actual, np.load(tmp_path / "expected.npz") as expected:
         for name in expected:
             np.testing.assert_array_equal(actual[name], expected[name])

@@ -15,18 +15,20 @@ from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm
 from tfp_flows.numerics.normal import stateless_normal
 from tfp_flows.numerics.seeds import stateless_seed
+from tfp_flows.numerics.shapes import (
+    broadcast_batches,
+    strictly_lower,
+    sum_last_axis,
+    sum_to_shape_of,
+)
 from tfp_flows.numerics.tensors import (
     as_parameter,
-    broadcast_batches,
     check_event_size,
     check_finite,
     check_same_event,
     common_dtype,
     epsilon,
     is_live,
-    strictly_lower,
-    sum_last_axis,
-    sum_to_shape_of,
 )
 
 __all__ = [

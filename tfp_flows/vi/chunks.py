@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-# A call of the compiled loop costs half a millisecond, whatever it does: calls of a tenth
-# of a second, but at least so many per fit that the bar moves.
-_CALL_SECONDS = 0.1
+# A call of the compiled loop costs half a millisecond, whatever it does: calls of a
+# quarter of a second, but at least so many per fit that the bar moves.
+_CALL_SECONDS = 0.25
 _LEAST_CALLS = 10
 
 
@@ -36,7 +36,7 @@ def run_in_chunks(
       variables: list of the `tf.Variable`s that are trained.
       num_steps: Python `int`.
       batch_shape: shape of the loss.
-      chunk_size: steps per call; `None` is about a tenth of a second's.
+      chunk_size: steps per call; `None` is about a quarter of a second's.
       checkpoint: `Checkpoint` to write to, or `None`.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
       progress_bar: whether to show one, on stderr.

@@ -1,0 +1,71 @@
+"""Sums and broadcasts along batch axes, and triangles of matrices."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows import numerics
+
+
+@pytest.mark.parametrize(
+    ("shape", "argument"),
+    [
+        ((4, 3), (4, 3)),
+        ((4, 3), (4, 1)),
+        ((5, 4, 3), (4, 1)),
+        ((5, 4, 3), (5, 4, 1)),
+        ((4, 3), (1, 3)),
+        ((4, 3), ()),
+        ((3,), (1,)),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_sum_to_shape_of(shape, argument, known, rng):
+    gradient, like = rng.normal(size=shape), np.zeros(argument)
+    with tf.GradientTape() as tape:
+        broadcast = tf.constant(like)
+        tape.watch(broadcast)
+        total = tf.reduce_sum(gradient * broadcast)
+    expected = tape.gradient(total, broadcast)
+    function = numerics.sum_to_shape_of
+    if not known:
+        signature = [
+            tf.TensorSpec([None] * len(s), tf.float64) for s in (shape, argument)
+        ]
+        function = tf.function(function, input_signature=signature)
+    actual = function(tf.constant(gradient), tf.constant(like))
+    assert actual.shape == argument
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 4, 3), (4, 0)], ids=str)
+def test_sum_last_axis(shape, rng):
+    x = rng.normal(size=shape)
+    np.testing.assert_allclose(
+        numerics.sum_last_axis(tf.constant(x)), x.sum(axis=-1), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_broadcast_batches(known, rng):
+    u, b = rng.normal(size=(4, 1, 3, 2)), rng.normal(size=(5, 3))
+
+    def run(u, b):
+        return numerics.broadcast_batches([u, b], [2, 1])
+
+    if not known:
+        signature = [tf.TensorSpec([None] * x.ndim, tf.float64) for x in (u, b)]
+        run = tf.function(run, input_signature=signature)
+    wide_u, wide_b = run(tf.constant(u), tf.constant(b))
+    np.testing.assert_array_equal(wide_u, np.broadcast_to(u, (4, 5, 3, 2)))
+    np.testing.assert_array_equal(wide_b, np.broadcast_to(b, (4, 5, 3)))
+
+
+def test_tensors_of_one_batch_shape_are_left_alone(rng):
+    tensors = [tf.constant(rng.normal(size=(4, 3, 2))), tf.constant(rng.normal(size=4))]
+    assert numerics.broadcast_batches(tensors, [2, 0]) is tensors
+
+
+def test_strictly_lower(rng):
+    matrix = rng.normal(size=(2, 4, 4))
+    np.testing.assert_array_equal(numerics.strictly_lower(matrix), np.tril(matrix, -1))

@@ -1,0 +1,87 @@
+"""Sums and broadcasts along batch axes, and triangles of matrices."""
+
+import functools
+
+import tensorflow as tf
+
+
+def sum_to_shape_of(gradient, argument):
+    """The gradient to an argument from that to what it was broadcast to: a sum.
+
+    Args:
+      gradient: `Tensor` of a shape that that of `argument` broadcasts to.
+      argument: `Tensor`.
+
+    Returns:
+      `Tensor` of the shape of `argument`.
+    """
+    if gradient.shape.is_fully_defined() and gradient.shape == argument.shape:
+        return gradient
+    if argument.shape.rank and argument.shape.rank > 1:
+        known = gradient.shape[:-1].is_fully_defined()
+        if (
+            known
+            and gradient.shape[:-1] == argument.shape[:-1]
+            and argument.shape[-1] == 1
+        ):
+            return sum_last_axis(gradient)[..., tf.newaxis]
+    shape = tf.shape(argument)
+    _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(gradient), s1=shape)
+    return tf.reshape(tf.reduce_sum(gradient, axes), shape)
+
+
+def sum_last_axis(x):
+    """`tf.reduce_sum(x, axis=-1)` of `[..., M, N]`, as a product with ones.
+
+    Under XLA on CPUs that takes half as long.
+    """
+    ones = tf.ones([tf.shape(x)[-1], 1], x.dtype)
+    return tf.matmul(x, ones)[..., 0]
+
+
+def broadcast_batches(tensors, event_ndims):
+    """Broadcasts the batch axes of several tensors to their common shape.
+
+    Args:
+      tensors: list of `Tensor`s of shape `[..., *event]`.
+      event_ndims: list of `int`: how many of the last axes of each to leave alone.
+
+    Returns:
+      List of `Tensor`s of shape `[*batch, *event]`.
+    """
+    pairs = list(zip(tensors, event_ndims, strict=True))
+    static = [
+        t.shape[: t.shape.rank - n] if t.shape.rank is not None else t.shape
+        for t, n in pairs
+    ]
+    batch = functools.reduce(tf.broadcast_static_shape, static)
+    if batch.is_fully_defined():
+        if all(shape == batch for shape in static):
+            return tensors
+        target = batch.as_list()
+    else:
+        target = functools.reduce(
+            tf.broadcast_dynamic_shape,
+            [tf.shape(t)[: tf.rank(t) - n] for t, n in pairs],
+        )
+    return [
+        t
+        if shape.is_fully_defined() and shape == batch
+        else _broadcast(t, target, batch, n)
+        for (t, n), shape in zip(pairs, static, strict=True)
+    ]
+
+
+def _broadcast(tensor, target, batch, event_ndims):
+    event = tf.shape(tensor)[tf.rank(tensor) - event_ndims :]
+    result = tf.broadcast_to(tensor, tf.concat([target, event], axis=0))
+    if tensor.shape.rank is not None and batch.rank is not None:
+        event = tensor.shape[tensor.shape.rank - event_ndims :]
+        result.set_shape(batch.concatenate(event))
+    return result
+
+
+def strictly_lower(matrix):
+    """The part of `[..., K, K]` below the diagonal, zeros elsewhere."""
+    lower = tf.linalg.band_part(matrix, -1, 0)
+    return tf.linalg.set_diag(lower, tf.zeros_like(matrix[..., 0]))
