@@ -37,12 +37,15 @@ def density_on_grid(log_prob_fn, limits, *, resolution=400):
       `[resolution, resolution]`, by z_2 and z_1.
     """
     dtype = getattr(log_prob_fn, "dtype", tf.float32)
-    if hasattr(log_prob_fn, "log_prob"):
-        # As a graph: the inverse of a long flow at 160,000 points is 5 times as fast.
-        log_prob_fn = tf.function(log_prob_fn.log_prob, autograph=False)
     axis = np.linspace(*limits, resolution)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape([-1, 2])
-    log_prob = log_prob_fn(tf.constant(grid, dtype))
+    points = tf.constant(grid, dtype)
+    if hasattr(log_prob_fn, "log_prob"):
+        # As a graph: the inverse of a long flow at 160,000 points is 5 times as fast. One
+        # concrete function: a tf.function, new in each call, would warn of retracing.
+        function = tf.function(log_prob_fn.log_prob, autograph=False)
+        log_prob_fn = function.get_concrete_function(points)
+    log_prob = log_prob_fn(points)
     return axis, np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
 
 
