@@ -34,7 +34,7 @@ def fit_reverse_kl(
     target_log_prob_fn,
     *,
     num_steps=10_000,
-    sample_size=512,
+    sample_size=1_024,
     optimizer=None,
     seed=None,
     annealing_fn="default",
