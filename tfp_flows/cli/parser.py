@@ -79,7 +79,9 @@ def _add_fit(subparsers):
         help="size D of the vectors; needed for module:function, built-ins know theirs",
     )
     parser.add_argument("--num-steps", type=int, default=10_000, help="updates")
-    parser.add_argument("--sample-size", type=int, default=1_024, help="samples per update")
+    parser.add_argument(
+        "--sample-size", type=int, default=1_024, help="samples per update"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
     parser.add_argument(
         "--jit-compile",
