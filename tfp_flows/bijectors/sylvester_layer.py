@@ -32,7 +32,7 @@ def constrain_sylvester(r, r2, v=None, reverse=False):
     r, r2 = (tf.linalg.band_part(tf.cast(m, tf.float64), 0, -1) for m in (r, r2))
     diagonal = tf.linalg.diag_part(r)
     gain, *factors = product_factors(diagonal * tf.linalg.diag_part(r2))
-    r = tf.linalg.set_diag(r, diagonal * gain)
+    r = tf.linalg.set_diag(r, tf.zeros_like(diagonal)) + tf.linalg.diag(diagonal * gain)
     if v is None:
         w, u = r2, tf.linalg.matrix_transpose(r)
         if reverse:
@@ -89,7 +89,7 @@ def product_factors(x):
     is_left = x < 0.0
     q = tf.where(is_left, 1.0 / larger, larger)
     # q - 1 / q = 2 x, hence q - 1 = 2 x q / (1 + q).
-    gain = tf.where(is_left, 2.0, 2.0 * larger) / (1.0 + larger)
+    gain = tf.where(is_left, tf.ones_like(x), larger) * (2.0 / (1.0 + larger))
 
     def grad(by_gain, by_q, by_q_minus_one, by_log_q):
         # By the function itself, so that derivatives of any order are right, at 0 too,
