@@ -323,7 +323,7 @@ class FlowModel(keras.Model):
         return loss
 
     def _reverse_kl(self, num_samples, step):
-        """log q - beta log p of new samples, and log p - log q, both `[S]`."""
+        """Terms log q - beta log p of new samples, and log p - log q, both `[S]`."""
         flow = self.distribution()
         x, log_q = flow.experimental_sample_and_log_prob(
             num_samples, seed=self._next_seed()
