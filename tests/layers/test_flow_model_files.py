@@ -110,6 +110,7 @@ def test_flow_file(x, tmp_path):
         np.testing.assert_allclose(loaded.log_prob(x), made(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_another_process_loads_the_file(model, x, tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)

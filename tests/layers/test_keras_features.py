@@ -152,11 +152,18 @@ class Encoder(keras.Model):
         return z
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_trains_in_a_subclassed_model(policy, rng):
+@pytest.mark.parametrize(
+    ("policy", "jit_compile"),
+    [
+        ("float32", False),
+        pytest.param("float32", True, marks=pytest.mark.slow),
+        pytest.param("mixed_float16", True, marks=pytest.mark.slow),
+    ],
+)
+def test_trains_in_a_subclassed_model(policy, jit_compile, rng):
     keras.utils.set_random_seed(0)
     model = Encoder(layers.AmortizedPlanar(3, seed=0), dtype=policy)
-    model.compile(keras.optimizers.Adam(0.02), loss="mse", jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.02), loss="mse", jit_compile=jit_compile)
     x = rng.normal(size=(64, 4)).astype("float32")
     losses = model.fit(x, 0.5 * x, epochs=20, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
