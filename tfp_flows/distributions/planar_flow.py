@@ -1,5 +1,6 @@
 """Trainable planar flows."""
 
+import functools
 import math
 
 import tensorflow as tf
@@ -55,12 +56,14 @@ def planar_flow(
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.
+      Its `rebuild(*, seed, batch_shape=())` makes another one from other initial values.
 
     Raises:
       ValueError: if `event_size` or `num_layers` is no integer >= 1, or the event shape
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
+    given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
     w_seed, u_seed, b_seed = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=3, salt="planar_flow"
@@ -75,7 +78,7 @@ def planar_flow(
     points = 1.5 * tf.random.stateless_normal(shape, b_seed, dtype=dtype)
     b = -tf.reduce_sum(w * points, axis=-1)
 
-    return assemble_flow(
+    flow = assemble_flow(
         base,
         bijectors.PlanarStack,
         bijectors.Planar,
@@ -84,3 +87,15 @@ def planar_flow(
         validate_args=validate_args,
         name=name,
     )
+    flow.rebuild = functools.partial(
+        planar_flow,
+        event_size,
+        num_layers,
+        dtype=dtype,
+        fused=fused,
+        base=given_base,
+        init_scale=init_scale,
+        validate_args=validate_args,
+        name=name,
+    )
+    return flow

@@ -1,5 +1,6 @@
 """Trainable radial flows."""
 
+import functools
 import math
 
 import tensorflow as tf
@@ -53,12 +54,14 @@ def radial_flow(
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.
+      Its `rebuild(*, seed, batch_shape=())` makes another one from other initial values.
 
     Raises:
       ValueError: if `event_size` or `num_layers` is no integer >= 1, or the event shape
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
+    given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
     center_seed, beta_seed = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=2, salt="radial_flow"
@@ -69,7 +72,7 @@ def radial_flow(
     # softplus(log(e - 1)) = 1 = alpha is the identity.
     beta = math.log(math.e - 1.0) + init_scale * noise
 
-    return assemble_flow(
+    flow = assemble_flow(
         base,
         bijectors.RadialStack,
         bijectors.Radial,
@@ -82,6 +85,18 @@ def radial_flow(
         validate_args=validate_args,
         name=name,
     )
+    flow.rebuild = functools.partial(
+        radial_flow,
+        event_size,
+        num_layers,
+        dtype=dtype,
+        fused=fused,
+        base=given_base,
+        init_scale=init_scale,
+        validate_args=validate_args,
+        name=name,
+    )
+    return flow
 
 
 def _positive_variable(initial_value, name):
