@@ -1,12 +1,11 @@
 """Trainable planar flows."""
 
 import functools
-import math
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.initial_values import planar_initial_values
 from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
@@ -17,6 +16,7 @@ def planar_flow(
     seed=None,
     dtype=tf.float32,
     fused=True,
+    affine=False,
     base=None,
     batch_shape=(),
     init_scale=0.1,
@@ -47,6 +47,9 @@ def planar_flow(
       fused: whether the layers are one `PlanarStack`, with three variables, or (`False`)
         a `tfb.Chain` of K `Planar` layers, with 3 K. The same seed gives the same
         numbers.
+      affine: whether a trainable affine map, lower triangular and the identity at first,
+        follows the layers: location, scales and correlations of the target cost no layers
+        then. Worth its D (D + 3) / 2 parameters above D = 4 or so.
       base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the initial displacements; 0 is the identity.
@@ -65,37 +68,31 @@ def planar_flow(
     """
     given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    w_seed, u_seed, b_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=3, salt="planar_flow"
+    initial = planar_initial_values(
+        shape, seed=numerics.stateless_seed(seed), dtype=dtype, init_scale=init_scale
     )
-    w = tf.random.stateless_normal(shape, w_seed, dtype=dtype) * math.sqrt(
-        2.0 / event_size
-    )
-    noise = tf.random.stateless_normal(shape, u_seed, dtype=dtype)
-    # u = log(e - 1) w / ||w||^2 is the identity; u = 0 is not.
-    identity = w / tf.reduce_sum(tf.square(w), axis=-1, keepdims=True)
-    u = math.log(math.e - 1.0) * identity + init_scale * noise
-    points = 1.5 * tf.random.stateless_normal(shape, b_seed, dtype=dtype)
-    b = -tf.reduce_sum(w * points, axis=-1)
-
-    flow = assemble_flow(
+    return assemble_flow(
         base,
         bijectors.PlanarStack,
         bijectors.Planar,
-        {"u": (u, -2, tf.Variable), "w": (w, -2, tf.Variable), "b": (b, -1, tf.Variable)},
+        {
+            name: (initial[name], axis, tf.Variable)
+            for name, axis in (("u", -2), ("w", -2), ("b", -1))
+        },
         fused=fused,
+        affine=affine,
         validate_args=validate_args,
         name=name,
+        rebuild=functools.partial(
+            planar_flow,
+            event_size,
+            num_layers,
+            dtype=dtype,
+            fused=fused,
+            affine=affine,
+            base=given_base,
+            init_scale=init_scale,
+            validate_args=validate_args,
+            name=name,
+        ),
     )
-    flow.rebuild = functools.partial(
-        planar_flow,
-        event_size,
-        num_layers,
-        dtype=dtype,
-        fused=fused,
-        base=given_base,
-        init_scale=init_scale,
-        validate_args=validate_args,
-        name=name,
-    )
-    return flow

@@ -1,12 +1,12 @@
 """Trainable radial flows."""
 
 import functools
-import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.initial_values import radial_initial_values
 from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
@@ -17,6 +17,7 @@ def radial_flow(
     seed=None,
     dtype=tf.float32,
     fused=True,
+    affine=False,
     base=None,
     batch_shape=(),
     init_scale=0.1,
@@ -45,6 +46,9 @@ def radial_flow(
       fused: whether the layers are one `RadialStack`, with three variables, or (`False`)
         a `tfb.Chain` of K `Radial` layers, with 3 K. The same seed gives the same
         numbers.
+      affine: whether a trainable affine map, lower triangular and the identity at first,
+        follows the layers: location, scales and correlations of the target cost no layers
+        then. Worth its D (D + 3) / 2 parameters above D = 4 or so.
       base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the initial `beta`; 0 is the identity.
@@ -63,40 +67,35 @@ def radial_flow(
     """
     given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    center_seed, beta_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=2, salt="radial_flow"
+    initial = radial_initial_values(
+        shape, seed=numerics.stateless_seed(seed), dtype=dtype, init_scale=init_scale
     )
-    center = tf.random.stateless_normal(shape, center_seed, dtype=dtype)
-    alpha = tf.ones(shape[:-1], dtype)
-    noise = tf.random.stateless_normal(shape[:-1], beta_seed, dtype=dtype)
-    # softplus(log(e - 1)) = 1 = alpha is the identity.
-    beta = math.log(math.e - 1.0) + init_scale * noise
-
-    flow = assemble_flow(
+    return assemble_flow(
         base,
         bijectors.RadialStack,
         bijectors.Radial,
         {
-            "center": (center, -2, tf.Variable),
-            "alpha": (alpha, -1, _positive_variable),
-            "beta": (beta, -1, tf.Variable),
+            "center": (initial["center"], -2, tf.Variable),
+            "alpha": (initial["alpha"], -1, _positive_variable),
+            "beta": (initial["beta"], -1, tf.Variable),
         },
         fused=fused,
+        affine=affine,
         validate_args=validate_args,
         name=name,
+        rebuild=functools.partial(
+            radial_flow,
+            event_size,
+            num_layers,
+            dtype=dtype,
+            fused=fused,
+            affine=affine,
+            base=given_base,
+            init_scale=init_scale,
+            validate_args=validate_args,
+            name=name,
+        ),
     )
-    flow.rebuild = functools.partial(
-        radial_flow,
-        event_size,
-        num_layers,
-        dtype=dtype,
-        fused=fused,
-        base=given_base,
-        init_scale=init_scale,
-        validate_args=validate_args,
-        name=name,
-    )
-    return flow
 
 
 def _positive_variable(initial_value, name):

@@ -1,12 +1,16 @@
 """Trainable Sylvester flows."""
 
+import functools
+
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
-from tfp_flows.distributions.base import check_arguments
+from tfp_flows.bijectors.initial_values import (
+    sylvester_initial_values,
+    sylvester_sizes,
+)
+from tfp_flows.distributions.base import check_arguments, complete_flow
 
-FORMS = ("orthogonal", "householder", "triangular")
 LAYER_AXES = {"r": -3, "r2": -3, "b": -2, "v": -3}
 
 
@@ -19,6 +23,7 @@ def sylvester_flow(
     num_reflections=None,
     seed=None,
     dtype=tf.float32,
+    affine=False,
     base=None,
     batch_shape=(),
     init_scale=0.1,
@@ -51,6 +56,7 @@ def sylvester_flow(
       num_reflections: H, Python `int`, of the householder form; `None` is min(D, 8).
       seed: `int` or stateless TFP seed of the initial values; `None` draws a new one.
       dtype: floating dtype of the variables and samples.
+      affine: whether a trainable affine map follows the layers, as in `planar_flow`.
       base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the entries of R; 0 is the identity.
@@ -60,7 +66,8 @@ def sylvester_flow(
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`,
-      whose bijector is a `tfb.Chain` of K `Sylvester` layers.
+      whose bijector is a `tfb.Chain` of K `Sylvester` layers. Its `rebuild(*, seed,
+      batch_shape=())` makes another one from other initial values.
 
     Raises:
       ValueError: if a size is no integer >= 1, M > D, `form` is unknown, `num_units` or
@@ -68,41 +75,54 @@ def sylvester_flow(
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
+    given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    m, h = _sizes(event_size, num_units, form, num_reflections)
-    r_seed, r2_seed, b_seed, v_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=4, salt="sylvester_flow"
+    m, h = sylvester_sizes(event_size, num_units, form, num_reflections)
+    parameters = sylvester_initial_values(
+        shape[:-1],
+        m,
+        h,
+        event_size,
+        seed=numerics.stateless_seed(seed),
+        dtype=dtype,
+        init_scale=init_scale,
+    )
+    return assemble_sylvester(
+        base,
+        parameters,
+        affine=affine,
+        validate_args=validate_args,
+        name=name,
+        rebuild=functools.partial(
+            sylvester_flow,
+            event_size,
+            num_layers,
+            num_units,
+            form,
+            num_reflections=num_reflections,
+            dtype=dtype,
+            affine=affine,
+            base=given_base,
+            init_scale=init_scale,
+            validate_args=validate_args,
+            name=name,
+        ),
     )
 
-    def normal(*event, seed):
-        full = shape[:-1].concatenate(event)
-        return tf.random.stateless_normal(full, seed, dtype=dtype)
 
-    # Of row i, M - i entries are above the diagonal or on it.
-    row_scale = tf.sqrt(2.0 / tf.range(m, 0, -1, dtype=tf.float64))[:, tf.newaxis]
-    r2 = normal(m, m, seed=r2_seed) * tf.cast(row_scale, dtype)
-    r2 = tf.linalg.band_part(r2, 0, -1)
-    # In the coordinates of the span of Q, points of N(0, 1.5^2) are just that.
-    points = 1.5 * normal(m, m, seed=b_seed)
-    parameters = dict(
-        r=tf.linalg.band_part(init_scale * normal(m, m, seed=r_seed), 0, -1),
-        r2=r2,
-        b=-tf.reduce_sum(r2 * points, axis=-1),
-    )
-    if h is not None:
-        parameters["v"] = normal(h, event_size, seed=v_seed)
-    return assemble_sylvester(base, parameters, validate_args=validate_args, name=name)
-
-
-def assemble_sylvester(base, parameters, *, validate_args=False, name=None):
+def assemble_sylvester(
+    base, parameters, *, affine=False, validate_args=False, name=None, rebuild=None
+):
     """K Sylvester layers with new variables over `base`.
 
     Args:
       base: `tfd.Distribution`.
       parameters: parameter name = initial value of all layers: r and r2 `[..., K, M, M]`,
         b `[..., K, M]`, and v `[..., K, H, D]`, or none for the triangular form.
+      affine: whether an affine map follows them.
       validate_args: as in `tfd.Distribution`.
       name: name of the flow.
+      rebuild: as for `complete_flow`.
 
     Returns:
       `tfd.TransformedDistribution`.
@@ -120,41 +140,12 @@ def assemble_sylvester(base, parameters, *, validate_args=False, name=None):
                 validate_args=validate_args,
             )
         )
-    # A chain applies its last bijector first.
-    return tfp.distributions.TransformedDistribution(
+    return complete_flow(
         base,
-        tfp.bijectors.Chain(layers[::-1]),
+        layers,
+        affine_batch_shape=parameters["b"].shape[:-2] if affine else None,
+        as_chain=True,
         validate_args=validate_args,
         name=name,
+        rebuild=rebuild,
     )
-
-
-def _sizes(event_size, num_units, form, num_reflections):
-    """The numbers of units and of reflections, `None` without; or raises ValueError."""
-    if form not in FORMS:
-        raise ValueError(
-            f"`form` must be one of {', '.join(map(repr, FORMS))}, but got {form!r}."
-        )
-    for name, value in (("num_units", num_units), ("num_reflections", num_reflections)):
-        if value is not None:
-            numerics.check_size(name, value)
-    if form == "orthogonal":
-        num_units = min(event_size, 8) if num_units is None else num_units
-        if num_units > event_size:
-            raise ValueError(
-                f"`num_units` must be at most the event size, {event_size}, as Q has "
-                f"orthonormal columns, but got {num_units}."
-            )
-    elif num_units not in (None, event_size):
-        raise ValueError(
-            f"The {form} form has as many units as the event size, {event_size}, but got "
-            f"`num_units={num_units}`; leave it out, or choose form='orthogonal'."
-        )
-    if form == "householder":
-        return event_size, num_reflections or min(event_size, 8)
-    if num_reflections is not None:
-        raise ValueError(
-            f"`num_reflections` is a choice of the householder form, but the form is "
-            f"{form!r}; leave it out."
-        )
-    return (num_units, num_units) if form == "orthogonal" else (event_size, None)

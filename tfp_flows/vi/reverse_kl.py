@@ -30,7 +30,7 @@ from tfp_flows.vi.tournament import (
     resolve_num_starts,
 )
 from tfp_flows.vi.training_loop import build_run_steps
-from tfp_flows.vi.training_state import TrainingState, take_members
+from tfp_flows.vi.training_state import TrainingState, take_from_trace, take_members
 
 # XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
 # every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
@@ -261,14 +261,10 @@ def fit_reverse_kl(
     loss, beta, gradient_norm = state.stacked_traces()
     num_skipped_steps = state.faults[0].numpy()
     if tournament:
-        loss, gradient_norm, num_skipped_steps = (
-            take_members(values, leader)[0]
-            for values in (
-                loss.swapaxes(0, 1),
-                gradient_norm.swapaxes(0, 1),
-                num_skipped_steps,
-            )
+        loss, gradient_norm = (
+            take_from_trace(trace, leader)[:, 0] for trace in (loss, gradient_norm)
         )
+        num_skipped_steps = take_members(num_skipped_steps, leader)[0]
     result = FitResult(
         flow=flow,
         loss=loss,

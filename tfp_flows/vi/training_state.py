@@ -92,10 +92,7 @@ class TrainingState:
         running, lowest, best = self.best
         self.best = take(running), take(lowest), tuple(take(part) for part in best)
         loss, beta, norm = self.stacked_traces()
-        loss, norm = (
-            take_members(trace.swapaxes(0, 1), parents).swapaxes(0, 1)
-            for trace in (loss, norm)
-        )
+        loss, norm = (take_from_trace(trace, parents) for trace in (loss, norm))
         self.traces = [(loss, beta, norm)]
 
     def arrays(self):
@@ -134,6 +131,11 @@ def take_members(values, index):
     """
     index = index.reshape(index.shape + (1,) * (values.ndim - index.ndim))
     return np.take_along_axis(values, index, axis=0)
+
+
+def take_from_trace(trace, index):
+    """As `take_members`, of each step of a trace, `[N, R, ...batch]`."""
+    return np.take_along_axis(trace, index[np.newaxis], axis=1)
 
 
 def optimizer_slots(optimizer):
