@@ -63,6 +63,8 @@ def test_contract_names():
         "radial_flow",
         "targets.get",
         "vi.FitResult",
+        "vi.LikelihoodResult",
+        "vi.fit_maximum_likelihood",
         "vi.fit_reverse_kl",
     ):
         value = tff
