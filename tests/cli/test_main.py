@@ -65,8 +65,9 @@ def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
     assert np.load(folder / "o" / "x.npz")["x"].shape == (9, 3)
 
 
-def test_fit_and_evaluate_a_built_in(folder, capsys):
-    assert main(["fit", "u1", "--flow", "radial", "--out", "o", *SMALL]) == 0
+@pytest.mark.parametrize("kind", ["radial", "sylvester"])
+def test_fit_and_evaluate_a_built_in(folder, capsys, kind):
+    assert main(["fit", "u1", "--flow", kind, "--out", "o", *SMALL]) == 0
     assert main(["evaluate", "o/flow.npz", "u1", "--num-samples", "1000"]) == 0
     out = capsys.readouterr().out
     assert "KL" in out
