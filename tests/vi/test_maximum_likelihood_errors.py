@@ -104,6 +104,15 @@ def test_batches_that_grow_are_refused():
         fit(data=growing)
 
 
+def test_datasets_that_cannot_be_read_again_are_refused():
+    batches = iter([POINTS[:4], POINTS[4:8]])
+    once = tf.data.Dataset.from_generator(
+        lambda: batches, output_signature=tf.TensorSpec([None, 2])
+    )
+    with pytest.raises(ValueError, match=r"without points, after 2 batches.*again"):
+        fit(data=once)
+
+
 def test_checkpoints_of_datasets_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"checkpoint_dir.*array"):
         fit(data=dataset(POINTS), checkpoint_dir=tmp_path / "c")

@@ -37,6 +37,14 @@ def _radial(num_layers, seed):
     return distributions.radial_flow(2, num_layers, seed=seed)
 
 
+def _sylvester_inverted(num_layers, seed):
+    # Two units per layer, M = D = 2: as many as planar layers in all.
+    builder = functools.partial(
+        distributions.sylvester_flow, form="householder", num_reflections=1
+    )
+    return _inverted(builder, max(1, num_layers // 2), seed)
+
+
 def _small_real_nvp(num_layers, seed):
     del num_layers  # as many parameters as 32 planar layers: 156 and 160
     return real_nvp(2, 6, hidden=(6,), seed=numerics.stateless_seed(seed))
@@ -49,7 +57,7 @@ def _large_real_nvp(num_layers, seed):
 
 # What can be fitted, by name: a title, a callable `(num_layers, seed) -> flow`, and the
 # peak of the learning rate. Large networks need a lower one: at 0.02 the held-out NLL of
-# the large RealNVP is 2.37 on circles, at 0.005 1.86; that of the small one 2.03 and 2.04.
+# the large RealNVP is 2.37 on circles, at 0.005 1.86; of the small one, 2.03 and 2.04.
 FLOWS = {
     "planar": ("planar", _planar, 0.02),
     "planar_inverted": (
@@ -63,6 +71,7 @@ FLOWS = {
         functools.partial(_inverted, distributions.radial_flow),
         0.02,
     ),
+    "sylvester_inverted": ("Sylvester, inverted", _sylvester_inverted, 0.02),
     "real_nvp": ("RealNVP, small", _small_real_nvp, 0.02),
     "real_nvp_large": ("RealNVP, large", _large_real_nvp, 0.005),
 }
@@ -75,7 +84,8 @@ class DensityConfig:
     Attributes:
       points: names of `TOY_POINTS`.
       flows: names of `FLOWS`.
-      num_layers: K of all flows but RealNVP.
+      num_layers: K of planar and radial flows; Sylvester ones have K / 2 layers of two
+        units, RealNVP 6 couplings.
       num_train: points to train on, of which a tenth is held out to stop by.
       num_test: other points, by which flows are judged.
       num_steps: updates per fit, at most.
