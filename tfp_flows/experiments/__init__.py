@@ -1,12 +1,15 @@
 """Experiments: a configuration in, files out."""
 
+from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.fit import FitConfig, fit
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.experiments.sample import sample_writer
 
 __all__ = [
+    "DensityConfig",
     "FitConfig",
     "ReproduceConfig",
+    "estimate_densities",
     "fit",
     "reproduce",
     "sample_writer",

@@ -1,5 +1,6 @@
 """A compiled loop of steps, called in chunks to move a progress bar."""
 
+import contextlib
 import math
 import time
 
@@ -26,6 +27,7 @@ def run_in_chunks(
     checkpoint=None,
     events=(),
     sharing_fn=None,
+    max_chunk_size=None,
 ):
     """Makes the steps from `state.step` to `num_steps`, or until an event stops the fit.
 
@@ -47,6 +49,7 @@ def run_in_chunks(
         `has_stopped(state)`, whether the fit is over.
       sharing_fn: callable, Python `int` step to the `sharing` of `run_steps`, constant
         between events; `None` is no sharing.
+      max_chunk_size: most steps per call; `None` does not limit them.
 
     Returns:
       The time in seconds that tracing and compilation took.
@@ -55,6 +58,8 @@ def run_in_chunks(
       RuntimeError: if XLA cannot compile the loop.
     """
     capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
+    if max_chunk_size is not None:
+        capacity = min(capacity, max_chunk_size)
     running = state.best[0]
     buffers = (
         tf.zeros([capacity, *batch_shape], running.dtype),
@@ -80,7 +85,7 @@ def run_in_chunks(
 
     compile_seconds = _compile(call, jit_compile)
     # The first call is short, to measure the time of a step.
-    size = chunk_size or min(10, capacity)
+    size = min(chunk_size or 10, capacity)
     began = time.perf_counter()
     while not is_over():
         started = time.perf_counter()
@@ -113,8 +118,16 @@ def run_in_chunks(
 def _compile(call, jit_compile):
     """Traces and compiles the loop, by a call that makes no step; the seconds it took."""
     started = time.perf_counter()
-    try:
+    with xla_errors(jit_compile):
         call(0, 0)
+    return time.perf_counter() - started
+
+
+@contextlib.contextmanager
+def xla_errors(jit_compile):
+    """Turns errors of XLA's compiler into a `RuntimeError` that says what to do."""
+    try:
+        yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if not jit_compile:
             raise
@@ -122,4 +135,3 @@ def _compile(call, jit_compile):
             "XLA could not compile the fit; pass jit_compile=False. It said: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
-    return time.perf_counter() - started

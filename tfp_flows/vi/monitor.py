@@ -1,7 +1,5 @@
 """What a running fit shows: a progress bar, and TensorBoard's event files."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
@@ -13,12 +11,19 @@ class Monitor:
     """A progress bar on stderr, and scalars for TensorBoard; a context manager."""
 
     def __init__(
-        self, target_log_prob_fn, num_steps, first_step, *, progress_bar, tensorboard_dir
+        self,
+        describe_loss_fn,
+        num_steps,
+        first_step,
+        *,
+        progress_bar,
+        tensorboard_dir=None,
     ):
         """Opens the event file.
 
         Args:
-          target_log_prob_fn: shown as a KL if its log Z is known, else as an ELBO.
+          describe_loss_fn: callable, the mean loss over some steps, a `float`, to a
+            `dict` of what a reader knows it as.
           num_steps: length of the fit.
           first_step: where it goes on.
           progress_bar: whether to show one.
@@ -27,7 +32,7 @@ class Monitor:
         Raises:
           OSError: if the folder cannot be written to.
         """
-        self._log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
+        self._describe_loss_fn = describe_loss_fn
         self._num_steps, self._first_step = num_steps, first_step
         self._progress_bar = progress_bar
         self._writer = None
@@ -64,7 +69,7 @@ class Monitor:
         loss, beta, norm = (
             float(np.mean(trace.astype(np.float64))) for trace in state.traces[-1]
         )
-        judged = self._judge(loss)
+        judged = self._describe_loss_fn(loss)
         self._bar.set_postfix(
             {name: f"{value:.4f}" for name, value in judged.items()}, refresh=False
         )
@@ -76,8 +81,17 @@ class Monitor:
             for name, value in scalars.items():
                 tf.summary.scalar(f"fit/{name}", value)
 
-    def _judge(self, loss):
-        """The loss as what a reader knows: the KL or the ELBO in nats."""
-        if self._log_normalizer is None or not math.isfinite(loss):
-            return dict(ELBO=-loss)
-        return dict(KL=loss + self._log_normalizer)
+
+def describe_negative_elbo(target_log_prob_fn):
+    """What a negative ELBO is shown as: the KL where log Z is known, else the ELBO.
+
+    Args:
+      target_log_prob_fn: the target, possibly the method of a distribution.
+
+    Returns:
+      Callable, as `Monitor` takes it.
+    """
+    log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
+    if log_normalizer is None:
+        return lambda loss: dict(ELBO=-loss)
+    return lambda loss: dict(KL=loss + log_normalizer)

@@ -18,7 +18,7 @@ from tfp_flows.vi.checkpoint import Checkpoint
 from tfp_flows.vi.chunks import run_in_chunks
 from tfp_flows.vi.fit_error import FitError, describe_failure
 from tfp_flows.vi.fit_result import FitResult
-from tfp_flows.vi.monitor import Monitor
+from tfp_flows.vi.monitor import Monitor, describe_negative_elbo
 from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.plateau import PlateauTest
 from tfp_flows.vi.recipe import default_optimizer, linear_annealing
@@ -229,7 +229,7 @@ def fit_reverse_kl(
     training_started = time.perf_counter()
     try:
         with Monitor(
-            target_log_prob_fn,
+            describe_negative_elbo(target_log_prob_fn),
             num_steps,
             state.step,
             progress_bar=progress_bar,
