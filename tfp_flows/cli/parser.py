@@ -117,6 +117,12 @@ def _add_fit(subparsers):
         metavar="DIR",
         help="folder for a checkpoint, from which an interrupted fit goes on",
     )
+    parser.add_argument(
+        "--tensorboard",
+        default=None,
+        metavar="DIR",
+        help="folder for an event file of TensorBoard",
+    )
 
 
 def _add_evaluate(subparsers):
@@ -131,6 +137,11 @@ def _add_evaluate(subparsers):
     parser.add_argument("--num-samples", type=int, default=100_000, help="samples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
     parser.add_argument("--out", default=None, help="also write a JSON file")
+    parser.add_argument(
+        "--figure",
+        default=None,
+        help="also draw density, samples, weights and loss of a flow in the plane",
+    )
 
 
 def _add_sample(subparsers):

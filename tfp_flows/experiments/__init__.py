@@ -2,6 +2,7 @@
 
 from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.fit import FitConfig, fit
+from tfp_flows.experiments.report_card import evaluate_file
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.experiments.sample import sample_writer
 
@@ -10,6 +11,7 @@ __all__ = [
     "FitConfig",
     "ReproduceConfig",
     "estimate_densities",
+    "evaluate_file",
     "fit",
     "reproduce",
     "sample_writer",

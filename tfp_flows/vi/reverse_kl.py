@@ -276,6 +276,7 @@ def fit_reverse_kl(
         train_seconds=state.seconds + train_seconds,
         num_skipped_steps=num_skipped_steps,
         num_rollbacks=state.num_rollbacks,
+        log_normalizer=numerics.known_log_normalizer(target_log_prob_fn),
     )
     if has_failed:
         raise FitError(failure, result)
