@@ -130,7 +130,8 @@ def test_unit_vector(size, dtype, rng):
 
 def test_unit_vector_of_zero():
     v = np.array([[0.0, 0.0], [3.0, -4.0]])
-    np.testing.assert_allclose(numerics.unit_vector(v), [[0.0, 0.0], [0.6, -0.8]])
+    unit = numerics.unit_vector(tf.constant(v))
+    np.testing.assert_allclose(unit, [[0.0, 0.0], [0.6, -0.8]])
     first, second = first_and_second_gradients(numerics.unit_vector, v)
     np.testing.assert_array_equal(first[0], [0.0, 0.0])
     assert np.all(np.isfinite(second))

@@ -123,8 +123,8 @@ def run_sylvester_layers(x, r, r2, b, v=None):
 
     Equal to K `Sylvester` layers, of which every second reverses the coordinates in the
     triangular form. Meant for parameters of their own for each point, as an encoder gives
-    them: constraining those is most of the work. In one piece it takes XLA less than half the
-    time to compile (K=8: 4 s rather than 10); a step takes as long.
+    them: constraining those is most of the work. In one piece it takes XLA less than half
+    the time to compile (K=8: 4 s rather than 10); a step takes as long.
 
     Args:
       x: `Tensor` of shape `[..., D]`.
