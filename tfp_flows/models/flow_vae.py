@@ -165,7 +165,7 @@ class FlowVAE(KerasSteps):
         return self.loc(features), self.log_scale(features), features
 
     def transform(self, z0, features):
-        """z = f(z0; h) and log|det df/dz0|; without a flow, z0 and 0.
+        """Z = f(z0; h) and log|det df/dz0|; without a flow, z0 and 0.
 
         Args:
           z0: `Tensor` of shape `[..., B, D]`.
@@ -284,7 +284,7 @@ class FlowVAE(KerasSteps):
     def importance_log_likelihood(
         self, images, num_samples=500, *, batch_size=100, seed=None
     ):
-        """log p(x) of each image, by importance sampling from the posterior.
+        """Log p(x) of each image, by importance sampling from the posterior.
 
             log (1/S) sum_s p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x),
 
@@ -307,6 +307,21 @@ class FlowVAE(KerasSteps):
         """
         weights = self._log_weights(images, num_samples, batch_size, seed)
         return np.concatenate([log_mean_exp(w) for w in weights])
+
+    def elbo_and_log_likelihood(
+        self, images, num_samples=500, *, batch_size=100, seed=None
+    ):
+        """`elbo` and `importance_log_likelihood` from the same samples, in half the time.
+
+        Args and Raises as those of `importance_log_likelihood`.
+
+        Returns:
+          Two `float64` arrays of shape `[N]`, in nats.
+        """
+        weights = self._log_weights(images, num_samples, batch_size, seed)
+        pairs = [(np.mean(w, axis=0), log_mean_exp(w)) for w in weights]
+        elbo, log_likelihood = zip(*pairs, strict=True)
+        return np.concatenate(elbo), np.concatenate(log_likelihood)
 
     def _log_weights(self, images, num_samples, batch_size, seed):
         num_samples = numerics.check_size("num_samples", num_samples)
