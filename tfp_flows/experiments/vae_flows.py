@@ -1,15 +1,17 @@
 """The posteriors that a variational autoencoder can have, by name."""
 
+import functools
+
 from tfp_flows import layers
 
-# The forms of Sylvester layers, with eight units or reflections as in the paper's smaller
-# models.
-_NUM_UNITS = 8
-
+_sylvester = layers.AmortizedSylvester
 FLOWS = {
     "none": None,
     "planar": layers.AmortizedPlanar,
     "radial": layers.AmortizedRadial,
+    "sylvester-orthogonal": functools.partial(_sylvester, form="orthogonal", num_units=16),
+    "sylvester-householder": functools.partial(_sylvester, form="householder"),
+    "sylvester-triangular": functools.partial(_sylvester, form="triangular"),
     "shared-planar": layers.SharedPlanar,
     "shared-radial": layers.SharedRadial,
 }
