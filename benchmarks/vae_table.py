@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from benchmarks import machine
 from benchmarks.markdown import MISSING, table_lines
-from tfp_flows import experiments, files
+from tfp_flows import files
+from tfp_flows.experiments import load_images, vae
 
 FLOWS = {
     "no flow": dict(flow="none"),
@@ -42,19 +43,19 @@ _JUDGE_SEED = 20_180_000
 
 def run_row(name, recipe, binarization, seed, data, num_epochs):
     """Trains and judges one model."""
-    config = experiments.VaeConfig(
+    config = vae.VaeConfig(
         binarization=binarization,
         seed=seed,
         num_epochs=num_epochs,
         **RECIPES[recipe],
         **FLOWS[name],
     )
-    model = experiments.build_vae(config, data["x_train"].shape[1:])
-    history, seconds = experiments.train_vae(model, data["x_train"], config)
+    model = vae.build(config, data["x_train"].shape[1:])
+    history, seconds = vae.train(model, data["x_train"], config)
     samples = dict(num_samples=config.num_importance_samples, seed=_JUDGE_SEED)
-    test = experiments.judge_vae(model, data["x_test"], **samples)
+    test = vae.judge(model, data["x_test"], **samples)
     # As many training images, to tell overfitting from a poor fit.
-    train = experiments.judge_vae(
+    train = vae.judge(
         model, data["x_train"][: len(data["x_test"])], num_samples=20, seed=_JUDGE_SEED
     )
     return dict(
@@ -98,7 +99,7 @@ def _table(rows, binarization, recipe):
         f"mean ± standard deviation over seeds; NLL with {samples} importance samples:",
         "",
     ]
-    headings = ["posterior", "−ELBO", "NLL", "−ELBO, training images", "seeds"]
+    headings = ["posterior", "-ELBO", "NLL", "-ELBO, training images", "seeds"]
     table = []
     for name in FLOWS:
         mine = [row for row in rows if row["name"] == name]
@@ -135,7 +136,7 @@ def main():
         tf.config.threading.set_intra_op_parallelism_threads(args.threads)
 
     out = files.prepare_folder(args.out)
-    data = experiments.load_images(args.data)
+    data = load_images(args.data)
     path = pathlib.Path(out) / "vae.json"
     jobs = [
         (name, recipe, binarization, seed)

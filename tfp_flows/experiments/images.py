@@ -10,9 +10,9 @@ def load_images(source):
     """Training and test images with values in [0, 1], and their labels.
 
     Args:
-      source: "mnist", which Keras downloads, or the path of an `.npz` file with the arrays
-        `x_train` and `x_test`, `[N, height, width]` or with channels last, bytes or floats
-        in [0, 1], and optionally `y_train` and `y_test`, `[N]`.
+      source: "mnist", which Keras downloads, or the path of an `.npz` file with the
+        arrays `x_train` and `x_test`, `[N, height, width]` or with channels last, bytes
+        or floats in [0, 1], and optionally `y_test`, `[N]`.
 
     Returns:
       `dict` of float32 arrays `x_train`, `x_test`, and `y_test`, `[N]` or `None`.
@@ -59,10 +59,12 @@ def _read(path):
             "x_train and x_test, or mnist."
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it is a single array")
+        with archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (AttributeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        # AttributeError: np.load of a lone .npy array, which has no `files`.
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is not an .npz file of plain arrays ({error}); write one with "
             "np.savez(path, x_train=..., x_test=...)."

@@ -12,7 +12,7 @@ from tfp_flows import models, numerics
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.images import load_images
 from tfp_flows.experiments.vae_figures import save_figures
-from tfp_flows.experiments.vae_flows import FLOWS, build_vae_flow
+from tfp_flows.experiments.vae_flows import FLOWS, build_flow
 from tfp_flows.files import prepare_folder, write_json, write_text
 
 
@@ -21,7 +21,7 @@ class VaeConfig:
     """What to train, and how.
 
     Attributes:
-      flow: a name of `experiments.VAE_FLOWS`.
+      flow: a name of `vae_flows.FLOWS`.
       num_layers: K.
       latent_size: D.
       networks: "mlp" or "gated_conv", encoder and decoder.
@@ -30,9 +30,7 @@ class VaeConfig:
       batch_size: images per update.
       learning_rate: of Adam.
       schedule: "cosine", to 0 over all epochs, or "constant".
-      warm_up_epochs: length of the KL warm-up; 0 is none. Without it, a flow learns to
-        undo what little the posterior says in the first epochs, and units of the latent
-        space go unused.
+      warm_up_epochs: length of the KL warm-up; 0 is none.
       num_importance_samples: S of the importance-weighted likelihood.
       jit_compile: whether to compile the training step with XLA.
       seed: of everything.
@@ -53,20 +51,22 @@ class VaeConfig:
     seed: int = 0
 
 
-def build_vae(config, image_shape):
+def build(config, image_shape):
     """The untrained `tff.models.FlowVAE` of a `VaeConfig`."""
     return models.FlowVAE(
         config.latent_size,
         image_shape,
         encoder=config.networks,
         decoder=config.networks,
-        flow=build_vae_flow(config.flow, config.num_layers, seed=config.seed),
+        flow=build_flow(
+            config.flow, config.num_layers, config.latent_size, seed=config.seed
+        ),
         binarization=config.binarization,
         seed=config.seed,
     )
 
 
-def train_vae(model, images, config, *, callbacks=()):
+def train(model, images, config, *, callbacks=()):
     """Compiles and trains `model` on `images` `[N, ...]` as a `VaeConfig` says.
 
     Returns:
@@ -84,12 +84,16 @@ def train_vae(model, images, config, *, callbacks=()):
     dataset = dataset.shuffle(len(images), seed=config.seed).batch(config.batch_size)
     started = time.perf_counter()
     history = model.fit(
-        dataset.prefetch(2), epochs=config.num_epochs, callbacks=callbacks, verbose=0
+        dataset.prefetch(2),
+        epochs=config.num_epochs,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
     )
     return history.history, time.perf_counter() - started
 
 
-def judge_vae(model, images, *, num_samples, seed):
+def judge(model, images, *, num_samples, seed):
     """Means over `images` of the bound and the likelihood, with the same samples.
 
     Returns:
@@ -110,12 +114,12 @@ def judge_vae(model, images, *, num_samples, seed):
     )
 
 
-def vae(out, data, config, *, overwrite=False, progress_bar=True):
+def run(out, data, config, *, overwrite=False, progress_bar=True):
     """Trains a variational autoencoder and writes its files.
 
-    Writes under `out`: `model.keras`, `history.csv`, `vae.json` (configuration, test -ELBO
-    and likelihood, training time), `samples.png`, `reconstructions.png`, and for a latent
-    space of two dimensions `latent-map.png`.
+    Writes under `out`: `model.keras`, `history.csv`, `vae.json` (configuration, test
+    -ELBO and likelihood, training time), `samples.png`, `reconstructions.png`, and for a
+    latent space of two dimensions `latent-map.png`.
 
     Args:
       out: folder, made if need be.
@@ -141,9 +145,9 @@ def vae(out, data, config, *, overwrite=False, progress_bar=True):
             "--overwrite to replace it."
         )
     images = load_images(data)
-    model = build_vae(config, images["x_train"].shape[1:])
+    model = build(config, images["x_train"].shape[1:])
     with tqdm(total=config.num_epochs, disable=not progress_bar, unit="epoch") as bar:
-        history, seconds = train_vae(
+        history, seconds = train(
             model, images["x_train"], config, callbacks=[_Progress(bar)]
         )
     # Before all that follows, so that nothing can lose it.
@@ -156,7 +160,7 @@ def vae(out, data, config, *, overwrite=False, progress_bar=True):
     write_text(
         out / "history.csv", "\n".join([",".join(["epoch", *names]), *rows]) + "\n"
     )
-    test = judge_vae(
+    test = judge(
         model,
         images["x_test"],
         num_samples=config.num_importance_samples,
@@ -205,7 +209,7 @@ def _check_config(config):
             f"`warm_up_epochs` must be 0 or more, but got {config.warm_up_epochs}."
         )
     for name, value, known in (
-        ("flow", config.flow, tuple(FLOWS)),
+        ("flow", config.flow, FLOWS),
         ("schedule", config.schedule, ("constant", "cosine")),
     ):
         if value not in known:

@@ -26,17 +26,17 @@ def save_figures(out, model, images, labels, *, seed):
         functools.partial(plotting.plot_images, images=samples, num_columns=_SIDE),
         title="samples",
     )
-    shown = images[: 5 * _SIDE]
+    columns = min(_SIDE, len(images))
     pairs = []
-    for start in range(0, len(shown), _SIDE):
-        row = shown[start : start + _SIDE]
+    for start in range(0, min(5, len(images) // columns) * columns, columns):
+        row = images[start : start + columns]
         pairs += [row, model.reconstruct(row).numpy()]
     plotting.save_panel(
         out / "reconstructions.png",
         functools.partial(
             plotting.plot_images,
             images=np.concatenate(pairs),
-            num_columns=min(_SIDE, len(shown)),
+            num_columns=columns,
         ),
         title="images, and below each its reconstruction",
     )

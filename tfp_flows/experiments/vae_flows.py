@@ -1,23 +1,44 @@
 """The posteriors that a variational autoencoder can have, by name."""
 
-import functools
-
 from tfp_flows import layers
 
-_sylvester = layers.AmortizedSylvester
-FLOWS = {
-    "none": None,
+FLOWS = (
+    "none",
+    "planar",
+    "radial",
+    "sylvester-orthogonal",
+    "sylvester-householder",
+    "sylvester-triangular",
+    "shared-planar",
+    "shared-radial",
+)
+
+_LAYERS = {
     "planar": layers.AmortizedPlanar,
     "radial": layers.AmortizedRadial,
-    "sylvester-orthogonal": functools.partial(_sylvester, form="orthogonal", num_units=16),
-    "sylvester-householder": functools.partial(_sylvester, form="householder"),
-    "sylvester-triangular": functools.partial(_sylvester, form="triangular"),
     "shared-planar": layers.SharedPlanar,
     "shared-radial": layers.SharedRadial,
 }
+# Of orthogonal Sylvester layers: most of a latent space of size 20.
+_MAX_UNITS = 16
 
 
-def build_vae_flow(name, num_layers, *, seed):
-    """The layer of this name, or `None` for "none"."""
-    build = FLOWS[name]
-    return None if build is None else build(num_layers, seed=seed)
+def build_flow(name, num_layers, latent_size, *, seed):
+    """The flow of this name, with parameters from the encoder unless it is shared.
+
+    Args:
+      name: one of `FLOWS`.
+      num_layers: K.
+      latent_size: D.
+      seed: `int`, of the initial values.
+
+    Returns:
+      A layer of `tff.layers`, or `None` for "none".
+    """
+    if name == "none":
+        return None
+    family, _, form = name.partition("-")
+    if family == "sylvester":
+        units = min(_MAX_UNITS, latent_size) if form == "orthogonal" else None
+        return layers.AmortizedSylvester(num_layers, units, form, seed=seed)
+    return _LAYERS[name](num_layers, seed=seed)

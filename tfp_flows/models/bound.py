@@ -36,9 +36,9 @@ def sampled_kl(noise, log_scale, z, log_det):
         log q(z0) = -|noise|^2 / 2 - sum(log scale) - D/2 log(2 pi)
         log p(z)  = -|z|^2 / 2 - D/2 log(2 pi),
 
-    from the noise itself: (z0 - loc) / scale would lose digits where scales are small. The
-    constants cancel. An unbiased estimate of the KL divergence from the prior; it may be
-    negative.
+    from the noise itself: (z0 - loc) / scale would lose digits where scales are small.
+    The constants cancel. An unbiased estimate of the KL divergence from the prior, which
+    may be negative.
 
     Args:
       noise: `Tensor` of shape `[..., D]`.

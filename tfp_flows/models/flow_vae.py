@@ -44,10 +44,10 @@ class FlowVAE(KerasSteps):
     log p(z)]), means per image in nats, and `beta`. In `evaluate`, `loss` is -ELBO,
     whatever `beta` is.
 
-    The noise of a training step is a function of `seed` and of the optimizer's step count,
-    that of `evaluate` of `seed` and the images judged before: a fit that goes on from a
-    checkpoint sees the noise that it would have seen, and `evaluate` gives the same
-    number for the same weights, data and batch size.
+    The noise of a training step is a function of `seed` and of the optimizer's step
+    count, that of `evaluate` of `seed` and the images judged before: a fit that goes on
+    from a checkpoint sees the noise that it would have seen, and `evaluate` gives the
+    same number for the same weights, data and batch size.
 
     `model(x)` and `predict` give reconstructions, without noise.
 
@@ -81,10 +81,10 @@ class FlowVAE(KerasSteps):
         Args:
           latent_size: D.
           image_shape: shape of an image, such as `(28, 28)` or `(28, 28, 1)`.
-          encoder: "mlp" (512-256), "gated_conv" (van den Berg et al.), or a Keras layer or
-            model, images `[B, *image_shape]` to features h `[B, H]`.
-          decoder: "mlp" (256-512), "gated_conv", or a Keras layer or model, latent vectors
-            `[B, D]` to logits, `[B, *image_shape]` or `[B, number of pixels]`.
+          encoder: "mlp" (512-256), "gated_conv" (van den Berg et al.), or a Keras layer
+            or model, images `[B, *image_shape]` to features h `[B, H]`.
+          decoder: "mlp" (256-512), "gated_conv", or a Keras layer or model, latent
+            vectors `[B, D]` to logits, `[B, *image_shape]` or `[B, number of pixels]`.
           flow: `None`, a layer of `tff.layers`, or a Keras layer like them: called as
             `flow([z0, h])`, or as `flow(z0)` if it is a `Shared` one, it returns
             `(z, log_det)`.
@@ -408,8 +408,8 @@ class FlowVAE(KerasSteps):
     def export(self, filepath, **kwargs):
         """Writes a SavedModel with the endpoints `serve`, `encode` and `decode`.
 
-        `serve` gives reconstructions; images and latent vectors are float32 (float64 for a
-        float64 model), of any number.
+        `serve` gives reconstructions; images and latent vectors are float32 (float64 for
+        a float64 model), of any number.
 
         Args:
           filepath: folder to write.

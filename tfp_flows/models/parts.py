@@ -35,8 +35,8 @@ def resolve_encoder(encoder, image_shape, *, seed, dtype):
     if len(features.shape) != 2 or features.shape[-1] is None:
         raise ValueError(
             "`encoder` must map images to features [B, H], but maps "
-            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten or "
-            "pooling layer."
+            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten "
+            "or pooling layer."
         )
     return encoder, features.shape[-1]
 

@@ -11,7 +11,8 @@ def plot_images(ax, images, *, num_columns, gap=1):
 
     Args:
       ax: `matplotlib.axes.Axes`.
-      images: array of shape `[N, height, width]`, or with 1 or 3 channels last, in [0, 1].
+      images: array of shape `[N, height, width]`, or with 1 or 3 channels last, with
+        values in [0, 1].
       num_columns: tiles per row.
       gap: pixels between tiles.
 
