@@ -19,12 +19,16 @@ def own_networks():
 
 
 KINDS = {
-    "mlp": dict,
-    "gated_conv": lambda: dict(encoder="gated_conv", decoder="gated_conv"),
-    "own": own_networks,
-    "shared": lambda: dict(flow=tff.layers.SharedPlanar(3, seed=0)),
-    "amortized": lambda: dict(flow=tff.layers.AmortizedPlanar(3, seed=0)),
-    "sylvester": lambda: dict(flow=tff.layers.AmortizedSylvester(2, 2, seed=0)),
+    "mlp, no flow": dict,
+    "own networks, planar": lambda: dict(
+        own_networks(), flow=tff.layers.AmortizedPlanar(3, seed=0)
+    ),
+    "gated_conv, shared planar": lambda: dict(
+        encoder="gated_conv",
+        decoder="gated_conv",
+        flow=tff.layers.SharedPlanar(3, seed=0),
+    ),
+    "mlp, Sylvester": lambda: dict(flow=tff.layers.AmortizedSylvester(2, 2, seed=0)),
 }
 
 

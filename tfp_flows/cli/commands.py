@@ -24,6 +24,21 @@ def run_reproduce(args):
     return 0
 
 
+def run_density(args):
+    """`tfp-flows density`."""
+    from tfp_flows import experiments
+
+    if args.quick:
+        config = experiments.DensityConfig.quick(seed=args.seed)
+    else:
+        config = experiments.DensityConfig(seed=args.seed)
+    results = experiments.estimate_densities(args.out, config)
+    out = pathlib.Path(args.out)
+    print((out / "density.md").read_text("utf-8"))
+    print(f"Figures in {out / 'imgs'}, in {results['seconds']:.0f} s.")
+    return 0
+
+
 def run_fit(args):
     """`tfp-flows fit`."""
     from tfp_flows import experiments, vi
@@ -48,6 +63,7 @@ def run_fit(args):
             config,
             overwrite=args.overwrite,
             checkpoint_dir=args.checkpoint,
+            tensorboard_dir=args.tensorboard,
         )
     except vi.FitError as error:
         print(f"tfp-flows: error: {error} {saved}", file=sys.stderr)
@@ -59,17 +75,22 @@ def run_fit(args):
 
 def run_evaluate(args):
     """`tfp-flows evaluate`."""
-    from tfp_flows import diagnostics, distributions
+    from tfp_flows import distributions, experiments
     from tfp_flows.cli.load_target import load_target
     from tfp_flows.files import prepare_folder, write_json
 
     flow = distributions.load(args.flow)
     target = load_target(args.target)
     _event_size(target, flow.event_shape[0])
-    if args.out is not None:
-        prepare_folder(pathlib.Path(args.out).parent)
-    report = diagnostics.evaluate(
-        flow, target, num_samples=args.num_samples, seed=args.seed
+    for file in (args.out, args.figure):
+        if file is not None:
+            prepare_folder(pathlib.Path(file).parent)
+    report = experiments.evaluate_file(
+        args.flow,
+        target,
+        num_samples=args.num_samples,
+        seed=args.seed,
+        figure=args.figure,
     )
     print(report)
     if args.out is not None:

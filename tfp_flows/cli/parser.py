@@ -36,6 +36,7 @@ def build_parser():
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_reproduce(subparsers)
+    _add_density(subparsers)
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_sample(subparsers)
@@ -67,6 +68,21 @@ def _add_reproduce(subparsers):
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(
         "--quick", action="store_true", help="a shorter run, planar flows only"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+
+
+def _add_density(subparsers):
+    parser = _add_command(
+        subparsers,
+        "density",
+        commands.run_density,
+        "Fit flows to points by maximum likelihood: moons, circles, a pinwheel.",
+        epilog="Writes density.json, density.md and imgs/density-*.png under --out.",
+    )
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--quick", action="store_true", help="a shorter run, of fewer flows"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
 
@@ -114,6 +130,12 @@ def _add_fit(subparsers):
         metavar="DIR",
         help="folder for a checkpoint, from which an interrupted fit goes on",
     )
+    parser.add_argument(
+        "--tensorboard",
+        default=None,
+        metavar="DIR",
+        help="folder for an event file of TensorBoard",
+    )
 
 
 def _add_evaluate(subparsers):
@@ -128,6 +150,11 @@ def _add_evaluate(subparsers):
     parser.add_argument("--num-samples", type=int, default=100_000, help="samples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
     parser.add_argument("--out", default=None, help="also write a JSON file")
+    parser.add_argument(
+        "--figure",
+        default=None,
+        help="also draw density, samples, weights and loss of a flow in the plane",
+    )
 
 
 def _add_sample(subparsers):

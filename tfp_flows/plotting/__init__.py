@@ -8,9 +8,11 @@ from tfp_flows.plotting.planes import (
     plot_grid_density,
     plot_samples,
 )
+from tfp_flows.plotting.report_card import draw_report_card
 
 __all__ = [
     "density_on_grid",
+    "draw_report_card",
     "plot_density",
     "plot_grid_density",
     "plot_images",
