@@ -17,6 +17,7 @@ TEST = [
     "ruff>=0.8",
     "scikit-learn>=1.3",
     "scipy>=1.11",
+    "tensorboard>=2.18",
 ]
 
 setup(
@@ -30,6 +31,7 @@ setup(
     packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
     install_requires=[
         "arviz>=0.18,<1",
+        "keras>=3.5",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "tensorflow>=2.18",

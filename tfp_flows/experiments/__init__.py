@@ -1,7 +1,11 @@
-"""Experiments: a configuration in, files out."""
+"""Experiments: a configuration in, files out.
+
+`tfp_flows.experiments.vae`, which needs Keras on TensorFlow, is imported by itself.
+"""
 
 from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.fit import FitConfig, fit
+from tfp_flows.experiments.images import load_images
 from tfp_flows.experiments.report_card import evaluate_file
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.experiments.sample import sample_writer
@@ -13,6 +17,7 @@ __all__ = [
     "estimate_densities",
     "evaluate_file",
     "fit",
+    "load_images",
     "reproduce",
     "sample_writer",
 ]

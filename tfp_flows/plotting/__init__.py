@@ -1,6 +1,7 @@
 """Pictures of densities, samples and flows; functions draw on Axes and return them."""
 
 from tfp_flows.plotting.figures import save_figure, save_grid, save_panel
+from tfp_flows.plotting.images import plot_images, plot_labelled_points
 from tfp_flows.plotting.planes import (
     density_on_grid,
     plot_density,
@@ -14,6 +15,8 @@ __all__ = [
     "draw_report_card",
     "plot_density",
     "plot_grid_density",
+    "plot_images",
+    "plot_labelled_points",
     "plot_samples",
     "save_figure",
     "save_grid",
