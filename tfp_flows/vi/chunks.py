@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
+
+from tfp_flows.progress import tqdm
 
 # A call of the compiled loop costs half a millisecond, whatever it does: calls of a
 # quarter of a second, but at least so many per fit that the bar moves.
