@@ -8,14 +8,20 @@ from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.recipe import default_optimizer
 
 
-def check_flow(flow):
-    """The trainable variables of a reparameterised flow, or a ValueError."""
-    variables = list(flow.trainable_variables)
+def check_variables(flow, variables=None):
+    """The trainable variables of a flow, or those given; a ValueError if none."""
+    variables = list(flow.trainable_variables if variables is None else variables)
     if not variables:
         raise ValueError(
             f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
             "tff.radial_flow, or give its bijector tf.Variables."
         )
+    return variables
+
+
+def check_flow(flow):
+    """The trainable variables of a reparameterised flow, or a ValueError."""
+    variables = check_variables(flow)
     if flow.reparameterization_type != tfp.distributions.FULLY_REPARAMETERIZED:
         raise ValueError(
             f"{flow.name} is not reparameterised: gradients would not flow through its "

@@ -25,6 +25,8 @@ def run_in_chunks(
     checkpoint,
     jit_compile,
     progress_bar,
+    held_out=None,
+    max_chunk_size=None,
 ):
     """Makes the steps from `state.step` to `num_steps`.
 
@@ -41,6 +43,8 @@ def run_in_chunks(
       checkpoint: `Checkpoint` to write to, or `None`.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
       progress_bar: whether to show one, on stderr.
+      held_out: `HeldOut`, which may end the fit early, or `None`.
+      max_chunk_size: most steps per call; `None` does not limit them.
 
     Returns:
       The time in seconds that tracing and compilation took.
@@ -49,6 +53,8 @@ def run_in_chunks(
       RuntimeError: if XLA cannot compile the loop.
     """
     capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
+    if max_chunk_size is not None:
+        capacity = min(capacity, max_chunk_size)
     running = state.best[0]
     buffers = (
         tf.zeros([capacity, *batch_shape], running.dtype),
@@ -68,15 +74,17 @@ def run_in_chunks(
 
     compile_seconds = _compile(call, jit_compile)
     # The first call is short, to measure the time of a step.
-    size = chunk_size or min(10, capacity)
+    size = min(chunk_size or 10, capacity)
     began = time.perf_counter()
     with tqdm(
         total=num_steps, initial=state.step, disable=not progress_bar, unit="step"
     ) as bar:
-        while state.step < num_steps:
+        while state.step < num_steps and not (held_out and held_out.has_stopped(state)):
             started, end = time.perf_counter(), min(state.step + size, num_steps)
             if checkpoint is not None and checkpoint.every_steps is not None:
                 end = min(end, state.step + checkpoint.steps_left(state.step))
+            if held_out is not None:
+                end = min(end, state.step + held_out.steps_left(state.step))
             stop, state.faults, state.best, traces = call(state.step, end)
             done = int(stop) - state.step
             state.traces.append([trace.numpy()[:done] for trace in traces])
@@ -86,6 +94,8 @@ def run_in_chunks(
                 if state.has_failed:
                     return compile_seconds
                 state.roll_back(variables)
+            if held_out is not None:
+                held_out.update(state, variables)
             bar.set_postfix(loss=f"{np.mean(state.traces[-1][0]):.4f}", refresh=False)
             if chunk_size is None:
                 seconds_per_step = (time.perf_counter() - started) / done

@@ -135,11 +135,16 @@ def _update_best(best, loss, variables, step, is_finite):
     running = tf.where(is_finite, running + weight * (loss - running), running)
     is_better = is_finite & (running < lowest) & (step >= _MEAN_LENGTH)
     lowest = tf.where(is_better, running, lowest)
-    parameters = tuple(
-        tf.where(_expand(is_better, variable), variable, parameter)
-        for variable, parameter in zip(variables, parameters, strict=True)
+    return running, lowest, choose(is_better, variables, parameters)
+
+
+def choose(condition, parameters, others):
+    """`parameters` for the members of the batch that meet `condition`, else `others`."""
+    condition = tf.convert_to_tensor(condition)
+    return tuple(
+        tf.where(_expand(condition, parameter), parameter, other)
+        for parameter, other in zip(parameters, others, strict=True)
     )
-    return running, lowest, parameters
 
 
 def _norm(gradients, batch_ndims):
