@@ -15,6 +15,7 @@ TEST = [
     "pytest>=8",
     "pytest-xdist>=3.5",
     "ruff>=0.8",
+    "scikit-learn>=1.3",
     "scipy>=1.11",
 ]
 

@@ -64,11 +64,60 @@ def radial(z, z_0, alpha, beta):
     )
 
 
+def householder_columns(v, num_columns):
+    """The first columns of H_1 H_2 ... H_H, H_h = I - 2 v_h v_h^T / ||v_h||^2.
+
+    Args:
+      v: array [..., H, D].
+      num_columns: M.
+
+    Returns:
+      Array [..., D, M].
+    """
+    product = np.eye(v.shape[-1])
+    for v_h in np.moveaxis(v, -2, 0):
+        outer = v_h[..., :, np.newaxis] * v_h[..., np.newaxis, :]
+        norm = np.sum(v_h**2, axis=-1)[..., np.newaxis, np.newaxis]
+        product = product @ (np.eye(v.shape[-1]) - 2.0 * outer / norm)
+    return product[..., :num_columns]
+
+
+def sylvester(z, r, r2, b, v=None, reverse=False):
+    """f(z) = z + Q R h(R2 Q^T z + b) and its log-det, van den Berg et al., eqs. 13, 16.
+
+    The diagonal of R is such that R_mm R2_mm = x + sqrt(1 + x^2) - 1, x = r_mm r2_mm.
+
+    Args:
+      z: array [..., D].
+      r: array [..., M, M], of which the upper triangle counts.
+      r2: array [..., M, M], of which the upper triangle counts.
+      b: array [..., M].
+      v: array [..., H, D], normals of reflections, or None: Q = I.
+      reverse: whether Q = I has its rows reversed.
+
+    Returns:
+      Arrays [..., D] and [...].
+    """
+    z, r, r2, b = (np.asarray(p, np.float64) for p in (z, r, r2, b))
+    num_units = r.shape[-1]
+    r_mm, r2_mm = (np.diagonal(p, axis1=-2, axis2=-1) for p in (r, r2))
+    product = r_mm * r2_mm + np.sqrt(1.0 + (r_mm * r2_mm) ** 2) - 1.0
+    big_r = np.triu(r, 1) + np.eye(num_units) * (product / r2_mm)[..., np.newaxis]
+    big_r2 = np.triu(r2)
+    if v is None:
+        q = np.eye(num_units)[:: -1 if reverse else 1]
+    else:
+        q = householder_columns(np.asarray(v, np.float64), num_units)
+    h = np.tanh(np.einsum("...mn,...dn,...d->...m", big_r2, q, z) + b)
+    image = z + np.einsum("...dm,...mn,...n->...d", q, big_r, h)
+    return image, np.sum(np.log1p(product * (1.0 - h**2)), axis=-1)
+
+
 def compose(layer, z, layers):
     """z_K = f_K(... f_1(z)) and the sum of the layers' log-dets, eqs. 6 and 7.
 
     Args:
-      layer: `planar` or `radial`.
+      layer: `planar`, `radial` or `sylvester`.
       z: array [..., D].
       layers: sequence of the parameters of a layer, first to last.
 
@@ -122,11 +171,43 @@ def radial_exact(z, z_0, alpha, beta):
         return image, (len(z) - 1) * mpmath.log(scale) + mpmath.log(along)
 
 
+def sylvester_exact(z, r, r2, b, v=None, reverse=False):
+    """Like `sylvester`, of one point and one layer, in mpmath.
+
+    Returns:
+      List of D mpf, and mpf: sum_m log(tanh^2 s_m + (x_m + sqrt(1 + x_m^2)) sech^2 s_m).
+    """
+    with mpmath.workdps(DIGITS):
+        num_units, num_dims = len(b), len(z)
+        z, b = mpmath.matrix(_vector(z)), mpmath.matrix(_vector(b))
+        r, r2 = (mpmath.matrix(np.triu(p).tolist()) for p in (r, r2))
+        factors = []
+        for m in range(num_units):
+            x = r[m, m] * r2[m, m]
+            factors.append(x + mpmath.sqrt(1 + x**2))
+            # (q - 1) / r2_mm, of which r2_mm = 0 is the limit r_mm.
+            r[m, m] = (factors[m] - 1) / r2[m, m] if r2[m, m] else r[m, m]
+        q = mpmath.eye(num_dims)
+        for v_h in () if v is None else v:
+            column = mpmath.matrix(_vector(v_h))
+            norm = (column.T * column)[0]
+            q -= 2 * (q * column) * column.T / norm if norm else 0 * q
+        rows = q.tolist()[:: -1 if reverse else 1]
+        q = mpmath.matrix([row[:num_units] for row in rows])
+        s = r2 * (q.T * z) + b
+        image = z + q * (r * s.apply(mpmath.tanh))
+        log_det = mpmath.fsum(
+            mpmath.log(mpmath.tanh(s_m) ** 2 + q_m * mpmath.sech(s_m) ** 2)
+            for s_m, q_m in zip(s, factors, strict=True)
+        )
+        return list(image), log_det
+
+
 def compose_exact(layer, z, layers):
     """Like `compose`, of points [N, D], rounded once, to float64, at the end.
 
     Args:
-      layer: `planar_exact` or `radial_exact`.
+      layer: `planar_exact`, `radial_exact` or `sylvester_exact`.
       z: array [N, D].
       layers: sequence of the parameters of a layer, first to last, without batch.
 

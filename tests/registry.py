@@ -1,6 +1,7 @@
 """Every bijector of the package, with what the generic tests need to know of it."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -29,6 +30,8 @@ class Entry:
         parameters in the order of `event_ndims`.
       exact: mpmath oracle of one layer.
       layer_class: of a bijector that is several layers, the class of one of them.
+      form: of a bijector of several forms, the name of this one.
+      options: arguments of the class that are no tensors.
     """
 
     bijector_class: type
@@ -37,14 +40,25 @@ class Entry:
     layer: Callable
     exact: Callable
     layer_class: type | None = None
+    form: str = ""
+    options: dict = dataclasses.field(default_factory=dict)
 
     @property
     def name(self):
-        return self.bijector_class.__name__
+        return self.bijector_class.__name__ + self.form
+
+    @property
+    def has_matrices(self):
+        """Whether pre-activations are sums over layers or units."""
+        return max(self.event_ndims.values()) > 1
 
     @property
     def stacked(self):
         return self.layer_class is not None
+
+    def build(self, **kwargs):
+        """The bijector of these parameters."""
+        return self.bijector_class(**self.options, **kwargs)
 
     def make(
         self,
@@ -58,7 +72,7 @@ class Entry:
         """The parameters, a dict of tensors, and the bijector made of them."""
         values = self.draw(rng, scale, tuple(batch_shape), event_size)
         parameters = {n: tf.constant(v, dtype) for n, v in values.items()}
-        return parameters, self.bijector_class(**parameters, **kwargs)
+        return parameters, self.build(**parameters, **kwargs)
 
     def layers(self, parameters):
         """The parameters of each layer, first to last, as float64 arrays."""
@@ -110,6 +124,38 @@ def _radial_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
     )
 
 
+def _sylvester_parameters(
+    rng, scale, batch_shape, event_size, num_units, num_reflections
+):
+    m = num_units(event_size)
+    parameters = dict(
+        r=scale * rng.normal(size=(*batch_shape, m, m)),
+        r2=scale * rng.normal(size=(*batch_shape, m, m)),
+        b=scale * rng.normal(size=(*batch_shape, m)),
+    )
+    if num_reflections is not None:
+        shape = (*batch_shape, num_reflections(event_size), event_size)
+        parameters["v"] = scale * rng.normal(size=shape)
+    return parameters
+
+
+def _sylvester(form, num_units, num_reflections=None, reverse=False):
+    options = dict(reverse=reverse)
+    draw = functools.partial(
+        _sylvester_parameters, num_units=num_units, num_reflections=num_reflections
+    )
+    event_ndims = dict(r=2, r2=2, b=1) | (dict(v=2) if num_reflections else {})
+    return Entry(
+        bijectors.Sylvester,
+        draw,
+        event_ndims,
+        functools.partial(oracles.sylvester, **options),
+        functools.partial(oracles.sylvester_exact, **options),
+        form=form,
+        options=options,
+    )
+
+
 def _stacked(draw):
     return lambda *args: draw(*args, layer_shape=(NUM_LAYERS,))
 
@@ -145,4 +191,7 @@ ENTRIES = (
         oracles.radial_exact,
         layer_class=bijectors.Radial,
     ),
+    _sylvester("Orthogonal", lambda d: (d + 1) // 2, lambda d: (d + 1) // 2),
+    _sylvester("Householder", lambda d: d, lambda d: 2),
+    _sylvester("Triangular", lambda d: d, reverse=True),
 )

@@ -38,7 +38,7 @@ def test_compiled_agrees_with_eager(entry, maps, jit_compile, event_size, rng):
     def value_and_gradients(parameters, x):
         with tf.GradientTape() as tape:
             tape.watch((parameters, x))
-            y, log_det = maps(entry.bijector_class(**parameters), x)
+            y, log_det = maps(entry.build(**parameters), x)
             total = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(log_det)
         return y, log_det, tape.gradient(total, (parameters, x))
 
@@ -61,15 +61,14 @@ def test_parameters_of_unknown_shape(entry, maps, rng):
     # Batch and event sizes may be unknown; the number of layers of a stack may not.
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)
     x = tf.constant(rng.normal(size=(5, 4, 3)))
-    layers = (registry.NUM_LAYERS,) if entry.stacked else ()
-    signature = {
-        name: tf.TensorSpec(
-            [None, *layers, None][: 1 + entry.event_ndims[name]], tf.float64
-        )
-        for name in parameters
-    }
+    signature = {}
+    for name, event_ndims in entry.event_ndims.items():
+        shape = [None] * (1 + event_ndims)
+        if entry.stacked:
+            shape[1] = registry.NUM_LAYERS
+        signature[name] = tf.TensorSpec(shape, tf.float64)
     compiled = tf.function(
-        lambda parameters, points: maps(entry.bijector_class(**parameters), points),
+        lambda parameters, points: maps(entry.build(**parameters), points),
         input_signature=[signature, tf.TensorSpec([None, None, None], tf.float64)],
     )
     assert_same(compiled(parameters, x), maps(bijector, tf.identity(x)))
@@ -119,7 +118,7 @@ def test_passes_through_while_loop(entry, maps, rng):
 def test_variables_pass_through_tf_function_live(entry, rng):
     values = entry.draw(rng, 1.0, (), 2)
     variables = {name: tf.Variable(value) for name, value in values.items()}
-    bijector = entry.bijector_class(**variables)
+    bijector = entry.build(**variables)
     x = tf.constant(rng.normal(size=(5, 2)))
     compiled = tf.function(lambda points: forward_and_log_det(bijector, points))
     compiled(x)
@@ -144,6 +143,6 @@ def test_vectorized_map_over_parameters(entry, maps, event_size, rng):
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=event_size)
     x = tf.constant(rng.normal(size=(4, event_size)))
     mapped = tf.vectorized_map(
-        lambda p: maps(entry.bijector_class(**p[0]), p[1]), (parameters, x)
+        lambda p: maps(entry.build(**p[0]), p[1]), (parameters, x)
     )
     assert_same(mapped, maps(bijector, tf.identity(x)))

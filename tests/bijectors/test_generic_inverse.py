@@ -56,7 +56,7 @@ def test_inverse_of_forward(entry, scale, rng):
 def test_batches_of_parameters_broadcast_against_images(entry, rng):
     values = entry.draw(rng, 1.0, (4, 1), 3)
     values = {name: v if i % 2 else v[0, 0] for i, (name, v) in enumerate(values.items())}
-    bijector = entry.bijector_class(**values)
+    bijector = entry.build(**values)
     for points_shape in ((), (2,), (6, 1, 2)):
         y = tf.constant(rng.normal(size=(*points_shape, 3)))
         x = bijector.inverse(y)
@@ -73,7 +73,7 @@ def outputs(entry, arguments, weights):
     """Two scalars: of the inverse, and of its log-det."""
     arguments = dict(arguments)
     y = arguments.pop("y")
-    bijector = entry.bijector_class(**arguments)
+    bijector = entry.build(**arguments)
     return (
         tf.reduce_sum(weights[0] * bijector.inverse(y)),
         tf.reduce_sum(weights[1] * bijector.inverse_log_det_jacobian(tf.identity(y))),
@@ -155,7 +155,7 @@ def test_half_precision(entry, dtype, rng):
     y = tf.constant(rng.normal(size=(20, 2)), dtype)
     x, log_det = bijector.inverse(y), bijector.inverse_log_det_jacobian(tf.identity(y))
     assert x.dtype == log_det.dtype == dtype
-    wide = entry.bijector_class(
+    wide = entry.build(
         **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}
     )
     wide_y = tf.cast(y, tf.float64)

@@ -27,7 +27,7 @@ def outputs(bijector):
 def with_variables(entry, rng, **kwargs):
     values = entry.draw(rng, 1.0, (), 2)
     variables = {name: tf.Variable(value) for name, value in values.items()}
-    return variables, entry.bijector_class(**variables, **kwargs)
+    return variables, entry.build(**variables, **kwargs)
 
 
 def test_variables_are_tracked_and_live(entry, rng):
@@ -61,7 +61,7 @@ def test_transformed_variables_stay_live(entry, rng):
         name: tfp.util.TransformedVariable(np.abs(value), tfp.bijectors.Softplus())
         for name, value in values.items()
     }
-    bijector = entry.bijector_class(**held)
+    bijector = entry.build(**held)
     with tf.GradientTape() as tape:
         before = outputs(bijector)
     gradients = tape.gradient(before, bijector.trainable_variables)
@@ -75,8 +75,10 @@ def test_transformed_variables_stay_live(entry, rng):
 def test_parameter_properties_name_the_constructor_arguments(entry, rng):
     properties = entry.bijector_class.parameter_properties(dtype=tf.float64)
     signature = inspect.signature(entry.bijector_class.__init__).parameters
-    assert [*signature] == ["self", *properties, "validate_args", "name"]
-    assert {n: p.event_ndims for n, p in properties.items()} == entry.event_ndims
+    tensors = [name for name in signature if name not in entry.options]
+    assert tensors == ["self", *properties, "validate_args", "name"]
+    for name, event_ndims in entry.event_ndims.items():
+        assert properties[name].event_ndims == event_ndims
     _, bijector = entry.make(rng, validate_args=True)
     for name, prop in properties.items():
         constrained = prop.default_constraining_bijector_fn().forward(
@@ -87,21 +89,26 @@ def test_parameter_properties_name_the_constructor_arguments(entry, rng):
         else:
             np.testing.assert_array_equal(constrained, [-50.0, 0.0, 50.0])
         assert name in bijector.parameters
+        # What a form leaves out is optional.
+        assert name in entry.event_ndims or signature[name].default is None
 
 
 @pytest.mark.parametrize("entry", registry.singles(), ids=lambda entry: entry.name)
 @pytest.mark.parametrize("batch_shape", [(), (4,)], ids=str)
 def test_make_trainable(entry, batch_shape):
+    absent = set(entry.bijector_class.parameter_properties()) - set(entry.event_ndims)
     bijector = tfp.experimental.util.make_trainable(
         entry.bijector_class,
         batch_and_event_shape=(*batch_shape, 2),
         parameter_dtype=tf.float64,
         validate_args=True,
+        **entry.options,
+        **dict.fromkeys(absent),
     )
     assert bijector.experimental_batch_shape() == batch_shape
     for name, event_ndims in entry.event_ndims.items():
         parameter = tf.convert_to_tensor(getattr(bijector, name))
-        assert parameter.shape == (*batch_shape, 2)[: len(batch_shape) + event_ndims]
+        assert parameter.shape == (*batch_shape, *[2] * event_ndims)
     assert len(bijector.trainable_variables) == len(entry.event_ndims)
     y = bijector.forward(np.zeros((5, *batch_shape, 2)))
     assert y.shape == (5, *batch_shape, 2)
@@ -132,8 +139,8 @@ def test_validate_args_finds_constants_that_are_not_finite(entry, bad, rng):
         poisoned = value.copy() if value.ndim else np.array(value)
         poisoned[(-1,) * poisoned.ndim] = bad
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}`"):
-            entry.bijector_class(**{**values, name: poisoned}, validate_args=True)
-        assert entry.bijector_class(**{**values, name: poisoned}) is not None
+            entry.build(**{**values, name: poisoned}, validate_args=True)
+        assert entry.build(**{**values, name: poisoned}) is not None
 
 
 def test_validate_args_finds_variables_that_become_bad(entry, rng):
@@ -170,7 +177,7 @@ def test_validate_args_finds_alpha_that_is_not_positive(entry, alpha, rng):
     values = entry.draw(rng, 1.0, (), 2)
     values["alpha"] = np.full_like(values["alpha"], alpha)
     with pytest.raises(tf.errors.InvalidArgumentError, match="`alpha` must be positive"):
-        entry.bijector_class(**values, validate_args=True)
+        entry.build(**values, validate_args=True)
 
 
 def test_parameters_of_two_dtypes_are_refused(entry, rng):
@@ -178,7 +185,7 @@ def test_parameters_of_two_dtypes_are_refused(entry, rng):
     for name, value in values.items():
         mixed = {**values, name: tf.constant(value, tf.float32)}
         with pytest.raises(TypeError, match=f"{name}: float32") as caught:
-            entry.bijector_class(**mixed)
+            entry.build(**mixed)
         assert "float64" in str(caught.value)
 
 
@@ -186,7 +193,7 @@ def test_integer_parameters_are_refused(entry, rng):
     values = entry.draw(rng, 1.0, (), 2)
     integers = {name: tf.ones(value.shape, tf.int32) for name, value in values.items()}
     with pytest.raises(TypeError, match="int32"):
-        entry.bijector_class(**integers)
+        entry.build(**integers)
 
 
 def test_keras_variables_are_refused(entry, rng):
@@ -194,8 +201,8 @@ def test_keras_variables_are_refused(entry, rng):
     for name, value in values.items():
         held = keras.Variable(value, dtype="float64")
         with pytest.raises(TypeError, match=rf"{name}\.value"):
-            entry.bijector_class(**{**values, name: held})
-        live = entry.bijector_class(**{**values, name: held.value})
+            entry.build(**{**values, name: held})
+        live = entry.build(**{**values, name: held.value})
         assert len(live.trainable_variables) == 1
 
 
@@ -206,7 +213,7 @@ def test_points_of_another_event_size_are_refused(entry, method, rng):
         with pytest.raises(ValueError, match=f"event size {size}") as caught:
             getattr(bijector, method)(np.zeros((5, size)))
         assert "event size 2" in str(caught.value)
-        assert entry.name in str(caught.value)
+        assert entry.bijector_class.__name__ in str(caught.value)
     # Size-1 parameters would otherwise broadcast against any points.
     _, bijector = entry.make(rng, event_size=1)
     with pytest.raises(ValueError, match="event size 3") as caught:

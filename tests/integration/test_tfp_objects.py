@@ -67,7 +67,7 @@ def test_copy_of_a_flow(make, rng):
 
 def test_bijectors_with_the_same_parameters_are_equal(entry, rng):
     parameters, bijector = entry.make(rng)
-    same = entry.bijector_class(**parameters)
+    same = entry.build(**parameters)
     assert same == bijector
     assert hash(same) == hash(bijector)
     assert bijector.copy() == bijector
@@ -77,7 +77,7 @@ def test_bijectors_with_the_same_parameters_are_equal(entry, rng):
 def test_bijectors_with_other_parameters_differ(entry, rng):
     parameters, bijector = entry.make(rng)
     for name, value in parameters.items():
-        other = entry.bijector_class(**{**parameters, name: tf.identity(value) + 1.0})
+        other = entry.build(**{**parameters, name: tf.identity(value) + 1.0})
         assert other != bijector
         assert len({other, bijector}) == 2
     assert bijector != tfp.bijectors.Identity()
@@ -86,10 +86,10 @@ def test_bijectors_with_other_parameters_differ(entry, rng):
 def test_bijectors_of_variables_are_equal_only_if_they_share_them(entry, rng):
     values = entry.draw(rng, 1.0, (), 2)
     first, second = ({n: tf.Variable(v) for n, v in values.items()} for _ in range(2))
-    assert entry.bijector_class(**first) == entry.bijector_class(**first)
-    assert entry.bijector_class(**first) != entry.bijector_class(**second)
+    assert entry.build(**first) == entry.build(**first)
+    assert entry.build(**first) != entry.build(**second)
     # Not by the values of the moment: a hash must outlive an assignment.
-    bijector = entry.bijector_class(**first)
+    bijector = entry.build(**first)
     before = hash(bijector)
     next(iter(first.values())).assign_add(1.0 + tf.zeros_like(next(iter(first.values()))))
     assert hash(bijector) == before

@@ -35,14 +35,14 @@ def variables(entry, rng):
 
 
 def test_construction_reads_nothing(entry, variables):
-    assert not reads(lambda: entry.bijector_class(**variables).dtype.max)
+    assert not reads(lambda: entry.build(**variables).dtype.max)
 
 
 def test_construction_of_a_flow_reads_nothing(entry, variables):
     base = tfp.distributions.MultivariateNormalDiag(tf.zeros([2], tf.float64))
 
     def build():
-        bijector = entry.bijector_class(**variables)
+        bijector = entry.build(**variables)
         flow = tfp.distributions.TransformedDistribution(base, bijector)
         return tf.constant(flow.event_shape.as_list() + flow.batch_shape.as_list())
 
@@ -51,7 +51,7 @@ def test_construction_of_a_flow_reads_nothing(entry, variables):
 
 @pytest.mark.parametrize("method", ["forward", "forward_log_det_jacobian", "inverse"])
 def test_each_method_reads_each_variable_once(entry, variables, method):
-    bijector = entry.bijector_class(**variables)
+    bijector = entry.build(**variables)
     counts = reads(getattr(bijector, method), tf.TensorSpec([5, 2], tf.float64))
     assert len(counts) == len(variables)
     assert set(counts.values()) == {1}
@@ -59,7 +59,7 @@ def test_each_method_reads_each_variable_once(entry, variables, method):
 
 def test_inverse_log_det_reads_each_variable_once_per_method(entry, variables):
     # TFP calls the inverse of a single layer, then its forward log-det.
-    bijector = entry.bijector_class(**variables)
+    bijector = entry.build(**variables)
     signature = tf.TensorSpec([5, 2], tf.float64)
     counts = reads(bijector.inverse_log_det_jacobian, signature)
     assert len(counts) == len(variables)

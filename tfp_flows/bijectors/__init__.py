@@ -1,8 +1,9 @@
-"""Planar and radial flows as TFP bijectors, one layer or K layers at a time."""
+"""Planar, radial and Sylvester flows as TFP bijectors, one layer or K layers at a time."""
 
 from tfp_flows.bijectors.planar import Planar
 from tfp_flows.bijectors.planar_stack import PlanarStack
 from tfp_flows.bijectors.radial import Radial
 from tfp_flows.bijectors.radial_stack import RadialStack
+from tfp_flows.bijectors.sylvester import Sylvester
 
-__all__ = ["Planar", "PlanarStack", "Radial", "RadialStack"]
+__all__ = ["Planar", "PlanarStack", "Radial", "RadialStack", "Sylvester"]

@@ -1,4 +1,4 @@
-"""What PlanarStack and RadialStack share: one pass that gives value and log-det."""
+"""What stacks and Sylvester layers share: one pass that gives value and log-det."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -9,6 +9,24 @@ class LayerStack(tfp.bijectors.AutoCompositeTensorBijector):
 
     Subclasses define `_forward_and_log_det` and `_inverse_and_log_det`.
     """
+
+    def forward_and_log_det(self, x):
+        """The image of `x` and the log-det-Jacobian there, in one pass.
+
+        In `tf.function`s, `forward` and `forward_log_det_jacobian` of one tensor are one
+        pass too; in eager mode they are two.
+
+        Args:
+          x: `Tensor` of shape `[..., D]`.
+
+        Returns:
+          A pair of `Tensor`s, of shapes `[..., D]` and `[...]`.
+        """
+        with tf.name_scope(f"{self.name}/forward_and_log_det"):
+            checks = self._parameter_control_dependencies(is_init=False)
+            with tf.control_dependencies(checks):
+                x = tf.convert_to_tensor(x, dtype=self.dtype)
+                return self._forward_and_log_det(x)
 
     def _forward_and_log_det(self, x):
         """The image of `x`, `[..., D]`, and the log-det-Jacobian at `x`, `[...]`."""

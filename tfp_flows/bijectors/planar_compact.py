@@ -35,7 +35,7 @@ def forward_compact(x, w, b, layers):
       The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
     s = forward_substitution(*_system(x, w, b, layers))
-    return x + _displacement(s, layers), s
+    return x + displacement(s, layers), s
 
 
 def inverse_compact(y, w, b, layers):
@@ -44,7 +44,7 @@ def inverse_compact(y, w, b, layers):
     Arguments and returns as those of `forward_compact`.
     """
     s = backward_substitution(*_system(y, w, b, layers), layers.q)
-    return y - _displacement(s, layers), s
+    return y - displacement(s, layers), s
 
 
 def score_compact(score, s, w, layers):
@@ -70,12 +70,17 @@ def score_compact(score, s, w, layers):
     return score - samples_first(tf.matmul(r, w, transpose_a=True), event_ndims=1)
 
 
-def _system(points, w, b, layers):
-    """The pre-activations of the points themselves, `[*B, K, S]`, and G, `[*B, K, K]`."""
-    a = tf.matmul(w, batches_first(points), transpose_b=True) + b[..., tf.newaxis]
-    return a, tf.matmul(w, layers.u_hat, transpose_b=True)
+def pre_activations(points, w, b):
+    """W x + b of points `[S, *B, D]`, as `[*B, K, S]`."""
+    return tf.matmul(w, batches_first(points), transpose_b=True) + b[..., tf.newaxis]
 
 
-def _displacement(s, layers):
+def displacement(s, layers):
+    """U_hat^T tanh(s), `[S, *B, D]`, of pre-activations `[*B, K, S]`."""
     moved = tf.matmul(tf.tanh(s), layers.u_hat, transpose_a=True)
     return samples_first(moved, event_ndims=1)
+
+
+def _system(points, w, b, layers):
+    """The pre-activations of the points themselves, `[*B, K, S]`, and G, `[*B, K, K]`."""
+    return pre_activations(points, w, b), tf.matmul(w, layers.u_hat, transpose_b=True)

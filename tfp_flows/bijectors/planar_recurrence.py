@@ -21,7 +21,7 @@ def forward_substitution(a, g):
       `Tensor` of shape `[*B, K, S]`.
     """
     num_layers = a.shape[-2]
-    if num_layers <= _BLOCK:
+    if num_layers is None or num_layers <= _BLOCK:
         return _substitute_forward(a, g)
     half = num_layers // 2
     first = forward_substitution(a[..., :half, :], g[..., :half, :half])
@@ -42,7 +42,7 @@ def backward_substitution(c, g, q):
       `Tensor` of shape `[*B, K, S]`.
     """
     num_layers = c.shape[-2]
-    if num_layers <= _BLOCK:
+    if num_layers is None or num_layers <= _BLOCK:
         return _substitute_backward(c, g, q)
     half = num_layers // 2
     last = backward_substitution(c[..., half:, :], g[..., half:, half:], q[..., half:])
@@ -148,7 +148,7 @@ def _outer(column, row):
 
 def _loop(layer, rows, reverse=False):
     """Applies `layer`, `(k, rows) -> rows`, for every layer k in turn."""
-    num_layers = rows.shape[-2]
+    num_layers = rows.shape[-2] or tf.shape(rows)[-2]
 
     def body(step, rows):
         k = num_layers - 1 - step if reverse else step

@@ -1,11 +1,9 @@
 """Trainable planar flows."""
 
-import math
-
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.initial_values import planar_initial_values
 from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
@@ -62,24 +60,17 @@ def planar_flow(
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    w_seed, u_seed, b_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=3, salt="planar_flow"
+    initial = planar_initial_values(
+        shape, seed=numerics.stateless_seed(seed), dtype=dtype, init_scale=init_scale
     )
-    w = tf.random.stateless_normal(shape, w_seed, dtype=dtype) * math.sqrt(
-        2.0 / event_size
-    )
-    noise = tf.random.stateless_normal(shape, u_seed, dtype=dtype)
-    # u = log(e - 1) w / ||w||^2 is the identity; u = 0 is not.
-    identity = w / tf.reduce_sum(tf.square(w), axis=-1, keepdims=True)
-    u = math.log(math.e - 1.0) * identity + init_scale * noise
-    points = 1.5 * tf.random.stateless_normal(shape, b_seed, dtype=dtype)
-    b = -tf.reduce_sum(w * points, axis=-1)
-
     return assemble_flow(
         base,
         bijectors.PlanarStack,
         bijectors.Planar,
-        {"u": (u, -2, tf.Variable), "w": (w, -2, tf.Variable), "b": (b, -1, tf.Variable)},
+        {
+            name: (initial[name], axis, tf.Variable)
+            for name, axis in (("u", -2), ("w", -2), ("b", -1))
+        },
         fused=fused,
         validate_args=validate_args,
         name=name,

@@ -1,11 +1,10 @@
 """Trainable radial flows."""
 
-import math
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.initial_values import radial_initial_values
 from tfp_flows.distributions.base import assemble_flow, check_arguments
 
 
@@ -60,23 +59,17 @@ def radial_flow(
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    center_seed, beta_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=2, salt="radial_flow"
+    initial = radial_initial_values(
+        shape, seed=numerics.stateless_seed(seed), dtype=dtype, init_scale=init_scale
     )
-    center = tf.random.stateless_normal(shape, center_seed, dtype=dtype)
-    alpha = tf.ones(shape[:-1], dtype)
-    noise = tf.random.stateless_normal(shape[:-1], beta_seed, dtype=dtype)
-    # softplus(log(e - 1)) = 1 = alpha is the identity.
-    beta = math.log(math.e - 1.0) + init_scale * noise
-
     return assemble_flow(
         base,
         bijectors.RadialStack,
         bijectors.Radial,
         {
-            "center": (center, -2, tf.Variable),
-            "alpha": (alpha, -1, _positive_variable),
-            "beta": (beta, -1, tf.Variable),
+            "center": (initial["center"], -2, tf.Variable),
+            "alpha": (initial["alpha"], -1, _positive_variable),
+            "beta": (initial["beta"], -1, tf.Variable),
         },
         fused=fused,
         validate_args=validate_args,

@@ -12,7 +12,7 @@ from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
 from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.log_prob_fn import first_evaluation
 from tfp_flows.numerics.monotone_root import monotone_root
-from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm
+from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
 from tfp_flows.numerics.normal import stateless_normal
 from tfp_flows.numerics.seeds import stateless_seed
 from tfp_flows.numerics.shapes import (
@@ -60,4 +60,5 @@ __all__ = [
     "sum_to_shape_of",
     "tanh_and_slope",
     "tanh_remainder",
+    "unit_vector",
 ]

@@ -31,15 +31,35 @@ def divide_by_squared_norm(w):
       A pair: `Tensor` of shape `[..., D]`, zero where `w` is; and a boolean `Tensor` of
       shape `[..., 1]`, true where every entry of `w` is zero or denormal.
     """
-    # Scaled by its largest entry, so that neither tiny nor huge w lose ||w||^2 to
-    # underflow or overflow. The result does not depend on the scale: no gradient.
+    scaled, squared, scale, is_zero = _scaled(w)
+    return scaled / squared / scale, is_zero
+
+
+def unit_vector(v):
+    """The vector v / ||v|| over the last axis, and zero where v is.
+
+    Args:
+      v: floating `Tensor` of shape `[..., D]`.
+
+    Returns:
+      `Tensor` of shape `[..., D]`, of norm 1, or 0 where every entry of `v` is zero or
+      denormal; the gradient is 0 there.
+    """
+    scaled, squared, _, _ = _scaled(v)
+    return scaled / tf.sqrt(squared)
+
+
+def _scaled(w):
+    """w over its largest entry, the squared norm of that, the entry, whether w is 0."""
+    # So that neither tiny nor huge w lose ||w||^2 to underflow or overflow. The results
+    # above do not depend on the scale: no gradient.
     largest = tf.stop_gradient(tf.reduce_max(tf.abs(w), axis=-1, keepdims=True))
     is_zero = largest < _smallest_normal(w.dtype)
     scale = tf.where(is_zero, tf.ones_like(largest), largest)
-    unit = tf.where(is_zero, tf.zeros_like(w), w / scale)
-    squared = tf.reduce_sum(tf.square(unit), axis=-1, keepdims=True)
+    scaled = tf.where(is_zero, tf.zeros_like(w), w / scale)
+    squared = tf.reduce_sum(tf.square(scaled), axis=-1, keepdims=True)
     squared = tf.where(is_zero, tf.ones_like(squared), squared)
-    return unit / squared / scale, is_zero
+    return scaled, squared, scale, is_zero
 
 
 def _smallest_normal(dtype):

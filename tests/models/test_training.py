@@ -1,0 +1,153 @@
+"""`fit` and `evaluate` with everything that Keras offers around them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tff
+
+
+def build(**changes):
+    settings = dict(binarization="fixed", seed=0) | changes
+    return tff.models.FlowVAE(2, (8, 8), **settings)
+
+
+def compiled(model, **changes):
+    model.compile(keras.optimizers.Adam(1e-3), **changes)
+    return model
+
+
+def fit(model, images, **changes):
+    settings = dict(batch_size=50, epochs=2, verbose=0, shuffle=False) | changes
+    return model.fit(images, **settings)
+
+
+def test_training_raises_the_bound_and_reports_its_terms(digits):
+    model = compiled(build())
+    before = model.evaluate(digits, verbose=0, return_dict=True)
+    history = fit(model, digits, epochs=8, validation_data=(digits,)).history
+    names = {"loss", "elbo", "reconstruction", "kl", "beta"}
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert history["val_elbo"][-1] > before["elbo"] + 10
+    np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-5)
+    difference = np.array(history["reconstruction"]) - np.array(history["kl"])
+    np.testing.assert_allclose(history["elbo"], difference, rtol=1e-5)
+
+
+def test_evaluate_is_the_mean_elbo_and_repeats(digits):
+    model = compiled(build(binarization="dynamic"))
+    fit(model, digits, epochs=1)
+    first = model.evaluate(digits[:301], verbose=0, return_dict=True)
+    second = model.evaluate(digits[:301], verbose=0, return_dict=True)
+    assert first == second
+    elbo = model.elbo(digits[:301], num_samples=50, seed=0)
+    assert first["elbo"] == pytest.approx(np.mean(elbo), abs=1.5)
+    assert first["loss"] == pytest.approx(-first["elbo"])
+
+
+def test_same_seed_same_training(digits):
+    histories = [fit(compiled(build()), digits).history["loss"] for _ in range(2)]
+    assert histories[0] == histories[1]
+    assert fit(compiled(build(seed=1)), digits).history["loss"] != histories[0]
+
+
+def test_every_weight_gets_a_gradient(digits):
+    model = build()
+    with tf.GradientTape() as tape:
+        log_likelihood, kl = model.bound_terms(digits[:20], seed=(0, 1))
+        loss = tf.reduce_mean(kl - log_likelihood)
+    for variable, gradient in zip(
+        model.trainable_variables,
+        tape.gradient(loss, model.trainable_variables),
+        strict=True,
+    ):
+        assert gradient is not None, variable.path
+        assert np.any(gradient != 0), variable.path
+
+
+def test_jit_compile_trains_to_the_same_bound(digits):
+    # XLA draws other noise: equal up to that.
+    final = [
+        fit(compiled(build(binarization="dynamic"), jit_compile=jit), digits)
+        for jit in (True, False)
+    ]
+    final = [history.history["loss"][-1] for history in final]
+    assert final[0] == pytest.approx(final[1], abs=0.7)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_dtype_policies(digits, policy):
+    model = compiled(build(dtype=policy))
+    history = fit(model, digits, epochs=3).history
+    assert np.all(np.isfinite(history["loss"]))
+    assert history["loss"][-1] < history["loss"][0]
+    for variable in model.trainable_variables:
+        assert np.all(np.isfinite(variable.numpy())), variable.path
+    expected = "float64" if policy == "float64" else "float32"
+    images = tf.constant(digits[:3], expected)
+    assert {t.dtype.name for t in model.bound_terms(images, seed=(0, 1))} == {expected}
+    assert np.all(np.isfinite(model.importance_log_likelihood(digits[:5], 10, seed=0)))
+
+
+def test_data_from_tf_data_is_the_data_from_arrays(digits):
+    dataset = tf.data.Dataset.from_tensor_slices((digits, np.zeros(len(digits))))
+    dataset = dataset.batch(50)
+    from_dataset = compiled(build()).fit(dataset, epochs=2, verbose=0).history["loss"]
+    np.testing.assert_allclose(
+        from_dataset, fit(compiled(build()), digits).history["loss"]
+    )
+    images_alone = dataset.map(lambda images, _: images)
+    model = compiled(build())
+    np.testing.assert_allclose(
+        model.fit(images_alone, epochs=2, verbose=0).history["loss"], from_dataset
+    )
+    assert np.isfinite(model.evaluate(dataset, verbose=0, return_dict=True)["elbo"])
+
+
+def test_steps_per_execution(digits):
+    model = compiled(build(), steps_per_execution=3)
+    np.testing.assert_allclose(
+        fit(model, digits).history["loss"],
+        fit(compiled(build()), digits).history["loss"],
+        rtol=1e-5,
+    )
+
+
+def test_under_a_strategy(digits):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = compiled(build())
+    history = fit(model, digits).history
+    np.testing.assert_allclose(
+        history["loss"], fit(compiled(build()), digits).history["loss"], rtol=1e-5
+    )
+    assert np.isfinite(model.evaluate(digits[:100], verbose=0, return_dict=True)["elbo"])
+
+
+def test_sample_weights(digits):
+    weights = np.zeros(len(digits), np.float32)
+    weights[:100] = 1.0
+    model = compiled(build())
+    data = tf.data.Dataset.from_tensor_slices((digits, digits, weights)).batch(100)
+    weighted = model.evaluate(data, verbose=0, return_dict=True)["elbo"]
+    alone = model.evaluate(digits[:100], batch_size=100, verbose=0, return_dict=True)
+    assert weighted == pytest.approx(alone["elbo"], rel=1e-5)
+
+
+def test_regularizers_of_a_given_encoder_count(digits):
+    encoder = keras.Sequential(
+        [keras.layers.Flatten(), keras.layers.Dense(5, kernel_regularizer="l2")]
+    )
+    result = compiled(build(encoder=encoder)).evaluate(
+        digits[:50], verbose=0, return_dict=True
+    )
+    penalty = 0.01 * np.sum(encoder.layers[-1].kernel.numpy() ** 2)
+    assert result["loss"] + result["elbo"] == pytest.approx(penalty, rel=1e-3)
+
+
+def test_compile_refuses_a_loss():
+    with pytest.raises(ValueError, match="own bound.*loss"):
+        build().compile("adam", loss="mse")
+    with pytest.raises(ValueError, match="metrics"):
+        build().compile("adam", metrics=["mse"])
