@@ -1,6 +1,6 @@
 """Normalizing flows for TensorFlow Probability.
 
-Planar and radial flows as `tfb.Bijector`s, builders of trainable
+Planar, radial and Sylvester flows as `tfb.Bijector`s, builders of trainable
 `tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, a random-walk
 Metropolis baseline, and diagnostics of the fit. See the README for a tour.
 """
@@ -23,7 +23,7 @@ _SUBMODULES = (
     "targets",
     "vi",
 )
-_BUILDERS = ("planar_flow", "radial_flow")
+_BUILDERS = ("planar_flow", "radial_flow", "sylvester_flow")
 
 __all__ = [
     "__version__",
@@ -36,6 +36,7 @@ __all__ = [
     "planar_flow",
     "plotting",
     "radial_flow",
+    "sylvester_flow",
     "targets",
     "vi",
 ]

@@ -99,9 +99,7 @@ def test_float64_against_autodiff_and_mpmath(entry, scale, event_size, rng):
 def test_float32_against_float64(entry, scale, event_size, rng):
     parameters, bijector = entry.make(rng, scale, event_size=event_size, dtype=tf.float32)
     x = tf.constant(2.0 * rng.normal(size=(8, event_size)), tf.float32)
-    wide = entry.build(
-        **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}
-    )
+    wide = entry.build(**{name: tf.cast(p, tf.float64) for name, p in parameters.items()})
     wide_x = tf.cast(x, tf.float64)
     y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
     assert y.dtype == tf.float32

@@ -142,7 +142,5 @@ def test_vectorized_map_over_points(entry, maps, event_size, rng):
 def test_vectorized_map_over_parameters(entry, maps, event_size, rng):
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=event_size)
     x = tf.constant(rng.normal(size=(4, event_size)))
-    mapped = tf.vectorized_map(
-        lambda p: maps(entry.build(**p[0]), p[1]), (parameters, x)
-    )
+    mapped = tf.vectorized_map(lambda p: maps(entry.build(**p[0]), p[1]), (parameters, x))
     assert_same(mapped, maps(bijector, tf.identity(x)))

@@ -155,9 +155,7 @@ def test_half_precision(entry, dtype, rng):
     y = tf.constant(rng.normal(size=(20, 2)), dtype)
     x, log_det = bijector.inverse(y), bijector.inverse_log_det_jacobian(tf.identity(y))
     assert x.dtype == log_det.dtype == dtype
-    wide = entry.build(
-        **{name: tf.cast(p, tf.float64) for name, p in parameters.items()}
-    )
+    wide = entry.build(**{name: tf.cast(p, tf.float64) for name, p in parameters.items()})
     wide_y = tf.cast(y, tf.float64)
     # A few epsilons of bfloat16 (2^-7) per layer, amplified where layers contract.
     np.testing.assert_allclose(tf.cast(x, tf.float64), wide.inverse(wide_y), 0.1, 0.3)

@@ -3,8 +3,8 @@
 No inverse can return the point itself. Rounding the image y alone moves the preimage by
 the norm of the inverse Jacobian times the epsilon of the dtype times |y|; and where w.x
 and b cancel, or u_hat is far above x, their rounding counts as well. `planar_condition`
-and `radial_condition` add these up, kappa, as a multiple of epsilon relative to |x|. The
-bound that is tested is
+and its like add these up, kappa, as a multiple of epsilon relative to |x|. The bound that
+is tested is
 
     |inverse(forward(x)) - x| <= 8 kappa epsilon |x|
 
@@ -81,9 +81,49 @@ def radial_condition(layer, center, alpha, beta, x):
     return (norm(x) + norm(center) + stretch * (image + norm(center))) / norm(x)
 
 
+def sylvester_pairs(rng, event_size):
+    """r, r2, b, v, x: two units, a third contract, half near a hyperplane."""
+    n, m = NUM_PAIRS // 10, 2
+    signs = rng.choice([-1.0, 1.0], size=(2, n, m, m))
+    r, r2 = signs * log_uniform(rng, 1e-3, 1e3, (2, n, m, m))
+    diagonal = np.arange(m)
+    third = n // 3
+    contracting = -np.abs(r * r2)[:third, diagonal, diagonal]
+    r[:third, diagonal, diagonal] = contracting / r2[:third, diagonal, diagonal]
+    v = unit(rng, (n, m, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, m, 1))
+    x = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e4, (n, 1))
+    b = rng.choice([-1.0, 1.0], size=(n, m)) * log_uniform(rng, 1e-3, 1e3, (n, m))
+    q = bijectors.Sylvester(r, r2, b, v).q.numpy()
+    along = np.einsum("nij,ndj,nd->ni", np.triu(r2), q, x)
+    near = np.clip(3.0 * rng.normal(size=(n, m)) - along, -1e3, 1e3)
+    return r, r2, np.where(rng.uniform(size=(n, 1)) < 0.5, near, b), v, x
+
+
+def sylvester_condition(layer, r, r2, b, v, x):
+    # f(x) = x + U tanh(W x + b), W = R2 Q^T, U = Q R.
+    q, big_r2 = layer.q.numpy(), np.triu(r2)
+    product = np.diagonal(r * r2, axis1=1, axis2=2)
+    factor = np.exp(np.arcsinh(product))
+    diagonal = np.diagonal(r, axis1=1, axis2=2) * 2.0 * factor / (1.0 + factor)
+    big_r = np.triu(r, 1) + diagonal[:, np.newaxis] * np.eye(r.shape[-1])
+    w, u = big_r2 @ np.swapaxes(q, 1, 2), q @ big_r
+    s = np.squeeze(w @ x[..., np.newaxis], -1) + b
+    sech = 4.0 * np.exp(-2.0 * np.abs(s)) / (1.0 + np.exp(-2.0 * np.abs(s))) ** 2
+    # J^-1 = I - Q R (I + D R2 R)^-1 D R2 Q^T, D = diag(sech^2).
+    system = np.eye(r.shape[-1]) + sech[..., np.newaxis] * (big_r2 @ big_r)
+    reach = u @ np.linalg.solve(system, sech[..., np.newaxis] * np.eye(r.shape[-1]))
+    units = np.sqrt(np.sum(u**2, axis=1))
+    rows = np.sqrt(np.sum(w**2, axis=2))
+    size = norm(x) + np.sum(units, axis=-1)
+    # |u_hat| sech^2 / slope of each unit, through the units before it.
+    reach = np.sqrt(np.sum(reach**2, axis=1))
+    return (size + np.sum(reach * (rows * size[:, np.newaxis] + np.abs(b)), -1)) / norm(x)
+
+
 LAYERS = {
     "planar": (bijectors.Planar, planar_pairs, planar_condition),
     "radial": (bijectors.Radial, radial_pairs, radial_condition),
+    "sylvester": (bijectors.Sylvester, sylvester_pairs, sylvester_condition),
 }
 
 

@@ -45,6 +45,18 @@ def test_tiny_margins_keep_their_digits():
         assert margin[0] == pytest.approx(np.exp(w_u), rel=1e-6)
 
 
+def test_sylvester_margin_is_that_of_the_worst_unit():
+    r, r2 = np.diag([3.0, -1.0]), np.diag([1.0, 2.0])
+    layer = tff.bijectors.Sylvester(r, r2, np.zeros(2))
+    margin = tff.diagnostics.injectivity_margin(layer)
+    np.testing.assert_allclose(margin, [np.exp(np.arcsinh(-2.0))], rtol=1e-12)
+    flow = tff.sylvester_flow(3, 4, seed=0, batch_shape=[2])
+    assert tff.diagnostics.injectivity_margin(flow).shape == (2, 4)
+    # On both hyperplanes, the Jacobian is diag(1 + R_mm R2_mm).
+    log_det = layer.forward_log_det_jacobian(np.zeros(2)).numpy()
+    assert log_det == pytest.approx(np.arcsinh(3.0) - np.arcsinh(2.0), rel=1e-12)
+
+
 @pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
 def test_fused_and_chained_flows_agree(build):
     fused, chained = (build(3, 4, seed=1, fused=f, dtype="float64") for f in (1, 0))

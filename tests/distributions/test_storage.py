@@ -45,6 +45,29 @@ def test_round_trip_is_exact(tmp_path, build, fused, batch_shape):
     np.testing.assert_array_equal(x, loaded.sample(5, seed=(0, 1)))
 
 
+@pytest.mark.parametrize("form", ["orthogonal", "householder", "triangular"])
+@pytest.mark.parametrize("batch_shape", [(), (3,)])
+def test_round_trip_of_sylvester_flows(tmp_path, form, batch_shape):
+    flow = tff.sylvester_flow(
+        4, 3, form=form, seed=7, batch_shape=batch_shape, dtype=tf.float64, init_scale=1.0
+    )
+    path = tmp_path / "flow.npz"
+    tff.distributions.save(flow, path)
+    loaded = tff.distributions.load(path)
+    same_map(flow, loaded)
+    assert loaded.batch_shape == flow.batch_shape
+    assert loaded.dtype == flow.dtype
+    assert len(loaded.trainable_variables) == len(flow.trainable_variables)
+
+
+def test_refuses_triangular_layers_that_do_not_take_turns(tmp_path):
+    flow = tff.sylvester_flow(2, 2, form="triangular", seed=0)
+    chain = tfp.bijectors.Chain([flow.bijector.bijectors[0]] * 2)
+    flow = tfd.TransformedDistribution(flow.distribution, chain)
+    with pytest.raises(ValueError, match=r"tf\.train\.Checkpoint"):
+        tff.distributions.save(flow, tmp_path / "flow.npz")
+
+
 def test_flow_of_constants(tmp_path):
     base = tff.radial_flow(2, 2, seed=0).distribution
     stack = tff.bijectors.RadialStack(
@@ -110,6 +133,13 @@ GOOD = dict(
     batch_shape=[],
     dtype="float32",
 )
+SYLVESTER = GOOD | dict(kind="sylvester", fused=False)
+UNITS = dict(
+    r=np.ones([1, 1, 1], "f"),
+    r2=np.ones([1, 1, 1], "f"),
+    b=np.ones([1, 1], "f"),
+    v=np.ones([1, 1, 2], "f"),
+)
 ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "f"))
 
 
@@ -122,6 +152,9 @@ ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "
         (GOOD, ARRAYS | dict(u=np.zeros([3, 2], "f")), "damaged"),
         (GOOD, ARRAYS | dict(u=np.full([1, 2], np.nan, "f")), "damaged.*finite"),
         (GOOD, dict(u=ARRAYS["u"]), "damaged.*w"),
+        (SYLVESTER | dict(num_layers=2), UNITS, r"damaged.*`r` has shape \(1, 1, 1\)"),
+        (SYLVESTER | dict(event_size=3), UNITS, "damaged.*event size 2"),
+        (SYLVESTER, UNITS | dict(r2=np.ones([1, 2, 2], "f")), "damaged.*units"),
         ({}, ARRAYS, "not a saved flow"),
     ],
 )

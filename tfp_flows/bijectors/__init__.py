@@ -1,4 +1,4 @@
-"""Planar, radial and Sylvester flows as TFP bijectors, one layer or K layers at a time."""
+"""Planar, radial and Sylvester flows as TFP bijectors, one layer or K at a time."""
 
 from tfp_flows.bijectors.planar import Planar
 from tfp_flows.bijectors.planar_stack import PlanarStack

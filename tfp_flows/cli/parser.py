@@ -69,7 +69,10 @@ def _add_fit(subparsers):
     parser.add_argument("target", help=_TARGET_HELP)
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(
-        "--flow", choices=("planar", "radial"), default="planar", help="kind of layers"
+        "--flow",
+        choices=("planar", "radial", "sylvester"),
+        default="planar",
+        help="kind of layers",
     )
     parser.add_argument("--num-layers", type=int, default=16, help="length K")
     parser.add_argument(

@@ -5,9 +5,11 @@ import tensorflow_probability as tfp
 
 
 def injectivity_margin(flow):
-    """The least slope of each layer: `1 + w.u_hat` of planar ones, `p / alpha` of radial.
+    """How far each layer is from flattening space.
 
-    It is positive by construction. Below 1 the layer flattens space on its hyperplane
+    It is `1 + w.u_hat` of a planar layer and `p / alpha` of a radial one, the least slope
+    of the map if below 1; of a Sylvester layer the least `1 + R_mm R2_mm` of its units.
+    All are positive by construction. Below 1 the layer flattens space on its hyperplane
     (or at its center), and its inverse amplifies rounding there, by up to one over the
     margin: at 1e-7 a float32 `log_prob` has lost its digits there, at 1e-16 a float64
     one has.
@@ -28,7 +30,7 @@ def injectivity_margin(flow):
     if not layers:
         raise ValueError(
             f"{flow!r} has no layer with an injectivity margin; pass a flow or bijector "
-            "with planar or radial layers."
+            "with planar, radial or Sylvester layers."
         )
     batch_shape = np.broadcast_shapes(*(margins.shape[:-1] for margins in layers))
     return np.concatenate(

@@ -8,14 +8,17 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors
+from tfp_flows.distributions.base import standard_normal
 from tfp_flows.distributions.planar_flow import planar_flow
 from tfp_flows.distributions.radial_flow import radial_flow
+from tfp_flows.distributions.sylvester_flow import LAYER_AXES, assemble_sylvester
 from tfp_flows.files import replacing
 
 _FORMAT = "tfp_flows/flow"
 _VERSION = 1
 
-# kind: stack, single layer, builder, and the layer axis of each parameter of a stack
+# kind: stack or None, single layer, builder, and the layer axis of each parameter of a
+# stack. The builder of Sylvester flows takes the parameters themselves.
 _KINDS = {
     "planar": (
         bijectors.PlanarStack,
@@ -29,17 +32,25 @@ _KINDS = {
         radial_flow,
         {"center": -2, "alpha": -1, "beta": -1},
     ),
+    "sylvester": (None, bijectors.Sylvester, assemble_sylvester, LAYER_AXES),
+    "sylvester-triangular": (
+        None,
+        bijectors.Sylvester,
+        assemble_sylvester,
+        {name: axis for name, axis in LAYER_AXES.items() if name != "v"},
+    ),
 }
 
 
 def save(flow, path):
-    """Saves a planar or radial flow over a standard normal.
+    """Saves a planar, radial or Sylvester flow over a standard normal.
 
     The file is an `.npz` archive of the parameters, as the bijector names them, and of a
     JSON string `metadata`. A file of that name is replaced whole or not at all.
 
     Args:
-      flow: what `planar_flow` or `radial_flow` returned, trained or not.
+      flow: what `planar_flow`, `radial_flow` or `sylvester_flow` returned, trained or
+        not.
       path: where to write; the customary ending is `.npz`.
 
     Raises:
@@ -48,15 +59,16 @@ def save(flow, path):
     """
     kind, fused, arrays = _parameters(flow)
     _check_base(flow)
-    first = arrays[next(iter(_KINDS[kind][3]))]
+    name, axis = next(iter(_KINDS[kind][3].items()))
+    shape = arrays[name].shape
     metadata = dict(
         format=_FORMAT,
         version=_VERSION,
         kind=kind,
         fused=fused,
-        event_size=int(first.shape[-1]),
-        num_layers=int(first.shape[-2]),
-        batch_shape=list(first.shape[:-2]),
+        event_size=int(flow.event_shape[-1]),
+        num_layers=int(shape[axis]),
+        batch_shape=list(shape[:axis]),
         dtype=flow.dtype.name,
     )
     with replacing(path) as file:
@@ -102,7 +114,13 @@ def load(path):
 
 
 def _build(metadata, arrays):
-    _, _, builder, axes = _KINDS[metadata["kind"]]
+    stack, _, builder, axes = _KINDS[metadata["kind"]]
+    values = {name: arrays[_stored_name(name)] for name in axes}
+    for name, value in values.items():
+        if not np.all(np.isfinite(value)):
+            raise ValueError(f"`{name}` is not finite")
+    if stack is None:
+        return _build_sylvester(metadata, values)
     flow = builder(
         metadata["event_size"],
         metadata["num_layers"],
@@ -112,9 +130,7 @@ def _build(metadata, arrays):
         batch_shape=tuple(metadata["batch_shape"]),
     )
     for name, axis in axes.items():
-        value = arrays[_stored_name(name)]
-        if not np.all(np.isfinite(value)):
-            raise ValueError(f"`{name}` is not finite")
+        value = values[name]
         if metadata["fused"]:
             _variable(getattr(flow.bijector, name)).assign(value)
             continue
@@ -123,25 +139,53 @@ def _build(metadata, arrays):
     return flow
 
 
+def _build_sylvester(metadata, values):
+    sizes = [*metadata["batch_shape"], metadata["num_layers"]]
+    event_size = values.get("v", values["b"]).shape[-1]
+    for name, value in values.items():
+        if list(value.shape[: LAYER_AXES[name] + 1]) != sizes:
+            raise ValueError(f"`{name}` has shape {value.shape}")
+    if event_size != metadata["event_size"]:
+        raise ValueError(f"the parameters are of event size {event_size}")
+    dtype = tf.as_dtype(metadata["dtype"])
+    base = standard_normal(event_size, dtype, tuple(metadata["batch_shape"]))
+    return assemble_sylvester(
+        base, {name: tf.constant(value, dtype) for name, value in values.items()}
+    )
+
+
 def _parameters(flow):
     """Kind, whether fused, and the arrays of the stack by stored name."""
     bijector = getattr(flow, "bijector", None)
     for kind, (stack, layer, _, axes) in _KINDS.items():
-        if isinstance(bijector, stack):
+        fused = stack is not None and isinstance(bijector, stack)
+        if fused:
             arrays = {name: _read(bijector, name) for name in axes}
         else:
             layers = list(reversed(getattr(bijector, "bijectors", ())))
             if not layers or not all(isinstance(part, layer) for part in layers):
+                continue
+            if layer is bijectors.Sylvester and not _is_form(kind, layers):
                 continue
             arrays = {
                 name: np.stack([_read(part, name) for part in layers], axis=axis)
                 for name, axis in axes.items()
             }
         arrays = {_stored_name(name): array for name, array in arrays.items()}
-        return kind, isinstance(bijector, stack), arrays
+        return kind, fused, arrays
     raise ValueError(
-        "Only flows made by tff.planar_flow or tff.radial_flow can be saved, but got "
-        f"{flow!r}; save its variables with tf.train.Checkpoint."
+        "Only flows made by tff.planar_flow, tff.radial_flow or tff.sylvester_flow can "
+        f"be saved, but got {flow!r}; save its variables with tf.train.Checkpoint."
+    )
+
+
+def _is_form(kind, layers):
+    """Whether Sylvester layers are of one form, the triangular ones in turns."""
+    if kind == "sylvester":
+        return all(layer.v is not None for layer in layers)
+    return all(
+        layer.v is None and layer.reverse == (k % 2 == 1)
+        for k, layer in enumerate(layers)
     )
 
 

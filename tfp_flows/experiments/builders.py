@@ -5,4 +5,5 @@ from tfp_flows import distributions
 BUILDERS = {
     "planar": distributions.planar_flow,
     "radial": distributions.radial_flow,
+    "sylvester": distributions.sylvester_flow,
 }

@@ -15,7 +15,7 @@ class FitConfig:
     """What to fit, and how.
 
     Attributes:
-      family: "planar" or "radial".
+      family: "planar", "radial" or "sylvester".
       event_size: D.
       num_layers: K.
       num_steps: number of updates.

@@ -50,7 +50,7 @@ def unit_vector(v):
 
 
 def _scaled(w):
-    """w over its largest entry, the squared norm of that, the entry, whether w is 0."""
+    """The vector over its largest entry, its squared norm, the entry, whether 0."""
     # So that neither tiny nor huge w lose ||w||^2 to underflow or overflow. The results
     # above do not depend on the scale: no gradient.
     largest = tf.stop_gradient(tf.reduce_max(tf.abs(w), axis=-1, keepdims=True))

@@ -7,8 +7,8 @@ import tensorflow_probability as tfp
 def score_of_image(bijector, x, score):
     """The gradient of the log density of y = bijector(x), from that of x.
 
-    Planar and radial layers have it in closed form (`forward_score`); chains are followed
-    link by link; any other bijector is differentiated through its inverse.
+    The layers of this package have it in closed form (`forward_score`); chains are
+    followed link by link; any other bijector is differentiated through its inverse.
 
     Args:
       bijector: `tfb.Bijector` of vectors.
