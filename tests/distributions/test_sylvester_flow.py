@@ -6,8 +6,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.bijectors.initial_values import SYLVESTER_FORMS
 from tfp_flows.distributions import sylvester_flow
-from tfp_flows.distributions.sylvester_flow import FORMS
 
 tfd = tfp.distributions
 
@@ -17,7 +17,7 @@ def layers_of(flow):
     return flow.bijector.bijectors[::-1]
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=SYLVESTER_FORMS)
 def form(request):
     return request.param
 
@@ -99,7 +99,7 @@ def test_seeds(form):
 
 @pytest.mark.parametrize(
     ("form", "estimator"),
-    [*((form, "reparameterized") for form in FORMS), ("orthogonal", "path")],
+    [*((form, "reparameterized") for form in SYLVESTER_FORMS), ("orthogonal", "path")],
 )
 def test_training(form, estimator):
     flow = sylvester_flow(2, 3, form=form, seed=0)

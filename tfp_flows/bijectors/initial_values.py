@@ -5,6 +5,10 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
+
+SYLVESTER_FORMS = ("orthogonal", "householder", "triangular")
+
 # softplus(x) = 1 here.
 _ONE = math.log(math.e - 1.0)
 
@@ -65,40 +69,95 @@ def radial_initial_values(shape, *, seed, dtype, init_scale):
 
 
 def sylvester_initial_values(
-    num_layers, num_units, num_reflections, event_size, *, seed, dtype, init_scale
+    layers_shape, num_units, num_reflections, event_size, *, seed, dtype, init_scale
 ):
-    """K Sylvester layers near the identity.
+    """Sylvester layers near the identity.
 
-    Reflections in random directions, rows of `r2` of norm about 1 and offsets
-    `b ~ N(0, 1)`, so that pre-activations are of order 1; and `r`, which is 0 for the
-    identity, of rows of norm about `init_scale`.
+    Rows of R2 of squared length 2 on average, and normals `v` of random directions, so
+    that pre-activations are of order 1 at any D and M; offsets `b` that lay the
+    hyperplanes of the units through points drawn from `N(0, 1.5^2)`, as in planar
+    layers; and R of order `init_scale`.
 
     Args:
-      num_layers: K.
+      layers_shape: `[..., K]`, static.
       num_units: M.
-      num_reflections: H; 0 in the triangular form.
+      num_reflections: H; `None` in the triangular form.
       event_size: D.
       seed: stateless seed, an integer `Tensor` of shape `[2]`.
       dtype: floating `tf.DType`.
-      init_scale: standard deviation of the displacements; 0 is the identity.
+      init_scale: standard deviation of the entries of R; 0 is the identity.
 
     Returns:
-      Dict of `Tensor`s: `r` and `r2` of shape `[K, M, M]`, `b` of shape `[K, M]` and,
-      unless H is 0, `v` of shape `[K, H, D]`.
+      Dict of `Tensor`s: `r` and `r2` of shape `[..., K, M, M]`, `b` of shape
+      `[..., K, M]` and, unless H is `None`, `v` of shape `[..., K, H, D]`.
     """
-    seeds = tfp.random.split_seed(seed, n=4, salt="sylvester_flow")
-    shapes = dict(
-        r=[num_layers, num_units, num_units],
-        r2=[num_layers, num_units, num_units],
-        b=[num_layers, num_units],
-        v=[num_layers, num_reflections, event_size],
+    r_seed, r2_seed, b_seed, v_seed = tfp.random.split_seed(
+        seed, n=4, salt="sylvester_flow"
     )
-    values = {
-        name: tf.random.stateless_normal(shape, seed, dtype=dtype)
-        for (name, shape), seed in zip(shapes.items(), seeds, strict=True)
-    }
-    for name, scale in (("r", init_scale), ("r2", 1.0)):
-        values[name] *= scale / math.sqrt(num_units)
-    if num_reflections == 0:
-        del values["v"]
+
+    def normal(*event, seed):
+        full = tf.TensorShape(layers_shape).concatenate(event)
+        return tf.random.stateless_normal(full, seed, dtype=dtype)
+
+    m = num_units
+    # Of row i, M - i entries are above the diagonal or on it.
+    row_scale = tf.sqrt(2.0 / tf.range(m, 0, -1, dtype=tf.float64))[:, tf.newaxis]
+    r2 = normal(m, m, seed=r2_seed) * tf.cast(row_scale, dtype)
+    r2 = tf.linalg.band_part(r2, 0, -1)
+    # In the coordinates of the span of Q, points of N(0, 1.5^2) are just that.
+    points = 1.5 * normal(m, m, seed=b_seed)
+    values = dict(
+        r=tf.linalg.band_part(init_scale * normal(m, m, seed=r_seed), 0, -1),
+        r2=r2,
+        b=-tf.reduce_sum(r2 * points, axis=-1),
+    )
+    if num_reflections is not None:
+        values["v"] = normal(num_reflections, event_size, seed=v_seed)
     return values
+
+
+def sylvester_sizes(event_size, num_units, form, num_reflections):
+    """The numbers of units M and of reflections H, `None` without, of a form.
+
+    Args:
+      event_size: D.
+      num_units: M of the orthogonal form; `None` is min(D, 8), in other forms D.
+      form: "orthogonal", "householder" or "triangular".
+      num_reflections: H of the householder form; `None` is min(D, 8), in other forms
+        what they need.
+
+    Returns:
+      A pair: M, and H or `None`.
+
+    Raises:
+      ValueError: if `form` is unknown, a size is no integer >= 1, M > D, or a size is
+        given to a form that has no choice of it.
+    """
+    if form not in SYLVESTER_FORMS:
+        raise ValueError(
+            f"`form` must be one of {', '.join(map(repr, SYLVESTER_FORMS))}, but got "
+            f"{form!r}."
+        )
+    for name, value in (("num_units", num_units), ("num_reflections", num_reflections)):
+        if value is not None:
+            numerics.check_size(name, value)
+    if form == "orthogonal":
+        num_units = min(event_size, 8) if num_units is None else num_units
+        if num_units > event_size:
+            raise ValueError(
+                f"`num_units` must be at most the event size, {event_size}, as Q has "
+                f"orthonormal columns, but got {num_units}."
+            )
+    elif num_units not in (None, event_size):
+        raise ValueError(
+            f"The {form} form has as many units as the event size, {event_size}, but got "
+            f"`num_units={num_units}`; leave it out, or choose form='orthogonal'."
+        )
+    if form == "householder":
+        return event_size, num_reflections or min(event_size, 8)
+    if num_reflections is not None:
+        raise ValueError(
+            "`num_reflections` is a choice of the householder form, but the form is "
+            f"{form!r}; leave it out."
+        )
+    return (num_units, num_units) if form == "orthogonal" else (event_size, None)

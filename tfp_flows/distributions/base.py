@@ -4,35 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-
-
-class Normal(tfp.distributions.Normal):
-    """`tfd.Normal`, which under XLA draws its samples in a fraction of the time."""
-
-    def _sample_n(self, n, seed=None):
-        loc, scale = tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale)
-        batch_shape = self._batch_shape_tensor(loc=loc, scale=scale)
-        shape = tf.concat([[n], batch_shape], axis=0)
-        seed = tfp.random.sanitize_seed(seed)
-        return numerics.stateless_normal(shape, seed, self.dtype) * scale + loc
-
-
-def standard_normal(event_size, dtype, batch_shape=()):
-    """A standard normal over vectors.
-
-    Args:
-      event_size: D.
-      dtype: floating `tf.DType`.
-      batch_shape: shape of the batch.
-
-    Returns:
-      `tfd.Distribution` of event shape `[D]`.
-    """
-    return tfp.distributions.Sample(
-        Normal(tf.zeros(batch_shape, dtype), tf.ones([], dtype)),
-        sample_shape=[event_size],
-        name="standard_normal",
-    )
+from tfp_flows.numerics import standard_normal
 
 
 def check_dtype(dtype):

@@ -8,11 +8,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors
-from tfp_flows.distributions.base import standard_normal
 from tfp_flows.distributions.planar_flow import planar_flow
 from tfp_flows.distributions.radial_flow import radial_flow
 from tfp_flows.distributions.sylvester_flow import LAYER_AXES, assemble_sylvester
 from tfp_flows.files import replacing
+from tfp_flows.numerics import standard_normal
 
 _FORMAT = "tfp_flows/flow"
 _VERSION = 1

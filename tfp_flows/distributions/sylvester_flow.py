@@ -4,9 +4,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.initial_values import (
+    sylvester_initial_values,
+    sylvester_sizes,
+)
 from tfp_flows.distributions.base import check_arguments
 
-FORMS = ("orthogonal", "householder", "triangular")
 LAYER_AXES = {"r": -3, "r2": -3, "b": -2, "v": -3}
 
 
@@ -69,28 +72,16 @@ def sylvester_flow(
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
-    m, h = _sizes(event_size, num_units, form, num_reflections)
-    r_seed, r2_seed, b_seed, v_seed = tfp.random.split_seed(
-        numerics.stateless_seed(seed), n=4, salt="sylvester_flow"
+    m, h = sylvester_sizes(event_size, num_units, form, num_reflections)
+    parameters = sylvester_initial_values(
+        shape[:-1],
+        m,
+        h,
+        event_size,
+        seed=numerics.stateless_seed(seed),
+        dtype=dtype,
+        init_scale=init_scale,
     )
-
-    def normal(*event, seed):
-        full = shape[:-1].concatenate(event)
-        return tf.random.stateless_normal(full, seed, dtype=dtype)
-
-    # Of row i, M - i entries are above the diagonal or on it.
-    row_scale = tf.sqrt(2.0 / tf.range(m, 0, -1, dtype=tf.float64))[:, tf.newaxis]
-    r2 = normal(m, m, seed=r2_seed) * tf.cast(row_scale, dtype)
-    r2 = tf.linalg.band_part(r2, 0, -1)
-    # In the coordinates of the span of Q, points of N(0, 1.5^2) are just that.
-    points = 1.5 * normal(m, m, seed=b_seed)
-    parameters = dict(
-        r=tf.linalg.band_part(init_scale * normal(m, m, seed=r_seed), 0, -1),
-        r2=r2,
-        b=-tf.reduce_sum(r2 * points, axis=-1),
-    )
-    if h is not None:
-        parameters["v"] = normal(h, event_size, seed=v_seed)
     return assemble_sylvester(base, parameters, validate_args=validate_args, name=name)
 
 
@@ -127,34 +118,3 @@ def assemble_sylvester(base, parameters, *, validate_args=False, name=None):
         validate_args=validate_args,
         name=name,
     )
-
-
-def _sizes(event_size, num_units, form, num_reflections):
-    """The numbers of units and of reflections, `None` without; or raises ValueError."""
-    if form not in FORMS:
-        raise ValueError(
-            f"`form` must be one of {', '.join(map(repr, FORMS))}, but got {form!r}."
-        )
-    for name, value in (("num_units", num_units), ("num_reflections", num_reflections)):
-        if value is not None:
-            numerics.check_size(name, value)
-    if form == "orthogonal":
-        num_units = min(event_size, 8) if num_units is None else num_units
-        if num_units > event_size:
-            raise ValueError(
-                f"`num_units` must be at most the event size, {event_size}, as Q has "
-                f"orthonormal columns, but got {num_units}."
-            )
-    elif num_units not in (None, event_size):
-        raise ValueError(
-            f"The {form} form has as many units as the event size, {event_size}, but got "
-            f"`num_units={num_units}`; leave it out, or choose form='orthogonal'."
-        )
-    if form == "householder":
-        return event_size, num_reflections or min(event_size, 8)
-    if num_reflections is not None:
-        raise ValueError(
-            f"`num_reflections` is a choice of the householder form, but the form is "
-            f"{form!r}; leave it out."
-        )
-    return (num_units, num_units) if form == "orthogonal" else (event_size, None)

@@ -7,6 +7,7 @@ from tfp_flows.layers.amortized import (
     AmortizedRadial,
     AmortizedSylvester,
 )
+from tfp_flows.layers.flow_model import FlowModel
 from tfp_flows.layers.shared import SharedPlanar, SharedRadial, SharedSylvester
 
 if keras.backend.backend() != "tensorflow":
@@ -20,6 +21,7 @@ __all__ = [
     "AmortizedPlanar",
     "AmortizedRadial",
     "AmortizedSylvester",
+    "FlowModel",
     "SharedPlanar",
     "SharedRadial",
     "SharedSylvester",

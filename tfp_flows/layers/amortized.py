@@ -177,6 +177,7 @@ class AmortizedSylvester(Amortized):
         num_units=None,
         form="orthogonal",
         *,
+        num_reflections=None,
         init_scale=0.1,
         seed=None,
         **kwargs,
@@ -185,16 +186,21 @@ class AmortizedSylvester(Amortized):
 
         Args:
           num_layers: K, Python `int`.
-          num_units: M <= D units of the orthogonal form, or H reflections of the
-            householder form; `None` for the triangular form, which has neither.
-          form: `"orthogonal"`, `"householder"` or `"triangular"`.
-          init_scale: standard deviation of the initial displacements.
+          num_units: M <= D, Python `int`, of the orthogonal form; `None` is min(D, 8).
+            The other forms have M = D.
+          form: `"orthogonal"`, `"householder"` or `"triangular"`; in the last, every
+            second layer reverses the coordinates.
+          num_reflections: H, Python `int`, of the householder form; `None` is min(D, 8).
+          init_scale: standard deviation of the entries of the initial R.
           seed: as of `AmortizedPlanar`.
           **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
 
         Raises:
-          ValueError: if a size is no integer >= 1, or `num_units` does not fit `form`.
+          ValueError: if a size is no integer >= 1, `form` is unknown, or a size is given
+            to a form that has no choice of it; when called, as of `AmortizedPlanar`.
         """
         num_layers, init_scale = check_kind_arguments(num_layers, init_scale)
-        kind = flow_kinds.Sylvester(num_layers, num_units, form, init_scale)
+        kind = flow_kinds.Sylvester(
+            num_layers, num_units, form, num_reflections, init_scale
+        )
         super().__init__(kind, seed=seed, **kwargs)

@@ -11,9 +11,8 @@ from tfp_flows.bijectors.initial_values import (
     planar_initial_values,
     radial_initial_values,
     sylvester_initial_values,
+    sylvester_sizes,
 )
-
-SYLVESTER_FORMS = ("orthogonal", "householder", "triangular")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,53 +84,39 @@ class Radial:
 class Sylvester:
     """K Sylvester layers: `r`, `r2` `[K, M, M]`, `b` `[K, M]`, `v` `[K, H, D]`.
 
-    The orthogonal form has H = M reflections; the householder form M = D and H =
-    `num_units`; the triangular form M = D and no `v`, and every second layer reverses the
-    coordinates.
+    The triangular form has no `v`, and reverses the coordinates in every second layer.
     """
 
     num_layers: int
     num_units: int | None
     form: str
+    num_reflections: int | None
     init_scale: float
 
     def __post_init__(self):
-        if self.form not in SYLVESTER_FORMS:
-            raise ValueError(
-                f"`form` must be one of {', '.join(map(repr, SYLVESTER_FORMS))}, but got "
-                f"{self.form!r}."
-            )
-        if (self.num_units is None) != (self.form == "triangular"):
-            raise ValueError(
-                "`num_units` is the number of units M of the orthogonal form, and of "
-                "reflections H of the householder form; the triangular form has none. "
-                f"Got num_units={self.num_units!r} with form={self.form!r}."
-            )
+        # What can be known before the event size is: any D >= M will do here.
+        sylvester_sizes(self.num_units or 1, self.num_units, *self._form())
+
+    def _form(self):
+        return self.form, self.num_reflections
 
     def _sizes(self, event_size):
-        """M and H."""
-        if self.form != "orthogonal":
-            return event_size, self.num_units or 0
-        if self.num_units > event_size:
-            raise ValueError(
-                f"The orthogonal form has at most D = {event_size} units, the event size "
-                f"of the points, but got num_units={self.num_units}."
-            )
-        return self.num_units, self.num_units
+        """M, and H or `None`."""
+        return sylvester_sizes(event_size, self.num_units, *self._form())
 
     def shapes(self, event_size):
         """As `Planar.shapes`."""
         units, reflections = self._sizes(event_size)
         matrix = (self.num_layers, units, units)
         shapes = dict(r=matrix, r2=matrix, b=matrix[:2])
-        if reflections:
+        if reflections is not None:
             shapes["v"] = (self.num_layers, reflections, event_size)
         return shapes
 
     def initial_values(self, event_size, *, seed, dtype):
         """As `Planar.initial_values`."""
         return sylvester_initial_values(
-            self.num_layers,
+            [self.num_layers],
             *self._sizes(event_size),
             event_size,
             seed=seed,
@@ -185,7 +170,7 @@ def forward_and_log_det(layers, z):
 
 
 def chain(layers):
-    """Bijectors that apply first to last as one `tfb.Chain`, which takes them reversed."""
+    """Bijectors that apply first to last as one `tfb.Chain`, which has them reversed."""
     return tfp.bijectors.Chain(layers[::-1])
 
 

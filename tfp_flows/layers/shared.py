@@ -158,11 +158,14 @@ class SharedSylvester(Shared):
         num_units=None,
         form="orthogonal",
         *,
+        num_reflections=None,
         init_scale=0.1,
         seed=None,
         **kwargs,
     ):
         """Builds the layer; arguments as of `AmortizedSylvester`."""
         num_layers, init_scale = check_kind_arguments(num_layers, init_scale)
-        kind = flow_kinds.Sylvester(num_layers, num_units, form, init_scale)
+        kind = flow_kinds.Sylvester(
+            num_layers, num_units, form, num_reflections, init_scale
+        )
         super().__init__(kind, seed=seed, **kwargs)

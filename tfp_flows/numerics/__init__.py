@@ -13,7 +13,7 @@ from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.log_prob_fn import first_evaluation
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
-from tfp_flows.numerics.normal import stateless_normal
+from tfp_flows.numerics.normal import standard_normal, stateless_normal
 from tfp_flows.numerics.seeds import stateless_seed
 from tfp_flows.numerics.shapes import (
     broadcast_batches,
@@ -53,6 +53,7 @@ __all__ = [
     "safe_norm",
     "softplus_minus_one",
     "split_rhat",
+    "standard_normal",
     "stateless_normal",
     "stateless_seed",
     "strictly_lower",

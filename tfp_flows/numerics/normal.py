@@ -1,8 +1,9 @@
-"""Standard normal numbers, fast under XLA."""
+"""Standard normal numbers and distributions, fast under XLA."""
 
 import math
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 # As TFP does, to choose between implementations.
 from tensorflow.python.ops import control_flow_util
@@ -40,3 +41,32 @@ def stateless_normal(shape, seed, dtype):
     highest = tf.bitwise.right_shift(bits, 8 * integer.size - num_bits)
     uniform = (tf.cast(highest, dtype) + 0.5) * 2.0 ** (1 - num_bits)
     return math.sqrt(2.0) * tf.math.erfinv(uniform)
+
+
+class Normal(tfp.distributions.Normal):
+    """`tfd.Normal`, which under XLA draws its samples in a fraction of the time."""
+
+    def _sample_n(self, n, seed=None):
+        loc, scale = tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale)
+        batch_shape = self._batch_shape_tensor(loc=loc, scale=scale)
+        shape = tf.concat([[n], batch_shape], axis=0)
+        seed = tfp.random.sanitize_seed(seed)
+        return stateless_normal(shape, seed, self.dtype) * scale + loc
+
+
+def standard_normal(event_size, dtype, batch_shape=()):
+    """A standard normal over vectors.
+
+    Args:
+      event_size: D.
+      dtype: floating `tf.DType`.
+      batch_shape: shape of the batch.
+
+    Returns:
+      `tfd.Distribution` of event shape `[D]`.
+    """
+    return tfp.distributions.Sample(
+        Normal(tf.zeros(batch_shape, dtype), tf.ones([], dtype)),
+        sample_shape=[event_size],
+        name="standard_normal",
+    )

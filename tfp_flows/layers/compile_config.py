@@ -1,0 +1,47 @@
+"""What FlowModel was compiled with, as it is saved in a `.keras` file."""
+
+import warnings
+
+import keras
+
+_FUNCTIONS = ("target_log_prob_fn", "annealing_fn")
+
+
+def to_compile_config(**arguments):
+    """The arguments of `FlowModel.compile`, serialised.
+
+    Args:
+      **arguments: name = value.
+
+    Returns:
+      Dict; empty, with a warning, if a function among them is not registered with
+      `keras.saving.register_keras_serializable`: Keras could save its name, but not find
+      it again.
+    """
+    for name in _FUNCTIONS:
+        function = arguments[name]
+        if function is not None and not _is_registered(function):
+            warnings.warn(
+                f"`{name}` is not registered with keras.saving."
+                "register_keras_serializable: the model is saved without the arguments "
+                "of `compile`. Call compile again after loading it.",
+                stacklevel=2,
+            )
+            return {}
+    return {
+        name: keras.saving.serialize_keras_object(value)
+        for name, value in arguments.items()
+    }
+
+
+def from_compile_config(config):
+    """The arguments of `to_compile_config` again."""
+    return {
+        name: keras.saving.deserialize_keras_object(value)
+        for name, value in config.items()
+    }
+
+
+def _is_registered(function):
+    name = keras.saving.get_registered_name(function)
+    return keras.saving.get_registered_object(name) is function

@@ -1,0 +1,380 @@
+"""A Keras model that trains a flow."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import numerics
+from tfp_flows.layers import flow_kinds
+from tfp_flows.layers.compile_config import from_compile_config, to_compile_config
+from tfp_flows.layers.flow_data import check_data, check_no_labels, target_data
+
+
+@keras.saving.register_keras_serializable(package="tfp_flows")
+class FlowModel(keras.Model):
+    """A flow over a standard normal, trained by `compile` and `fit`.
+
+    With layers f_1 .. f_n, the density at x is
+
+    ```none
+    log q(x) = log N(z; 0, I) - log|det df/dz|,    f = f_n o ... o f_1,    z = f^-1(x).
+    ```
+
+    `fit(x)` maximises the likelihood of data, `-mean log q(x)` is the loss, by the exact
+    inverse of the layers. Compiled with `target_log_prob_fn`, `fit(steps_per_epoch=...)`
+    minimises the reverse KL divergence to that density ([1], eq. 15) instead, from
+    `sample_size` new samples at each step. Either way the weights are Keras weights, and
+    callbacks, `tf.data`, XLA, distribution strategies, `.keras` files and checkpoints
+    work as for any model.
+
+    Called on points `[..., D]`, the model returns their log density `[...]`, which is
+    what `predict` and an exported SavedModel give, too. `sample` draws points, and
+    `distribution` is the flow as TFP sees it.
+
+    #### Examples
+
+    ```python
+    model = tff.layers.FlowModel(2, tff.layers.SharedPlanar(32, seed=0))
+    model.compile(keras.optimizers.Adam(1e-3))
+    history = model.fit(x, validation_data=x_held_out, epochs=50)   # loss, nll, val_nll
+    model.save("flow.keras")
+
+    model.compile(keras.optimizers.Adam(1e-3), target_log_prob_fn=log_prob)
+    model.fit(epochs=20, steps_per_epoch=500)                       # loss, elbo
+    tff.diagnostics.evaluate(model.distribution(), log_prob)
+    ```
+
+    A saved model is loaded by `keras.models.load_model` after `tfp_flows.layers` has been
+    imported, which registers the classes.
+
+    #### References
+
+    [1]: D. J. Rezende and S. Mohamed. Variational Inference with Normalizing Flows.
+         ICML 2015. https://arxiv.org/abs/1505.05770
+    """
+
+    def __init__(self, event_size, flow_layers, *, seed=None, **kwargs):
+        """Builds the model, weights included.
+
+        Args:
+          event_size: D, Python `int`.
+          flow_layers: a shared flow layer, such as `SharedPlanar(16)`, or a list of them,
+            applied first to last; any Keras layer `[..., D] -> [..., D], [...]` with a
+            live `bijector` will do.
+          seed: Python `int`, seed of the samples that `fit` draws, and of `sample`;
+            `None` leaves it to `keras.utils.set_random_seed`.
+          **kwargs: `name`, `dtype` and what else `keras.Model` takes.
+
+        Raises:
+          ValueError: if `event_size` is no integer >= 1, or `flow_layers` is empty.
+          TypeError: if a layer is no flow layer, or of another dtype than the first.
+        """
+        # The points stay as they are, whatever the dtype of computations.
+        super().__init__(autocast=False, **kwargs)
+        self.event_size = numerics.check_size("event_size", event_size)
+        if not isinstance(flow_layers, list | tuple):
+            flow_layers = [flow_layers]
+        _check_flow_layers(flow_layers)
+        self.flow_layers = list(flow_layers)
+        self._seed = seed
+        self._seed_generator = keras.random.SeedGenerator(seed)
+        self._trackers = {name: keras.metrics.Mean(name) for name in _METRICS}
+        self._target_log_prob_fn = None
+        self.build((None, self.event_size))
+
+    def build(self, input_shape):
+        """Makes the weights of layers that have none yet."""
+        for layer in self.flow_layers:
+            if not layer.built:
+                layer.build((None, self.event_size))
+        self.built = True
+
+    def distribution(self):
+        """The flow as a `tfd.TransformedDistribution` of event shape `[D]`.
+
+        It is live: its variables are the weights of the model, which it follows as they
+        train; and what trains the distribution, such as `vi.fit_reverse_kl`, trains the
+        model.
+        """
+        bijectors = [layer.bijector for layer in self.flow_layers]
+        bijector = bijectors[0] if len(bijectors) == 1 else flow_kinds.chain(bijectors)
+        dtype = tf.as_dtype(self.flow_layers[0].variable_dtype)
+        return tfp.distributions.TransformedDistribution(
+            numerics.standard_normal(self.event_size, dtype), bijector
+        )
+
+    def log_prob(self, x):
+        """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
+        flow = self.distribution()
+        return flow.log_prob(tf.cast(x, flow.dtype))
+
+    def sample(self, sample_shape=(), seed=None):
+        """Draws points from the flow.
+
+        Args:
+          sample_shape: integer, or list of integers.
+          seed: `int` or stateless TFP seed; `None` takes the next of the model's own.
+
+        Returns:
+          `Tensor` of shape `sample_shape + [D]`.
+        """
+        seed = self._next_seed() if seed is None else numerics.stateless_seed(seed)
+        return self.distribution().sample(sample_shape, seed=seed)
+
+    def call(self, x):
+        """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
+        return self.log_prob(x)
+
+    def compute_output_spec(self, x):
+        """The symbolic log density."""
+        dtype = self.flow_layers[0].variable_dtype
+        return keras.KerasTensor(tuple(x.shape[:-1]), dtype=dtype)
+
+    def compile(
+        self,
+        optimizer="adam",
+        *,
+        target_log_prob_fn=None,
+        sample_size=256,
+        annealing_fn=None,
+        **kwargs,
+    ):
+        """Says what `fit` minimises, and how.
+
+        Args:
+          optimizer: Keras optimizer, or the name of one.
+          target_log_prob_fn: callable, `Tensor` of shape `[S, D]` to `[S]`, a log density
+            up to a constant: `fit` then minimises the reverse KL to it. `None` is maximum
+            likelihood of the data that `fit` is given. It is saved with the model if it
+            is registered with `keras.saving.register_keras_serializable`; otherwise a
+            loaded model is to be compiled again.
+          sample_size: S, samples per step of the reverse KL.
+          annealing_fn: callable, scalar integer step to the scalar weight of the target
+            in the loss, such as `tff.vi.linear_annealing(num_steps)`; `None` is 1. The
+            metric `elbo` has weight 1 always.
+          **kwargs: `jit_compile`, `steps_per_execution`, `run_eagerly` and
+            `auto_scale_loss`, as of `keras.Model.compile`.
+
+        Raises:
+          TypeError: if a function is not callable, or an argument is unknown: a flow has
+            no other loss or metrics.
+          ValueError: if `sample_size` is no integer >= 1, or `annealing_fn` is given
+            without a target.
+        """
+        unknown = set(kwargs) - _COMPILE_ARGUMENTS
+        if unknown:
+            raise TypeError(
+                f"FlowModel.compile has no argument {', '.join(sorted(unknown))}: its "
+                "loss and metrics are those of a flow. Pass target_log_prob_fn for the "
+                "reverse KL."
+            )
+        functions = dict(target_log_prob_fn=target_log_prob_fn, annealing_fn=annealing_fn)
+        for name, value in functions.items():
+            if value is not None and not callable(value):
+                raise TypeError(f"`{name}` must be callable or None, but got {value!r}.")
+        if annealing_fn is not None and target_log_prob_fn is None:
+            raise ValueError(
+                "`annealing_fn` weighs the target, but there is no `target_log_prob_fn`; "
+                "leave it out for maximum likelihood."
+            )
+        self._sample_size = numerics.check_size("sample_size", sample_size)
+        self._target_log_prob_fn = target_log_prob_fn
+        self._annealing_fn = annealing_fn
+        super().compile(optimizer, **kwargs)
+
+    def fit(self, x=None, y=None, **kwargs):
+        """Trains the flow; see `keras.Model.fit`.
+
+        Args:
+          x: data of shape `[N, D]`, or a `tf.data.Dataset` (or other source that Keras
+            takes) of batches `[B, D]`; `None` with a `target_log_prob_fn`.
+          y: nothing: a flow has no labels.
+          **kwargs: as of `keras.Model.fit`; with a target, `steps_per_epoch` says how
+            many steps an epoch has.
+
+        Returns:
+          `keras.callbacks.History` of `loss` and `nll` (data) or `elbo` (target), in
+          nats, means over the epoch; of data also `val_loss`, `val_nll`.
+
+        Raises:
+          TypeError: if the data are not floating-point.
+          ValueError: if the data are missing, not wanted, not finite or of another
+            shape, or the target fails, or returns another shape or dtype, NaN or +inf at
+            its first evaluation.
+        """
+        self._check_compiled("fit")
+        if self._target_log_prob_fn is None:
+            check_no_labels("fit", y)
+            check_data("fit", x, self.event_size)
+            validation = kwargs.get("validation_data")
+            if validation is not None:
+                points = validation[0] if isinstance(validation, tuple) else validation
+                check_data("validation_data", points, self.event_size)
+        else:
+            x = target_data("fit", x, y, kwargs, "steps_per_epoch", self._sample_size)
+            kwargs["shuffle"] = False  # of stand-ins; Keras would warn
+            # With a seed of its own: a check must not change the samples of the fit.
+            points = self.sample(self._sample_size, seed=0)
+            numerics.first_evaluation(self._target_log_prob_fn, points)
+        return super().fit(x, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Loss and metrics on data, or on new samples; see `keras.Model.evaluate`.
+
+        Args:
+          x: as of `fit`.
+          y: nothing.
+          **kwargs: as of `keras.Model.evaluate`; with a target, `steps` says how many
+            times `sample_size` samples are drawn.
+
+        Returns:
+          `[loss, nll]` or `[loss, elbo]`; with `return_dict=True`, a dict.
+
+        Raises:
+          TypeError, ValueError: as of `fit`.
+        """
+        self._check_compiled("evaluate")
+        if self._target_log_prob_fn is None:
+            check_no_labels("evaluate", y)
+            check_data("evaluate", x, self.event_size)
+        else:
+            x = target_data("evaluate", x, y, kwargs, "steps", self._sample_size)
+        return super().evaluate(x, **kwargs)
+
+    def train_step(self, data):
+        """One update of the weights."""
+        step = self.optimizer.iterations
+        with tf.GradientTape() as tape:
+            loss = self._update_metrics(data, step)
+            # Keras adds up the gradients of replicas.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            scaled = self.optimizer.scale_loss(loss / tf.cast(replicas, loss.dtype))
+        gradients = tape.gradient(scaled, self.trainable_weights)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.trainable_weights, strict=True)
+        )
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        """One batch of an evaluation, at the full weight of the target."""
+        self._update_metrics(data, step=None)
+        return self.get_metrics_result()
+
+    @property
+    def metrics(self):
+        """The loss, and the negative log-likelihood or the evidence lower bound."""
+        used = ("loss", "nll" if self._target_log_prob_fn is None else "elbo")
+        return [self._trackers[name] for name in used]
+
+    def get_config(self):
+        """The arguments of the constructor, for `from_config`."""
+        layers = [keras.saving.serialize_keras_object(f) for f in self.flow_layers]
+        config = dict(event_size=self.event_size, flow_layers=layers, seed=self._seed)
+        return config | dict(
+            name=self.name,
+            trainable=self.trainable,
+            dtype=keras.saving.serialize_keras_object(self.dtype_policy),
+        )
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of `get_config`, with new weights."""
+        layers = [
+            keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects)
+            for layer in config["flow_layers"]
+        ]
+        return cls(**config | dict(flow_layers=layers))
+
+    def get_compile_config(self):
+        """What `compile` was given, as far as it can be saved."""
+        if not self.compiled:
+            return {}
+        return to_compile_config(
+            optimizer=self.optimizer,
+            jit_compile=self.jit_compile,
+            steps_per_execution=self.steps_per_execution,
+            sample_size=self._sample_size,
+            target_log_prob_fn=self._target_log_prob_fn,
+            annealing_fn=self._annealing_fn,
+        )
+
+    def compile_from_config(self, config):
+        """Compiles the model as it was when saved."""
+        self.compile(**from_compile_config(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def _update_metrics(self, data, step):
+        """The loss of a batch, of which the metrics are told."""
+        points, _, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if self._target_log_prob_fn is None:
+            per_point = -self.log_prob(points)
+            name, values, objective = "nll", per_point, per_point
+        else:
+            objective, values = self._reverse_kl(tf.shape(points)[0], step)
+            name = "elbo"
+        if weights is not None:
+            weights = tf.cast(tf.reshape(weights, [-1]), objective.dtype)
+            objective *= weights
+        loss = tf.reduce_mean(objective)
+        if self.losses:
+            loss += tf.cast(tf.add_n(self.losses), loss.dtype)
+        self._trackers["loss"].update_state(loss, sample_weight=tf.shape(objective)[0])
+        self._trackers[name].update_state(values, sample_weight=weights)
+        return loss
+
+    def _reverse_kl(self, num_samples, step):
+        """Terms log q - beta log p of new samples, and log p - log q, both `[S]`."""
+        flow = self.distribution()
+        x, log_q = flow.experimental_sample_and_log_prob(
+            num_samples, seed=self._next_seed()
+        )
+        log_p = tf.cast(self._target_log_prob_fn(x), flow.dtype)
+        beta = 1.0
+        if self._annealing_fn is not None and step is not None:
+            step = tf.cast(tf.convert_to_tensor(step), tf.int32)
+            beta = tf.cast(self._annealing_fn(step), flow.dtype)
+        return log_q - beta * log_p, log_p - log_q
+
+    def _next_seed(self):
+        """A stateless seed, another one at each call and on each replica."""
+        seed = tf.cast(self._seed_generator.next(), tf.int32)
+        context = tf.distribute.get_replica_context()
+        replica = 0 if context is None else context.replica_id_in_sync_group
+        return tf.random.experimental.stateless_fold_in(seed, replica)
+
+    def _check_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(
+                f"FlowModel.{method} needs a compiled model; call compile(optimizer) for "
+                "maximum likelihood, or compile(optimizer, target_log_prob_fn=...) for "
+                "the reverse KL."
+            )
+
+
+_METRICS = ("loss", "nll", "elbo")
+_COMPILE_ARGUMENTS = {
+    "jit_compile",
+    "steps_per_execution",
+    "run_eagerly",
+    "auto_scale_loss",
+}
+
+
+def _check_flow_layers(flow_layers):
+    """Raises unless these are layers with a bijector, of one dtype."""
+    if not flow_layers:
+        raise ValueError("`flow_layers` must have at least one flow layer, but is empty.")
+    for layer in flow_layers:
+        if not isinstance(layer, keras.layers.Layer) or not hasattr(
+            type(layer), "bijector"
+        ):
+            raise TypeError(
+                "`flow_layers` must be shared flow layers with a `bijector`, such as "
+                f"tff.layers.SharedPlanar(16), but got {layer!r}."
+            )
+    dtypes = {layer.variable_dtype for layer in flow_layers}
+    if len(dtypes) > 1:
+        raise TypeError(
+            f"`flow_layers` must share one dtype, but have {', '.join(sorted(dtypes))}; "
+            "pass the same `dtype` to each."
+        )
