@@ -26,6 +26,7 @@ def plot_images(ax, images, *, num_columns=10):
     picture = rows.transpose([0, 2, 1, 3]).reshape([num_rows * height, -1])
     ax.imshow(picture[:-1, :-1], cmap="gray_r", vmin=0.0, vmax=1.0)
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
     return ax
 
 
