@@ -8,6 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 import tfp_flows as tff
+from tfp_flows import numerics
 from tfp_flows.models.bound import bernoulli_log_prob, log_mean_exp, sampled_kl
 
 
@@ -79,6 +80,38 @@ def test_elbo_with_an_analytic_kl(digits):
     exact = np.sum(0.5 * (loc**2 + scale**2 - 1.0) - np.log(scale), axis=-1)
     _, kl = model.bound_terms(images, num_samples=20_000, seed=(0, 1))
     np.testing.assert_allclose(np.mean(kl, axis=0), exact, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        tff.layers.SharedPlanar(4, init_scale=0.7, seed=0),
+        tff.layers.AmortizedPlanar(4, init_scale=0.7, seed=0),
+        tff.layers.AmortizedRadial(4, init_scale=0.7, seed=0),
+        tff.layers.AmortizedSylvester(2, 2, init_scale=0.7, seed=0),
+    ],
+    ids=lambda flow: type(flow).__name__,
+)
+def test_posterior_density_of_a_flow_by_autodiff(digits, flow):
+    # log q(z|x) - log p(z) against the Jacobian of z0 -> z.
+    model = tff.models.FlowVAE(2, (8, 8), flow=flow, binarization="fixed", seed=0)
+    images = tf.constant(digits[:6] > 0.5, tf.float32)
+    seed = (0, 1)
+    _, kl = model.bound_terms(images, num_samples=3, seed=seed)
+    loc, log_scale, features = model.posterior(images)
+    noise = numerics.stateless_normal([3, 6, 2], seed, tf.float32)
+    z0 = loc + tf.exp(log_scale) * noise
+    with tf.GradientTape(persistent=True) as tape:
+        # One point per row of features, so that the Jacobian is a batch.
+        flat = tf.reshape(z0, [-1, 2])
+        tape.watch(flat)
+        z, _ = model.transform(flat, tf.tile(features, [3, 1]))
+    jacobian = tape.batch_jacobian(z, flat, experimental_use_pfor=False).numpy()
+    log_det = np.linalg.slogdet(jacobian.astype(np.float64))[1]
+    scale = np.exp(np.tile(log_scale, [3, 1]))
+    log_q0 = scipy.stats.norm.logpdf(flat, np.tile(loc, [3, 1]), scale).sum(-1)
+    expected = log_q0 - log_det - scipy.stats.norm.logpdf(z).sum(-1)
+    np.testing.assert_allclose(np.reshape(kl, [-1]), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_likelihoods_do_not_depend_on_the_batch_size(digits):

@@ -98,5 +98,5 @@ def test_warm_up_over_steps(model, digits):
 def test_warm_up_takes_one_length(arguments):
     with pytest.raises(ValueError, match="either"):
         tff.models.KLWarmUp(**arguments)
-    with pytest.raises(ValueError, match="num_steps.*0"):
+    with pytest.raises(ValueError, match=r"num_steps.*0"):
         tff.models.KLWarmUp(num_steps=0)

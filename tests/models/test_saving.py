@@ -22,6 +22,9 @@ KINDS = {
     "mlp": dict,
     "gated_conv": lambda: dict(encoder="gated_conv", decoder="gated_conv"),
     "own": own_networks,
+    "shared": lambda: dict(flow=tff.layers.SharedPlanar(3, seed=0)),
+    "amortized": lambda: dict(flow=tff.layers.AmortizedPlanar(3, seed=0)),
+    "sylvester": lambda: dict(flow=tff.layers.AmortizedSylvester(2, 2, seed=0)),
 }
 
 
@@ -81,7 +84,8 @@ def test_weights_file(model, digits, tmp_path):
 
 
 def test_saved_model(digits, tmp_path):
-    model = tff.models.FlowVAE(2, (8, 8), seed=0)
+    flow = tff.layers.AmortizedPlanar(3, seed=0)
+    model = tff.models.FlowVAE(2, (8, 8), flow=flow, seed=0)
     model.export(tmp_path / "exported", verbose=False)
     served = tf.saved_model.load(tmp_path / "exported")
     np.testing.assert_allclose(

@@ -101,25 +101,11 @@ def test_intervals_are_quantiles(ax):
     assert ax.yaxis_inverted()
 
 
-def test_images_stand_in_rows(ax):
-    images = np.arange(3 * 2 * 2).reshape([3, 2, 2]) / 12.0
-    assert tff.plotting.plot_images(ax, images, num_columns=2) is ax
-    picture = ax.images[0].get_array()
-    assert picture.shape == (5, 5)
-    np.testing.assert_array_equal(picture[:2, 3:], images[1])
-    np.testing.assert_array_equal(picture[3:, :2], images[2])
-    assert np.all(picture[3:, 2:] == 0.0)
-
-
-def test_classes(ax, rng):
-    points, labels = rng.normal(size=(30, 2)), np.arange(30) % 3
-    assert tff.plotting.plot_classes(ax, points, labels) is ax
-    assert [text.get_text() for text in ax.texts] == ["0", "1", "2"]
-    np.testing.assert_allclose(
-        ax.texts[1].get_position(), np.median(points[1::3], axis=0)
-    )
-    with pytest.raises(ValueError, match="has 11"):
-        tff.plotting.plot_classes(ax, points, np.arange(30) % 11)
+def test_classes_have_colours_of_their_own(ax, rng):
+    points, labels = rng.normal(size=(30, 2)), np.arange(30) % 10
+    tff.plotting.plot_labelled_points(ax, points, labels)
+    colors = [tuple(dots.get_facecolor()[0][:3]) for dots in ax.collections]
+    assert colors == [pytest.approx(to_rgb(name)) for name in style.CLASS_COLORS]
 
 
 def test_use_style():

@@ -88,6 +88,37 @@ def run_sample(args):
     return 0
 
 
+def run_vae(args):
+    """`tfp-flows vae`."""
+    from tfp_flows.experiments import vae
+
+    config = vae.VaeConfig(
+        flow=args.flow,
+        num_layers=args.num_layers,
+        latent_size=args.latent_size,
+        networks=args.networks,
+        binarization=args.binarization,
+        num_epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        schedule=args.schedule,
+        warm_up_epochs=args.warm_up_epochs,
+        num_importance_samples=args.num_importance_samples,
+        jit_compile=args.jit_compile,
+        seed=args.seed,
+    )
+    results = vae.run(args.out, args.data, config, overwrite=args.overwrite)
+    test = results["test"]
+    print(
+        f"Test images, nats per image: -ELBO {test['negative_elbo']:.2f} ± "
+        f"{test['negative_elbo_standard_error']:.2f}, -log p(x) with "
+        f"{test['num_samples']} importance samples {test['importance_nll']:.2f} ± "
+        f"{test['importance_nll_standard_error']:.2f}."
+    )
+    print(f"Files in {pathlib.Path(args.out)}, in {results['seconds']:.0f} s.")
+    return 0
+
+
 def run_bench(args):
     """`tfp-flows bench`."""
     root = _source_checkout()

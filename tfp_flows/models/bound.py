@@ -10,7 +10,7 @@ _CHUNK = 5_000
 
 
 def bernoulli_log_prob(images, logits, event_ndims):
-    """log p(x|z), the sum over pixels of x l - softplus(l).
+    """Log p(x|z), the sum over pixels of x l - softplus(l).
 
     In the form max(l, 0) - l x + log1p(exp(-|l|)), which does not cancel where pixels are
     certain; no epsilon, and no clipping of logits or probabilities.
@@ -29,16 +29,16 @@ def bernoulli_log_prob(images, logits, event_ndims):
 
 
 def sampled_kl(noise, log_scale, z, log_det):
-    """log q(z|x) - log p(z) for one sample z = f(z0) of the posterior.
+    """Log q(z|x) - log p(z) for one sample z = f(z0) of the posterior.
 
     With z0 = loc + scale noise, log q(z) = log q(z0) - log|det df/dz0|, and
 
         log q(z0) = -|noise|^2 / 2 - sum(log scale) - D/2 log(2 pi)
         log p(z)  = -|z|^2 / 2 - D/2 log(2 pi),
 
-    from the noise itself: (z0 - loc) / scale would lose digits where scales are small. The
-    constants cancel. An unbiased estimate of the KL divergence from the prior; it may be
-    negative.
+    from the noise itself: (z0 - loc) / scale would lose digits where scales are small.
+    The constants cancel. An unbiased estimate of the KL divergence from the prior, which
+    may be negative.
 
     Args:
       noise: `Tensor` of shape `[..., D]`.

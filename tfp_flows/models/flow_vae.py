@@ -44,10 +44,10 @@ class FlowVAE(KerasSteps):
     log p(z)]), means per image in nats, and `beta`. In `evaluate`, `loss` is -ELBO,
     whatever `beta` is.
 
-    The noise of a training step is a function of `seed` and of the optimizer's step count,
-    that of `evaluate` of `seed` and the images judged before: a fit that goes on from a
-    checkpoint sees the noise that it would have seen, and `evaluate` gives the same
-    number for the same weights, data and batch size.
+    The noise of a training step is a function of `seed` and of the optimizer's step
+    count, that of `evaluate` of `seed` and the images judged before: a fit that goes on
+    from a checkpoint sees the noise that it would have seen, and `evaluate` gives the
+    same number for the same weights, data and batch size.
 
     `model(x)` and `predict` give reconstructions, without noise.
 
@@ -81,10 +81,10 @@ class FlowVAE(KerasSteps):
         Args:
           latent_size: D.
           image_shape: shape of an image, such as `(28, 28)` or `(28, 28, 1)`.
-          encoder: "mlp" (512-256), "gated_conv" (van den Berg et al.), or a Keras layer or
-            model, images `[B, *image_shape]` to features h `[B, H]`.
-          decoder: "mlp" (256-512), "gated_conv", or a Keras layer or model, latent vectors
-            `[B, D]` to logits, `[B, *image_shape]` or `[B, number of pixels]`.
+          encoder: "mlp" (512-256), "gated_conv" (van den Berg et al.), or a Keras layer
+            or model, images `[B, *image_shape]` to features h `[B, H]`.
+          decoder: "mlp" (256-512), "gated_conv", or a Keras layer or model, latent
+            vectors `[B, D]` to logits, `[B, *image_shape]` or `[B, number of pixels]`.
           flow: `None`, a layer of `tff.layers`, or a Keras layer like them: called as
             `flow([z0, h])`, or as `flow(z0)` if it is a `Shared` one, it returns
             `(z, log_det)`.
@@ -165,7 +165,7 @@ class FlowVAE(KerasSteps):
         return self.loc(features), self.log_scale(features), features
 
     def transform(self, z0, features):
-        """z = f(z0; h) and log|det df/dz0|; without a flow, z0 and 0.
+        """Z = f(z0; h) and log|det df/dz0|; without a flow, z0 and 0.
 
         Args:
           z0: `Tensor` of shape `[..., B, D]`.
@@ -284,7 +284,7 @@ class FlowVAE(KerasSteps):
     def importance_log_likelihood(
         self, images, num_samples=500, *, batch_size=100, seed=None
     ):
-        """log p(x) of each image, by importance sampling from the posterior.
+        """Log p(x) of each image, by importance sampling from the posterior.
 
             log (1/S) sum_s p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x),
 
@@ -307,6 +307,21 @@ class FlowVAE(KerasSteps):
         """
         weights = self._log_weights(images, num_samples, batch_size, seed)
         return np.concatenate([log_mean_exp(w) for w in weights])
+
+    def elbo_and_log_likelihood(
+        self, images, num_samples=500, *, batch_size=100, seed=None
+    ):
+        """`elbo` and `importance_log_likelihood` from the same samples, in half the time.
+
+        Args and Raises as those of `importance_log_likelihood`.
+
+        Returns:
+          Two `float64` arrays of shape `[N]`, in nats.
+        """
+        weights = self._log_weights(images, num_samples, batch_size, seed)
+        pairs = [(np.mean(w, axis=0), log_mean_exp(w)) for w in weights]
+        elbo, log_likelihood = zip(*pairs, strict=True)
+        return np.concatenate(elbo), np.concatenate(log_likelihood)
 
     def _log_weights(self, images, num_samples, batch_size, seed):
         num_samples = numerics.check_size("num_samples", num_samples)
@@ -393,8 +408,8 @@ class FlowVAE(KerasSteps):
     def export(self, filepath, **kwargs):
         """Writes a SavedModel with the endpoints `serve`, `encode` and `decode`.
 
-        `serve` gives reconstructions; images and latent vectors are float32 (float64 for a
-        float64 model), of any number.
+        `serve` gives reconstructions; images and latent vectors are float32 (float64 for
+        a float64 model), of any number.
 
         Args:
           filepath: folder to write.

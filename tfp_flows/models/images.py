@@ -68,8 +68,8 @@ def binarize(images, binarization, seed=None):
         return images
     threshold = 0.5
     if binarization == "dynamic":
-        # In [0, 1): an intensity of 0 is always 0, one of 1 always 1, so that images which
-        # are binary already stay what they are.
+        # In [0, 1): an intensity of 0 is always 0, one of 1 always 1, so that images
+        # which are binary already stay what they are.
         threshold = tf.random.stateless_uniform(
             tf.shape(images), seed, dtype=images.dtype
         )

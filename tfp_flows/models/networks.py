@@ -57,9 +57,9 @@ def mlp_decoder(
 def gated_conv_encoder(image_shape, *, num_features=256, seed=None, dtype=None):
     """Gated convolutions, `conv(x) * sigmoid(conv'(x))`, from images to features.
 
-    The encoder of van den Berg et al. (2018), appendix A: five 5 x 5 convolutions of 32,
-    32, 64, 64, 64 filters, the second and the fourth of stride 2, and one over all that is
-    left.
+    The encoder of van den Berg et al. (2018) for binary images: five 5 x 5 convolutions
+    of 32, 32, 64, 64, 64 filters, the second and the fourth of stride 2, and one over all
+    that is left.
 
     Args:
       image_shape: `(height, width)` or `(height, width, channels)`, height and width
@@ -90,8 +90,8 @@ def gated_conv_encoder(image_shape, *, num_features=256, seed=None, dtype=None):
 def gated_conv_decoder(latent_size, image_shape, *, seed=None, dtype=None):
     """Gated transposed convolutions from latent vectors to logits.
 
-    The decoder of van den Berg et al. (2018), appendix A: the encoder in reverse, and a
-    1 x 1 convolution.
+    The decoder of van den Berg et al. (2018) for binary images: six 5 x 5 transposed
+    convolutions, the first over what the encoder had left, and a 1 x 1 convolution.
 
     Args:
       latent_size: D.

@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from tfp_flows.layers.shared import Shared
 from tfp_flows.models import networks
 
 _ENCODERS = {"mlp": networks.mlp_encoder, "gated_conv": networks.gated_conv_encoder}
@@ -34,8 +35,8 @@ def resolve_encoder(encoder, image_shape, *, seed, dtype):
     if len(features.shape) != 2 or features.shape[-1] is None:
         raise ValueError(
             "`encoder` must map images to features [B, H], but maps "
-            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten or "
-            "pooling layer."
+            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten "
+            "or pooling layer."
         )
     return encoder, features.shape[-1]
 
@@ -100,4 +101,4 @@ def check_flow(flow):
             "`flow` must be None or a Keras layer, such as "
             f"tff.layers.AmortizedPlanar(4), but got {flow!r}."
         )
-    return flow, False
+    return flow, isinstance(flow, Shared)

@@ -17,8 +17,8 @@ class KLWarmUp(keras.callbacks.Callback):
     model.fit(x, epochs=60, callbacks=[tff.models.KLWarmUp(num_epochs=20)])
     ```
 
-    When training ends, beta is 1 again. With `steps_per_execution` = n, beta changes every
-    n steps.
+    When training ends, beta is 1 again. With `steps_per_execution` = n, beta changes
+    every n steps.
     """
 
     def __init__(self, num_epochs=None, *, num_steps=None):
@@ -35,7 +35,7 @@ class KLWarmUp(keras.callbacks.Callback):
         if (num_epochs is None) == (num_steps is None):
             raise ValueError(
                 "KLWarmUp takes either `num_epochs` or `num_steps`, but got "
-                f"num_epochs={num_epochs!r} and num_steps={num_steps!r}; pass one of them."
+                f"num_epochs={num_epochs!r} and num_steps={num_steps!r}; pass one."
             )
         if num_steps is None:
             self.num_epochs = numerics.check_size("num_epochs", num_epochs)

@@ -1,7 +1,7 @@
 """Pictures of densities, samples and flows; functions draw on Axes and return them."""
 
 from tfp_flows.plotting.figures import save_figure, save_grid, save_panel
-from tfp_flows.plotting.images import plot_classes, plot_images
+from tfp_flows.plotting.images import plot_images, plot_labelled_points
 from tfp_flows.plotting.marginals import plot_histogram, plot_intervals
 from tfp_flows.plotting.planes import (
     density_on_grid,
@@ -16,7 +16,6 @@ from tfp_flows.plotting.traces import plot_loss, plot_traces
 __all__ = [
     "density_on_grid",
     "plot_by_quadrant",
-    "plot_classes",
     "plot_deformed_grid",
     "plot_density",
     "plot_empirical_density",
@@ -24,6 +23,7 @@ __all__ = [
     "plot_histogram",
     "plot_images",
     "plot_intervals",
+    "plot_labelled_points",
     "plot_loss",
     "plot_samples",
     "plot_traces",
