@@ -74,6 +74,8 @@ def test_contract_names():
         "sylvester_flow",
         "targets.get",
         "vi.FitResult",
+        "vi.LikelihoodResult",
+        "vi.fit_maximum_likelihood",
         "vi.fit_reverse_kl",
     ):
         value = tff

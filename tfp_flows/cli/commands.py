@@ -24,6 +24,21 @@ def run_reproduce(args):
     return 0
 
 
+def run_density(args):
+    """`tfp-flows density`."""
+    from tfp_flows import experiments
+
+    if args.quick:
+        config = experiments.DensityConfig.quick(seed=args.seed)
+    else:
+        config = experiments.DensityConfig(seed=args.seed)
+    results = experiments.estimate_densities(args.out, config)
+    out = pathlib.Path(args.out)
+    print((out / "density.md").read_text("utf-8"))
+    print(f"Figures in {out / 'imgs'}, in {results['seconds']:.0f} s.")
+    return 0
+
+
 def run_fit(args):
     """`tfp-flows fit`."""
     from tfp_flows import experiments, vi

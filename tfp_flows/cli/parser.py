@@ -36,6 +36,7 @@ def build_parser():
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_reproduce(subparsers)
+    _add_density(subparsers)
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_sample(subparsers)
@@ -68,6 +69,21 @@ def _add_reproduce(subparsers):
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(
         "--quick", action="store_true", help="a shorter run, planar flows only"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+
+
+def _add_density(subparsers):
+    parser = _add_command(
+        subparsers,
+        "density",
+        commands.run_density,
+        "Fit flows to points by maximum likelihood: moons, circles, a pinwheel.",
+        epilog="Writes density.json, density.md and imgs/density-*.png under --out.",
+    )
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--quick", action="store_true", help="a shorter run, of fewer flows"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
 

@@ -3,6 +3,7 @@
 `tfp_flows.experiments.vae`, which needs Keras on TensorFlow, is imported by itself.
 """
 
+from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.fit import FitConfig, fit
 from tfp_flows.experiments.images import load_images
 from tfp_flows.experiments.notebooks import notebook_paths, run_notebooks
@@ -10,8 +11,10 @@ from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.experiments.sample import sample_writer
 
 __all__ = [
+    "DensityConfig",
     "FitConfig",
     "ReproduceConfig",
+    "estimate_densities",
     "fit",
     "load_images",
     "notebook_paths",

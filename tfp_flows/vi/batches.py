@@ -1,5 +1,7 @@
 """Mini-batches for the compiled loop: drawn from an array, or copied from a dataset."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -85,19 +87,16 @@ class DatasetBatches:
         """
         self._flow, self._dataset = flow, dataset
         check_dataset(flow, dataset, "data")
-        self.first = next(iter(dataset), None)
-        if self.first is None or self.first.shape[0] == 0:
-            raise ValueError("`data` is a dataset without points.")
-        self.first = self.first.numpy()
-        self._num_read = 0
-        self._check(self.first)
+        self._num_read, self.batch_size = 0, None
+        batches = self._batches()
+        self.first = next(batches)
         self.batch_size = len(self.first)
+        self._iterator = itertools.chain([self.first], batches)
         self.max_chunk_size = _block_size(self.first.nbytes)
         shape = [self.max_chunk_size, *self.first.shape]
         self._points = tf.Variable(tf.zeros(shape, flow.dtype), trainable=False)
         self._sizes = tf.Variable(tf.zeros(shape[:1], tf.int32), trainable=False)
         self._start = tf.Variable(0, trainable=False)
-        self._iterator = self._batches()
 
     def batch(self, step):
         """The points `[B, *event]` of a step, and how many of them count."""
@@ -125,20 +124,27 @@ class DatasetBatches:
 
     def _batches(self):
         while True:
+            num_points = 0
             for points in self._dataset.as_numpy_iterator():
                 self._check(points)
                 self._num_read += 1
+                num_points += len(points)
                 if len(points):
                     yield points
+            if num_points == 0:
+                raise ValueError(
+                    f"`data` is a dataset without points, after {self._num_read} batches "
+                    "of an earlier pass; it is read from its start again and again."
+                )
 
     def _check(self, points):
         name = f"data (batch {self._num_read})"
         check_shape(self._flow, points.shape, name)
         check_finite_points(points, name)
-        if len(points) > len(self.first):
+        if self.batch_size is not None and len(points) > self.batch_size:
             raise ValueError(
                 f"`{name}` has {len(points)} points, more than the first batch, of "
-                f"{len(self.first)}; batch the dataset with one size."
+                f"{self.batch_size}; batch the dataset with one size."
             )
 
 

@@ -1,5 +1,6 @@
 """A compiled loop of steps, called in chunks to move a progress bar."""
 
+import contextlib
 import math
 import time
 
@@ -110,8 +111,16 @@ def run_in_chunks(
 def _compile(call, jit_compile):
     """Traces and compiles the loop, by a call that makes no step; the seconds it took."""
     started = time.perf_counter()
-    try:
+    with xla_errors(jit_compile):
         call(0, 0)
+    return time.perf_counter() - started
+
+
+@contextlib.contextmanager
+def xla_errors(jit_compile):
+    """Turns errors of XLA's compiler into a `RuntimeError` that says what to do."""
+    try:
+        yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if not jit_compile:
             raise
@@ -119,4 +128,3 @@ def _compile(call, jit_compile):
             "XLA could not compile the fit; pass jit_compile=False. It said: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
-    return time.perf_counter() - started

@@ -2,9 +2,19 @@
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 # Default share of the points that is held out.
 _HELD_OUT = 0.1
+
+
+def check_distribution(flow):
+    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
+    if not isinstance(flow, tfp.distributions.Distribution):
+        raise TypeError(
+            "`flow` must be a tfd.Distribution, whose log_prob is maximised, but got "
+            f"{flow!r}."
+        )
 
 
 def as_points(flow, data, name="data"):
@@ -145,14 +155,8 @@ def first_log_prob(flow, points):
       points: array `[N, *event_shape]`.
 
     Raises:
-      TypeError: if `flow` has no `log_prob`.
       ValueError: if it fails, or does not return one number per point.
     """
-    if not callable(getattr(flow, "log_prob", None)):
-        raise TypeError(
-            "`flow` must be a tfd.Distribution, whose log_prob is maximised, but got "
-            f"{flow!r}."
-        )
     points = align(flow, tf.constant(points[:2]))
     try:
         log_prob = flow.log_prob(points)

@@ -6,10 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.vi import training_loop
+from tfp_flows.vi.chunks import xla_errors
 from tfp_flows.vi.data_arguments import align
 from tfp_flows.vi.training_state import TrainingState
 
-# Points per call of the compiled density.
+# Points per call of the compiled density, if there are as many.
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 1_024, 4_096
 
 
@@ -110,18 +111,19 @@ class HeldOut:
         return np.argmin(state.validation_loss[: self._num_done(state)], axis=0)
 
 
-def compile_log_prob(flow, num_points, jit_compile):
+def compile_log_prob(flow, *arrays, jit_compile):
     """Compiles the log density of any number of points, in blocks of one size.
 
     Args:
       flow: `tfd.Distribution`.
-      num_points: how many points it will be asked for, about.
+      *arrays: what it will be asked for, the most frequent first.
       jit_compile: whether to compile with XLA.
 
     Returns:
       Function, array `[N, *event_shape]` to array `[N, *batch_shape]`.
     """
-    block = min(max(num_points, _SMALLEST_BLOCK), _LARGEST_BLOCK)
+    block = min(max(len(arrays[0]), _SMALLEST_BLOCK), _LARGEST_BLOCK)
+    block = min(block, max(map(len, arrays)))
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def log_prob_of_block(points):
@@ -132,7 +134,8 @@ def compile_log_prob(flow, num_points, jit_compile):
         for start in range(0, len(points), block):
             part = points[start : start + block]
             padding = np.repeat(part[:1], block - len(part), axis=0)
-            values = log_prob_of_block(tf.constant(np.concatenate([part, padding])))
+            with xla_errors(jit_compile):
+                values = log_prob_of_block(tf.constant(np.concatenate([part, padding])))
             parts.append(values.numpy()[: len(part)])
         return np.concatenate(parts)
 

@@ -14,7 +14,7 @@ from tfp_flows.vi.arguments import (
 )
 from tfp_flows.vi.checkpoint import Checkpoint
 from tfp_flows.vi.chunks import run_in_chunks
-from tfp_flows.vi.data_arguments import first_log_prob
+from tfp_flows.vi.data_arguments import check_distribution, first_log_prob
 from tfp_flows.vi.fit_error import FitError
 from tfp_flows.vi.held_out import HeldOut, compile_log_prob
 from tfp_flows.vi.likelihood import check_support, describe_failure, mean_nll
@@ -135,7 +135,7 @@ def fit_maximum_likelihood(
       skipped, and lasting faults rolled back, as in `fit_reverse_kl`.
 
     Raises:
-      TypeError: if `flow` has no `log_prob`, the points have another dtype, or
+      TypeError: if `flow` is no distribution, the points have another dtype, or
         `optimizer` is not an optimizer.
       ValueError: if points have another shape than `[N, *event_shape]`, are too few, are
         NaN or infinite, or outside the support of the flow; if `log_prob` fails; if a
@@ -153,6 +153,7 @@ def fit_maximum_likelihood(
     every_steps = check_optional_size("evaluation_steps", evaluation_steps)
     every_steps = every_steps or max(1, num_steps // 50)
     check_clip_norm(clip_norm)
+    check_distribution(flow)
     if jit_compile is None:
         jit_compile = num_steps >= _XLA_STEPS
     checkpoint = None
@@ -186,8 +187,8 @@ def fit_maximum_likelihood(
         dtype=flow.dtype.name,
     )
 
-    judging = training if validation is None else validation
-    log_prob_fn = compile_log_prob(flow, len(judging), jit_compile)
+    arrays = [training] if validation is None else [validation, training]
+    log_prob_fn = compile_log_prob(flow, *arrays, jit_compile=jit_compile)
     check_support(flow, log_prob_fn, training, "data")
     batch_shape, dtype = flow.batch_shape, flow.dtype
     if validation is None:
