@@ -109,7 +109,8 @@ def test_without_the_extra(make, monkeypatch):
 
 def test_pictures_lose_no_more_than_a_shade():
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
-    channels = np.broadcast_arrays(ramp, ramp[:, np.newaxis], np.uint8(128), np.uint8(255))
+    rest = np.uint8([128, 255])
+    channels = np.broadcast_arrays(ramp, ramp[:, np.newaxis], *rest)
     pixels = np.stack(channels, axis=-1)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "png")
