@@ -11,7 +11,9 @@ VERSION = re.search(
 ).group(1)
 
 TEST = [
+    "ipykernel>=6.29",
     "mpmath>=1.3",
+    "nbclient>=0.10",
     "pytest>=8",
     "pytest-xdist>=3.5",
     "ruff>=0.8",
@@ -40,7 +42,12 @@ setup(
     ],
     extras_require={
         "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
-        "notebooks": ["ipykernel>=6.29", "jupyterlab>=4.2", "nbclient>=0.10"],
+        "notebooks": [
+            "ipykernel>=6.29",
+            "jupyterlab>=4.2",
+            "nbclient>=0.10",
+            "scikit-learn>=1.3",
+        ],
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

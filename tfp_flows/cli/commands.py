@@ -155,16 +155,31 @@ def run_bench(args):
     return subprocess.run(command, check=False).returncode
 
 
-def _source_checkout():
-    """The folder that holds `benchmarks/`: beside the package, or the current one."""
+def run_notebooks(args):
+    """`tfp-flows notebooks`."""
+    root = _source_checkout("notebooks", what="set of notebooks", command="notebooks")
+    from tfp_flows import experiments
+
+    written = experiments.run_notebooks(
+        root / "notebooks", only=args.only, quick=args.quick, out=args.out
+    )
+    if written:
+        print(f"{len(written)} notebooks, with outputs, in {written[0].parent}.")
+    else:
+        print("All ran. Of quick runs nothing is stored without --out.")
+    return 0
+
+
+def _source_checkout(path="benchmarks/__main__.py", what="benchmark", command="bench"):
+    """The folder that holds `path`: the one of the package, or the current one."""
     candidates = [pathlib.Path(__file__).parents[2], pathlib.Path.cwd()]
     for folder in candidates:
-        if (folder / "benchmarks" / "__main__.py").is_file():
+        if (folder / path).exists():
             return folder
     raise FileNotFoundError(
-        "The benchmark is part of a source checkout of tfp_flows, not of the installed "
-        "package, and the current folder has no benchmarks/__main__.py; run tfp-flows "
-        "bench in the top folder of a checkout."
+        f"The {what} is part of a source checkout of tfp_flows, not of the installed "
+        f"package, and the current folder has no {path}; run tfp-flows {command} in the "
+        "top folder of a checkout."
     )
 
 

@@ -40,6 +40,7 @@ def build_parser():
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_sample(subparsers)
+    _add_notebooks(subparsers)
     _add_vae(subparsers)
     _add_bench(subparsers)
     return parser
@@ -169,6 +170,29 @@ def _add_sample(subparsers):
     parser.add_argument("--num-samples", type=int, default=1_000, help="samples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
     parser.add_argument("--out", required=True, help="file to write: .csv or .npz")
+
+
+def _add_notebooks(subparsers):
+    parser = _add_command(
+        subparsers,
+        "notebooks",
+        commands.run_notebooks,
+        "Run the notebooks of a source checkout, each in a new kernel.",
+        epilog="Stores their outputs in place, or under --out.",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="shorten them, for tests; without --out, nothing is stored then",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="NUMBER",
+        help="run some of them, such as 03 04; by default all",
+    )
+    parser.add_argument("--out", default=None, help="folder for the executed notebooks")
 
 
 def _add_vae(subparsers):

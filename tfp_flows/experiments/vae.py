@@ -6,7 +6,6 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from tfp_flows import models, numerics
 from tfp_flows.experiments.environment import describe_environment
@@ -14,6 +13,7 @@ from tfp_flows.experiments.images import load_images
 from tfp_flows.experiments.vae_figures import save_figures
 from tfp_flows.experiments.vae_flows import FLOWS, build_flow
 from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.progress import tqdm
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 
-from tfp_flows.plotting.style import INK
+from tfp_flows.plotting.style import CLASS_COLORS, INK
 
 
 def plot_images(ax, images, *, num_columns, gap=1):
@@ -56,10 +56,13 @@ def plot_labelled_points(ax, points, labels=None, *, size=4.0):
         ax.scatter(*points.T, color=INK, **style)
     else:
         labels = np.asarray(labels)
-        colors = mpl.colormaps["tab20" if len(np.unique(labels)) > 10 else "tab10"]
-        for i, label in enumerate(np.unique(labels)):
+        names = np.unique(labels)
+        is_few = len(names) <= len(CLASS_COLORS)
+        colors = CLASS_COLORS if is_few else mpl.colormaps["tab20"].colors
+        for i, label in enumerate(names):
             chosen = points[labels == label]
-            ax.scatter(*chosen.T, color=colors(i % colors.N), label=label, **style)
+            color = colors[i % len(colors)]
+            ax.scatter(*chosen.T, color=color, label=label, **style)
         ax.legend(markerscale=3, fontsize="small", loc="upper right")
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     return ax

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from tfp_flows.plotting.planes import plot_density, plot_samples
+from tfp_flows.plotting.planes import plot_density
+from tfp_flows.plotting.points import plot_samples
 from tfp_flows.plotting.style import INK
+from tfp_flows.plotting.traces import plot_loss
 
 
 def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=None):
@@ -40,7 +42,8 @@ def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=No
     axes[1].set_title("Samples")
     _plot_weights(axes[2], np.asarray(log_weights))
     if loss is not None:
-        _plot_loss(axes[3], np.asarray(loss))
+        plot_loss(axes[3], loss, window=max(1, len(loss) // 100))
+        axes[3].set(ylabel="negative ELBO (nats)", title="Loss")
     return axes
 
 
@@ -55,18 +58,3 @@ def _plot_weights(ax, log_weights):
     ax.axvline(1.0, color="0.5", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="weight / mean weight", ylabel="samples")
     ax.set_title("Importance weights")
-
-
-def _plot_loss(ax, loss):
-    """The loss of each step, and its mean over windows of a hundredth of the fit."""
-    size = max(1, len(loss) // 100)
-    means = [np.mean(part) for part in np.split(loss, range(size, len(loss), size))]
-    shown = loss[np.isfinite(loss)]
-    ax.plot(loss, color="0.8", lw=0.5)
-    ax.plot(size * (0.5 + np.arange(len(means))), means, color=INK, lw=1.5)
-    low, high = np.quantile(shown, [0.001, 0.99])
-    margin = 0.1 * (high - low) + 1e-3
-    ax.set(
-        ylim=(low - margin, high + margin), xlabel="step", ylabel="negative ELBO, nats"
-    )
-    ax.set_title("Loss")
