@@ -11,11 +11,15 @@ VERSION = re.search(
 ).group(1)
 
 TEST = [
+    "ipykernel>=6.29",
     "mpmath>=1.3",
+    "nbclient>=0.10",
     "pytest>=8",
     "pytest-xdist>=3.5",
     "ruff>=0.8",
+    "scikit-learn>=1.3",
     "scipy>=1.11",
+    "tensorboard>=2.18",
 ]
 
 setup(
@@ -29,6 +33,7 @@ setup(
     packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
     install_requires=[
         "arviz>=0.18,<1",
+        "keras>=3.5",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "tensorflow>=2.18",
@@ -37,7 +42,12 @@ setup(
     ],
     extras_require={
         "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
-        "notebooks": ["ipykernel>=6.29", "jupyterlab>=4.2", "nbclient>=0.10"],
+        "notebooks": [
+            "ipykernel>=6.29",
+            "jupyterlab>=4.2",
+            "nbclient>=0.10",
+            "scikit-learn>=1.3",
+        ],
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

@@ -16,6 +16,7 @@ PUBLIC = (
     "experiments",
     "layers",
     "mcmc",
+    "models",
     "numerics",
     "plotting",
     "targets",
@@ -67,11 +68,14 @@ def test_contract_names():
         "layers.SharedRadial",
         "layers.SharedSylvester",
         "mcmc.random_walk_metropolis",
+        "models.FlowVAE",
         "planar_flow",
         "radial_flow",
         "sylvester_flow",
         "targets.get",
         "vi.FitResult",
+        "vi.LikelihoodResult",
+        "vi.fit_maximum_likelihood",
         "vi.fit_reverse_kl",
     ):
         value = tff

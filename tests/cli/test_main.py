@@ -65,8 +65,9 @@ def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
     assert np.load(folder / "o" / "x.npz")["x"].shape == (9, 3)
 
 
-def test_fit_and_evaluate_a_built_in(folder, capsys):
-    assert main(["fit", "u1", "--flow", "radial", "--out", "o", *SMALL]) == 0
+@pytest.mark.parametrize("kind", ["radial", "sylvester"])
+def test_fit_and_evaluate_a_built_in(folder, capsys, kind):
+    assert main(["fit", "u1", "--flow", kind, "--out", "o", *SMALL]) == 0
     assert main(["evaluate", "o/flow.npz", "u1", "--num-samples", "1000"]) == 0
     out = capsys.readouterr().out
     assert "KL" in out
@@ -90,6 +91,7 @@ def test_fit_and_evaluate_a_built_in(folder, capsys):
         ("fit nomodule:f --event-size 2 --out o", "nomodule"),
         ("fit :f --event-size 2 --out o", "module:function"),
         ("reproduce --out densities.py/o", "Cannot write to the output folder"),
+        ("density --out densities.py/o", "Cannot write to the output folder"),
         ("evaluate none.npz u1", "none.npz"),
         ("evaluate densities.py u1", "not a saved flow"),
         ("sample none.npz --out x.csv", "none.npz"),

@@ -250,6 +250,7 @@ def _check_shapes(r, r2, b, v=None):
     event_size = None if v is None or v.shape.rank is None else v.shape[-1]
     if sizes and event_size is not None and event_size < max(sizes):
         raise ValueError(
-            f"Sylvester needs at most as many units as the event size of `v`, {event_size}, "
-            f"but got M = {max(sizes)} ({shapes}); pass smaller `r`, `r2` and `b`."
+            "Sylvester needs at most as many units as the event size of `v`, "
+            f"{event_size}, but got M = {max(sizes)} ({shapes}); pass smaller `r`, `r2` "
+            "and `b`."
         )

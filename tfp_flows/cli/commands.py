@@ -24,6 +24,21 @@ def run_reproduce(args):
     return 0
 
 
+def run_density(args):
+    """`tfp-flows density`."""
+    from tfp_flows import experiments
+
+    if args.quick:
+        config = experiments.DensityConfig.quick(seed=args.seed)
+    else:
+        config = experiments.DensityConfig(seed=args.seed)
+    results = experiments.estimate_densities(args.out, config)
+    out = pathlib.Path(args.out)
+    print((out / "density.md").read_text("utf-8"))
+    print(f"Figures in {out / 'imgs'}, in {results['seconds']:.0f} s.")
+    return 0
+
+
 def run_fit(args):
     """`tfp-flows fit`."""
     from tfp_flows import experiments, vi
@@ -48,6 +63,7 @@ def run_fit(args):
             config,
             overwrite=args.overwrite,
             checkpoint_dir=args.checkpoint,
+            tensorboard_dir=args.tensorboard,
         )
     except vi.FitError as error:
         print(f"tfp-flows: error: {error} {saved}", file=sys.stderr)
@@ -59,17 +75,22 @@ def run_fit(args):
 
 def run_evaluate(args):
     """`tfp-flows evaluate`."""
-    from tfp_flows import diagnostics, distributions
+    from tfp_flows import distributions, experiments
     from tfp_flows.cli.load_target import load_target
     from tfp_flows.files import prepare_folder, write_json
 
     flow = distributions.load(args.flow)
     target = load_target(args.target)
     _event_size(target, flow.event_shape[0])
-    if args.out is not None:
-        prepare_folder(pathlib.Path(args.out).parent)
-    report = diagnostics.evaluate(
-        flow, target, num_samples=args.num_samples, seed=args.seed
+    for file in (args.out, args.figure):
+        if file is not None:
+            prepare_folder(pathlib.Path(file).parent)
+    report = experiments.evaluate_file(
+        args.flow,
+        target,
+        num_samples=args.num_samples,
+        seed=args.seed,
+        figure=args.figure,
     )
     print(report)
     if args.out is not None:
@@ -88,6 +109,37 @@ def run_sample(args):
     return 0
 
 
+def run_vae(args):
+    """`tfp-flows vae`."""
+    from tfp_flows.experiments import vae
+
+    config = vae.VaeConfig(
+        flow=args.flow,
+        num_layers=args.num_layers,
+        latent_size=args.latent_size,
+        networks=args.networks,
+        binarization=args.binarization,
+        num_epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        schedule=args.schedule,
+        warm_up_epochs=args.warm_up_epochs,
+        num_importance_samples=args.num_importance_samples,
+        jit_compile=args.jit_compile,
+        seed=args.seed,
+    )
+    results = vae.run(args.out, args.data, config, overwrite=args.overwrite)
+    test = results["test"]
+    print(
+        f"Test images, nats per image: -ELBO {test['negative_elbo']:.2f} ± "
+        f"{test['negative_elbo_standard_error']:.2f}, -log p(x) with "
+        f"{test['num_samples']} importance samples {test['importance_nll']:.2f} ± "
+        f"{test['importance_nll_standard_error']:.2f}."
+    )
+    print(f"Files in {pathlib.Path(args.out)}, in {results['seconds']:.0f} s.")
+    return 0
+
+
 def run_bench(args):
     """`tfp-flows bench`."""
     root = _source_checkout()
@@ -103,16 +155,31 @@ def run_bench(args):
     return subprocess.run(command, check=False).returncode
 
 
-def _source_checkout():
-    """The folder that holds `benchmarks/`: beside the package, or the current one."""
+def run_notebooks(args):
+    """`tfp-flows notebooks`."""
+    root = _source_checkout("notebooks", what="set of notebooks", command="notebooks")
+    from tfp_flows import experiments
+
+    written = experiments.run_notebooks(
+        root / "notebooks", only=args.only, quick=args.quick, out=args.out
+    )
+    if written:
+        print(f"{len(written)} notebooks, with outputs, in {written[0].parent}.")
+    else:
+        print("All ran. Of quick runs nothing is stored without --out.")
+    return 0
+
+
+def _source_checkout(path="benchmarks/__main__.py", what="benchmark", command="bench"):
+    """The folder that holds `path`: the one of the package, or the current one."""
     candidates = [pathlib.Path(__file__).parents[2], pathlib.Path.cwd()]
     for folder in candidates:
-        if (folder / "benchmarks" / "__main__.py").is_file():
+        if (folder / path).exists():
             return folder
     raise FileNotFoundError(
-        "The benchmark is part of a source checkout of tfp_flows, not of the installed "
-        "package, and the current folder has no benchmarks/__main__.py; run tfp-flows "
-        "bench in the top folder of a checkout."
+        f"The {what} is part of a source checkout of tfp_flows, not of the installed "
+        f"package, and the current folder has no {path}; run tfp-flows {command} in the "
+        "top folder of a checkout."
     )
 
 

@@ -27,7 +27,8 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
 
     Args:
       flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, event shape
-        `[D]` and no batch.
+        `[D]` and no batch; or the result of a fit, such as a `tff.vi.FitResult`, whose
+        steps, seconds and skipped steps the report then shows too.
       target_log_prob_fn: what to judge against. Either a callable, `[S, D]` to `[S]`,
         the log density up to a constant; or a distribution, which is judged by its exact
         `log_prob`. A distribution that knows its normalizer (`log_normalizer`), and the
@@ -57,6 +58,7 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
         raise ValueError(
             f"`num_samples` must be at least 100 to judge a tail, but got {num_samples}."
         )
+    flow, fit = _split_result(flow)
     if flow.batch_shape.rank != 0:
         raise ValueError(
             f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
@@ -79,6 +81,19 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
         mode_mass=mode_mass,
         true_mode_mass=true_mode_mass,
         injectivity_margin=_least_margin(flow),
+        log_weights=log_weights,
+        **fit,
+    )
+
+
+def _split_result(flow):
+    """The flow, and what is known of its fit."""
+    if not hasattr(flow, "flow"):
+        return flow, {}
+    return flow.flow, dict(
+        num_steps=int(flow.num_steps_done),
+        seconds=float(flow.seconds),
+        num_skipped_steps=int(np.sum(flow.num_skipped_steps)),
     )
 
 

@@ -31,6 +31,10 @@ class Evaluation:
       true_mode_mass: the target's own mass per mode, else `None`.
       injectivity_margin: the least of the layers' margins, see
         `tff.diagnostics.injectivity_margin`; `None` if no layer has one.
+      num_steps, seconds, num_skipped_steps: of the fit, where `evaluate` was given its
+        result; else `None`.
+      log_weights: `[num_samples]` float64 array, log p~ - log q of each sample, -inf
+        outside the support of p; not part of `to_dict`.
     """
 
     elbo: float
@@ -46,6 +50,12 @@ class Evaluation:
     mode_mass: list[float] | None = None
     true_mode_mass: list[float] | None = None
     injectivity_margin: float | None = None
+    num_steps: int | None = None
+    seconds: float | None = None
+    num_skipped_steps: int | None = None
+    log_weights: np.ndarray | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def verdict(self):
@@ -64,8 +74,11 @@ class Evaluation:
 
     def to_dict(self):
         """The attributes as plain Python values, ready for JSON."""
-        judged = dict(verdict=self.verdict, reasons=self.reasons)
-        return dataclasses.asdict(self) | judged
+        values = dataclasses.asdict(self) | dict(
+            verdict=self.verdict, reasons=self.reasons
+        )
+        del values["log_weights"]
+        return values
 
     def __str__(self):
         rows = [
@@ -90,6 +103,14 @@ class Evaluation:
             rows.append(("mass per mode", f"{found}, target {true}"))
         if self.injectivity_margin is not None:
             rows.append(("margin", f"{self.injectivity_margin:.3g} (injectivity)"))
+        if self.num_steps is not None:
+            rows.append(
+                (
+                    "fit",
+                    f"{self.num_steps} steps in {self.seconds:.1f} s, "
+                    f"{self.num_skipped_steps} skipped",
+                )
+            )
         reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
         rows.append(("verdict", f"{self.verdict}{reasons}"))
         return "\n".join(f"{name:<14}{value}" for name, value in rows)

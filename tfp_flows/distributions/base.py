@@ -78,7 +78,16 @@ def check_arguments(event_size, num_layers, dtype, base, batch_shape):
 
 
 def assemble_flow(
-    base, stack_class, layer_class, parameters, *, fused, validate_args, name
+    base,
+    stack_class,
+    layer_class,
+    parameters,
+    *,
+    fused,
+    affine,
+    validate_args,
+    name,
+    rebuild,
 ):
     """Layers with new variables over `base`.
 
@@ -89,20 +98,22 @@ def assemble_flow(
       parameters: parameter name = (initial value of the stack, index of its layer axis,
         callable `(value, name=...)` that makes a variable).
       fused: whether to build one stack, or a `tfb.Chain` of layers.
+      affine: as for `complete_flow`.
       validate_args: as in `tfd.Distribution`.
       name: name of the flow.
+      rebuild: as for `complete_flow`.
 
     Returns:
       `tfd.TransformedDistribution`.
     """
+    (value, axis, _), *_ = parameters.values()
     if fused:
         variables = {
             key: make_variable(value, name=key)
             for key, (value, _, make_variable) in parameters.items()
         }
-        bijector = stack_class(**variables, validate_args=validate_args)
+        layers = [stack_class(**variables, validate_args=validate_args)]
     else:
-        (value, axis, _), *_ = parameters.values()
         layers = []
         for k in range(value.shape[axis]):
             variables = {
@@ -110,8 +121,72 @@ def assemble_flow(
                 for key, (value, axis, make_variable) in parameters.items()
             }
             layers.append(layer_class(**variables, validate_args=validate_args))
-        # A chain applies its last bijector first.
-        bijector = tfp.bijectors.Chain(layers[::-1])
-    return tfp.distributions.TransformedDistribution(
+    return complete_flow(
+        base,
+        layers,
+        affine_batch_shape=value.shape[:axis] if affine else None,
+        as_chain=not fused,
+        validate_args=validate_args,
+        name=name,
+        rebuild=rebuild,
+    )
+
+
+def complete_flow(
+    base, layers, *, affine_batch_shape, as_chain, validate_args, name, rebuild
+):
+    """A flow from its base and its layers.
+
+    Args:
+      base: `tfd.Distribution` of event shape `[D]`.
+      layers: list of bijectors, in the order in which `forward` applies them.
+      affine_batch_shape: batch shape of an affine map with new variables that follows
+        them; `None` is without one.
+      as_chain: whether a single layer is a `tfb.Chain`, too.
+      validate_args: as in `tfd.Distribution`.
+      name: name of the flow.
+      rebuild: callable, `(*, seed, batch_shape)` to a flow from other initial values, or
+        `None`.
+
+    Returns:
+      `tfd.TransformedDistribution`, with `rebuild` if it is given.
+    """
+    if affine_batch_shape is not None:
+        layers = [
+            *layers,
+            *affine_layers(base.event_shape[0], base.dtype, affine_batch_shape),
+        ]
+    # A chain applies its last bijector first.
+    is_chain = as_chain or len(layers) > 1
+    bijector = tfp.bijectors.Chain(layers[::-1]) if is_chain else layers[0]
+    flow = tfp.distributions.TransformedDistribution(
         base, bijector, validate_args=validate_args, name=name
     )
+    if rebuild is not None:
+        flow.rebuild = rebuild
+    return flow
+
+
+def affine_layers(event_size, dtype, batch_shape):
+    """The map L x + m with new variables, the identity at first.
+
+    Args:
+      event_size: D.
+      dtype: floating `tf.DType`.
+      batch_shape: shape of the batch.
+
+    Returns:
+      Two bijectors, in the order in which `forward` applies them: of L, `[..., D, D]`,
+      lower triangular with the exponential of a variable on its diagonal, and of m,
+      `[..., D]`.
+    """
+    shift = tf.zeros([*batch_shape, event_size], dtype)
+    scale_tril = tfp.util.TransformedVariable(
+        tf.linalg.diag(tf.ones_like(shift)),
+        tfp.bijectors.FillScaleTriL(diag_bijector=tfp.bijectors.Exp(), diag_shift=None),
+        name="scale_tril",
+    )
+    return [
+        tfp.bijectors.ScaleMatvecTriL(scale_tril),
+        tfp.bijectors.Shift(tf.Variable(shift, name="shift")),
+    ]

@@ -1,5 +1,7 @@
 """Trainable planar flows."""
 
+import functools
+
 import tensorflow as tf
 
 from tfp_flows import bijectors, numerics
@@ -14,6 +16,7 @@ def planar_flow(
     seed=None,
     dtype=tf.float32,
     fused=True,
+    affine=False,
     base=None,
     batch_shape=(),
     init_scale=0.1,
@@ -44,6 +47,9 @@ def planar_flow(
       fused: whether the layers are one `PlanarStack`, with three variables, or (`False`)
         a `tfb.Chain` of K `Planar` layers, with 3 K. The same seed gives the same
         numbers.
+      affine: whether a trainable affine map, lower triangular and the identity at first,
+        follows the layers: location, scales and correlations of the target cost no layers
+        then. Worth its D (D + 3) / 2 parameters above D = 4 or so.
       base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the initial displacements; 0 is the identity.
@@ -53,12 +59,14 @@ def planar_flow(
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`.
+      Its `rebuild(*, seed, batch_shape=())` makes another one from other initial values.
 
     Raises:
       ValueError: if `event_size` or `num_layers` is no integer >= 1, or the event shape
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
+    given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
     initial = planar_initial_values(
         shape, seed=numerics.stateless_seed(seed), dtype=dtype, init_scale=init_scale
@@ -72,6 +80,19 @@ def planar_flow(
             for name, axis in (("u", -2), ("w", -2), ("b", -1))
         },
         fused=fused,
+        affine=affine,
         validate_args=validate_args,
         name=name,
+        rebuild=functools.partial(
+            planar_flow,
+            event_size,
+            num_layers,
+            dtype=dtype,
+            fused=fused,
+            affine=affine,
+            base=given_base,
+            init_scale=init_scale,
+            validate_args=validate_args,
+            name=name,
+        ),
     )

@@ -57,7 +57,8 @@ def save(flow, path):
       ValueError: if `flow` is anything else, or its base is no standard normal.
       OSError: if the file cannot be written.
     """
-    kind, fused, arrays = _parameters(flow)
+    layers, affine = _split_affine(flow)
+    kind, fused, arrays = _parameters(layers, flow)
     _check_base(flow)
     name, axis = next(iter(_KINDS[kind][3].items()))
     shape = arrays[name].shape
@@ -66,11 +67,16 @@ def save(flow, path):
         version=_VERSION,
         kind=kind,
         fused=fused,
+        affine=affine is not None,
         event_size=int(flow.event_shape[-1]),
         num_layers=int(shape[axis]),
         batch_shape=list(shape[:axis]),
         dtype=flow.dtype.name,
     )
+    if affine is not None:
+        arrays.update(
+            {name: np.array(v) for name, v in _affine_variables(affine).items()}
+        )
     with replacing(path) as file:
         np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
 
@@ -106,7 +112,11 @@ def load(path):
             f"but this version of tfp_flows reads {_FORMAT!r} up to {_VERSION}."
         )
     try:
-        return _build(metadata, arrays)
+        flow = _build(metadata, arrays)
+        if metadata.get("affine"):
+            for name, variable in _affine_variables(flow.bijector.bijectors[:2]).items():
+                variable.assign(_finite(name, arrays[name]))
+        return flow
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(
             f"{path} is a damaged flow: its metadata and arrays do not fit ({error})."
@@ -115,10 +125,7 @@ def load(path):
 
 def _build(metadata, arrays):
     stack, _, builder, axes = _KINDS[metadata["kind"]]
-    values = {name: arrays[_stored_name(name)] for name in axes}
-    for name, value in values.items():
-        if not np.all(np.isfinite(value)):
-            raise ValueError(f"`{name}` is not finite")
+    values = {name: _finite(name, arrays[_stored_name(name)]) for name in axes}
     if stack is None:
         return _build_sylvester(metadata, values)
     flow = builder(
@@ -127,14 +134,16 @@ def _build(metadata, arrays):
         seed=0,
         dtype=tf.as_dtype(metadata["dtype"]),
         fused=metadata["fused"],
+        affine=metadata.get("affine", False),
         batch_shape=tuple(metadata["batch_shape"]),
     )
+    layers, _ = _split_affine(flow)
     for name, axis in axes.items():
         value = values[name]
         if metadata["fused"]:
-            _variable(getattr(flow.bijector, name)).assign(value)
+            _variable(getattr(layers[0], name)).assign(value)
             continue
-        for k, layer in enumerate(reversed(flow.bijector.bijectors)):
+        for k, layer in enumerate(layers):
             _variable(getattr(layer, name)).assign(np.take(value, k, axis=axis))
     return flow
 
@@ -150,19 +159,54 @@ def _build_sylvester(metadata, values):
     dtype = tf.as_dtype(metadata["dtype"])
     base = standard_normal(event_size, dtype, tuple(metadata["batch_shape"]))
     return assemble_sylvester(
-        base, {name: tf.constant(value, dtype) for name, value in values.items()}
+        base,
+        {name: tf.constant(value, dtype) for name, value in values.items()},
+        affine=metadata.get("affine", False),
     )
 
 
-def _parameters(flow):
-    """Kind, whether fused, and the arrays of the stack by stored name."""
+def _finite(name, value):
+    if not np.all(np.isfinite(value)):
+        raise ValueError(f"`{name}` is not finite")
+    return value
+
+
+def _split_affine(flow):
+    """The layers in the order of `forward`, and the affine map after them or `None`.
+
+    The latter as the two bijectors of a chain, the last applied first.
+    """
     bijector = getattr(flow, "bijector", None)
+    if not isinstance(bijector, tfp.bijectors.Chain):
+        return [bijector], None
+    chain = list(bijector.bijectors)
+    if isinstance(chain[0], tfp.bijectors.Shift):
+        return chain[:1:-1], chain[:2]
+    return chain[::-1], None
+
+
+def _affine_variables(affine):
+    """The variables of what `affine_layers` made, by their stored names."""
+    shift, scale = affine
+    try:
+        return dict(
+            affine_shift=shift.shift,
+            affine_scale_tril=scale.scale.tril.pretransformed_input,
+        )
+    except AttributeError:
+        raise ValueError(
+            f"Only the affine maps of affine=True can be saved, but got {scale!r}; save "
+            "the flow's variables with tf.train.Checkpoint."
+        ) from None
+
+
+def _parameters(layers, flow):
+    """Kind, whether fused, and the arrays of the stack by stored name."""
     for kind, (stack, layer, _, axes) in _KINDS.items():
-        fused = stack is not None and isinstance(bijector, stack)
+        fused = stack is not None and len(layers) == 1 and isinstance(layers[0], stack)
         if fused:
-            arrays = {name: _read(bijector, name) for name in axes}
+            arrays = {name: _read(layers[0], name) for name in axes}
         else:
-            layers = list(reversed(getattr(bijector, "bijectors", ())))
             if not layers or not all(isinstance(part, layer) for part in layers):
                 continue
             if layer is bijectors.Sylvester and not _is_form(kind, layers):

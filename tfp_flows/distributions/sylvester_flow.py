@@ -1,14 +1,15 @@
 """Trainable Sylvester flows."""
 
+import functools
+
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.initial_values import (
     sylvester_initial_values,
     sylvester_sizes,
 )
-from tfp_flows.distributions.base import check_arguments
+from tfp_flows.distributions.base import check_arguments, complete_flow
 
 LAYER_AXES = {"r": -3, "r2": -3, "b": -2, "v": -3}
 
@@ -22,6 +23,7 @@ def sylvester_flow(
     num_reflections=None,
     seed=None,
     dtype=tf.float32,
+    affine=False,
     base=None,
     batch_shape=(),
     init_scale=0.1,
@@ -54,6 +56,7 @@ def sylvester_flow(
       num_reflections: H, Python `int`, of the householder form; `None` is min(D, 8).
       seed: `int` or stateless TFP seed of the initial values; `None` draws a new one.
       dtype: floating dtype of the variables and samples.
+      affine: whether a trainable affine map follows the layers, as in `planar_flow`.
       base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
       batch_shape: shape of a batch of independent flows.
       init_scale: standard deviation of the entries of R; 0 is the identity.
@@ -63,7 +66,8 @@ def sylvester_flow(
 
     Returns:
       `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`,
-      whose bijector is a `tfb.Chain` of K `Sylvester` layers.
+      whose bijector is a `tfb.Chain` of K `Sylvester` layers. Its `rebuild(*, seed,
+      batch_shape=())` makes another one from other initial values.
 
     Raises:
       ValueError: if a size is no integer >= 1, M > D, `form` is unknown, `num_units` or
@@ -71,6 +75,7 @@ def sylvester_flow(
         of `base` is not `[D]`.
       TypeError: if `dtype` is not floating, or not that of `base`.
     """
+    given_base = base
     shape, dtype, base = check_arguments(event_size, num_layers, dtype, base, batch_shape)
     m, h = sylvester_sizes(event_size, num_units, form, num_reflections)
     parameters = sylvester_initial_values(
@@ -82,18 +87,42 @@ def sylvester_flow(
         dtype=dtype,
         init_scale=init_scale,
     )
-    return assemble_sylvester(base, parameters, validate_args=validate_args, name=name)
+    return assemble_sylvester(
+        base,
+        parameters,
+        affine=affine,
+        validate_args=validate_args,
+        name=name,
+        rebuild=functools.partial(
+            sylvester_flow,
+            event_size,
+            num_layers,
+            num_units,
+            form,
+            num_reflections=num_reflections,
+            dtype=dtype,
+            affine=affine,
+            base=given_base,
+            init_scale=init_scale,
+            validate_args=validate_args,
+            name=name,
+        ),
+    )
 
 
-def assemble_sylvester(base, parameters, *, validate_args=False, name=None):
+def assemble_sylvester(
+    base, parameters, *, affine=False, validate_args=False, name=None, rebuild=None
+):
     """K Sylvester layers with new variables over `base`.
 
     Args:
       base: `tfd.Distribution`.
       parameters: parameter name = initial value of all layers: r and r2 `[..., K, M, M]`,
         b `[..., K, M]`, and v `[..., K, H, D]`, or none for the triangular form.
+      affine: whether an affine map follows them.
       validate_args: as in `tfd.Distribution`.
       name: name of the flow.
+      rebuild: as for `complete_flow`.
 
     Returns:
       `tfd.TransformedDistribution`.
@@ -111,10 +140,12 @@ def assemble_sylvester(base, parameters, *, validate_args=False, name=None):
                 validate_args=validate_args,
             )
         )
-    # A chain applies its last bijector first.
-    return tfp.distributions.TransformedDistribution(
+    return complete_flow(
         base,
-        tfp.bijectors.Chain(layers[::-1]),
+        layers,
+        affine_batch_shape=parameters["b"].shape[:-2] if affine else None,
+        as_chain=True,
         validate_args=validate_args,
         name=name,
+        rebuild=rebuild,
     )

@@ -40,6 +40,7 @@ def fit(
     *,
     overwrite=False,
     checkpoint_dir=None,
+    tensorboard_dir=None,
     progress_bar=True,
 ):
     """Fits a flow and writes `flow.npz`, `loss.csv` and `fit.json` under `out`.
@@ -50,6 +51,7 @@ def fit(
       config: `FitConfig`.
       overwrite: whether to replace a flow that is already there.
       checkpoint_dir: as in `tff.vi.fit_reverse_kl`.
+      tensorboard_dir: as in `tff.vi.fit_reverse_kl`.
       progress_bar: whether to show one, on stderr.
 
     Returns:
@@ -77,6 +79,7 @@ def fit(
             seed=config.seed,
             jit_compile=config.jit_compile,
             checkpoint_dir=checkpoint_dir,
+            tensorboard_dir=tensorboard_dir,
             progress_bar=progress_bar,
         )
     except vi.FitError as error:

@@ -59,3 +59,23 @@ def first_evaluation(log_prob_fn, points):
             "-inf outside its support."
         )
     return log_prob
+
+
+def known_log_normalizer(log_prob_fn):
+    """The log Z of a log density, if it is a method of a distribution that knows it.
+
+    Args:
+      log_prob_fn: callable.
+
+    Returns:
+      `float`, 0 for a `log_prob`; `None` if it is not known.
+    """
+    owner, name = (
+        getattr(log_prob_fn, "__self__", None),
+        getattr(log_prob_fn, "__name__", None),
+    )
+    if name == "log_prob" and hasattr(owner, "log_prob"):
+        return 0.0
+    if name == "unnormalized_log_prob" and hasattr(owner, "log_normalizer"):
+        return float(owner.log_normalizer())
+    return None

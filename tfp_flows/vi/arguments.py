@@ -5,17 +5,22 @@ import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.vi.objectives import OBJECTIVES
-from tfp_flows.vi.recipe import default_optimizer
 
 
-def check_flow(flow):
-    """The trainable variables of a reparameterised flow, or a ValueError."""
-    variables = list(flow.trainable_variables)
+def check_variables(flow, variables=None):
+    """The trainable variables of a flow, or those given; a ValueError if none."""
+    variables = list(flow.trainable_variables if variables is None else variables)
     if not variables:
         raise ValueError(
             f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
             "tff.radial_flow, or give its bijector tf.Variables."
         )
+    return variables
+
+
+def check_flow(flow):
+    """The trainable variables of a reparameterised flow, or a ValueError."""
+    variables = check_variables(flow)
     if flow.reparameterization_type != tfp.distributions.FULLY_REPARAMETERIZED:
         raise ValueError(
             f"{flow.name} is not reparameterised: gradients would not flow through its "
@@ -50,17 +55,14 @@ def check_estimator(gradient_estimator, flow):
         )
 
 
-def prepare_optimizer(optimizer, num_steps, variables):
-    """The optimizer, with its slots made: they can't be made inside the loop."""
-    if optimizer is None:
-        optimizer = default_optimizer(num_steps)
+def prepare_optimizer(optimizer, variables):
+    """Makes the slots of the optimizer, which can't be made inside the loop."""
     if not all(hasattr(optimizer, a) for a in ("apply_gradients", "build")):
         raise TypeError(
             "`optimizer` must be a Keras 3 or tf_keras optimizer, such as "
             f"keras.optimizers.Adam(1e-3), but got {optimizer!r}."
         )
     optimizer.build(variables)
-    return optimizer
 
 
 def check_target(flow, target_log_prob_fn, sample_size, seed):

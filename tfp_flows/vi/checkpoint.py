@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.files import prepare_folder, replacing
+from tfp_flows.vi.training_state import optimizer_slots
 
 _FORMAT = "tfp_flows/fit"
-_VERSION = 1
-_FIELDS = ("step", "num_rollbacks", "seconds")
+_VERSION = 2
+_FIELDS = ("step", "num_rollbacks", "num_plateaus", "settled", "seconds")
 _TRACES = ("loss", "beta", "gradient_norm")
 
 
@@ -87,7 +88,10 @@ class Checkpoint:
         return state.replaced(values, traces=[traces], **fields)
 
     def _named_variables(self):
-        groups = {"variable": self._variables, "optimizer": _slots(self._optimizer)}
+        groups = {
+            "variable": self._variables,
+            "optimizer": optimizer_slots(self._optimizer),
+        }
         return {f"{n}_{i}": v for n, group in groups.items() for i, v in enumerate(group)}
 
     def _named(self, state):
@@ -144,10 +148,10 @@ def _read(path):
         _ = metadata["settings"]["seed"]
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error
-    if found[0] != _FORMAT or found[1] > _VERSION:
+    if found != (_FORMAT, _VERSION):
         raise ValueError(
             f"{path} has format {found[0]!r} version {found[1]}, but this version of "
-            f"tfp_flows reads {_FORMAT!r} up to {_VERSION}; pass another "
+            f"tfp_flows reads {_FORMAT!r} version {_VERSION}; pass another "
             "`checkpoint_dir`."
         )
     return metadata, arrays
@@ -168,14 +172,6 @@ def _damaged(path, why):
         f"{path} is no checkpoint of a fit, or is damaged ({why}); move it away, or pass "
         "another `checkpoint_dir`. The file is left as it is."
     )
-
-
-def _slots(optimizer):
-    return _as_list(optimizer.variables)
-
-
-def _as_list(values):
-    return list(values() if callable(values) else values)
 
 
 def _array(value):

@@ -1,11 +1,12 @@
 """A compiled loop of steps, called in chunks to move a progress bar."""
 
+import contextlib
 import math
 import time
 
-import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
+
+from tfp_flows.vi.plateau import rate_factor
 
 # A call of the compiled loop costs half a millisecond, whatever it does: calls of a
 # quarter of a second, but at least so many per fit that the bar moves.
@@ -21,11 +22,14 @@ def run_in_chunks(
     *,
     batch_shape,
     chunk_size,
-    checkpoint,
+    monitor,
     jit_compile,
-    progress_bar,
+    checkpoint=None,
+    events=(),
+    sharing_fn=None,
+    max_chunk_size=None,
 ):
-    """Makes the steps from `state.step` to `num_steps`.
+    """Makes the steps from `state.step` to `num_steps`, or until an event stops the fit.
 
     After too many faults in a row a flow goes back to its best parameters, at half the
     learning rate. If that has not helped, the state that has failed is left as it is.
@@ -37,9 +41,15 @@ def run_in_chunks(
       num_steps: Python `int`.
       batch_shape: shape of the loss.
       chunk_size: steps per call; `None` is about a quarter of a second's.
-      checkpoint: `Checkpoint` to write to, or `None`.
+      monitor: `Monitor` that shows the progress.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
-      progress_bar: whether to show one, on stderr.
+      checkpoint: `Checkpoint` to write to, or `None`.
+      events: objects with `steps_left(step)`, the steps that may pass before the next
+        event; `update(state, variables)`, called after each call of the loop; and
+        `has_stopped(state)`, whether the fit is over.
+      sharing_fn: callable, Python `int` step to the `sharing` of `run_steps`, constant
+        between events; `None` is no sharing.
+      max_chunk_size: most steps per call; `None` does not limit them.
 
     Returns:
       The time in seconds that tracing and compilation took.
@@ -48,6 +58,8 @@ def run_in_chunks(
       RuntimeError: if XLA cannot compile the loop.
     """
     capacity = min(chunk_size or math.ceil(num_steps / _LEAST_CALLS), num_steps)
+    if max_chunk_size is not None:
+        capacity = min(capacity, max_chunk_size)
     running = state.best[0]
     buffers = (
         tf.zeros([capacity, *batch_shape], running.dtype),
@@ -56,41 +68,48 @@ def run_in_chunks(
     )
 
     def call(start, end):
+        sharing = sharing_fn and tf.constant(sharing_fn(start), running.dtype)
         return run_steps(
             tf.constant(start),
             tf.constant(end),
-            state.rate,
+            state.rate * rate_factor(state.num_plateaus),
             state.faults,
             state.best,
             buffers,
+            sharing,
         )
+
+    def is_over():
+        has_stopped = any(event.has_stopped(state) for event in events)
+        return has_stopped or state.step >= num_steps
 
     compile_seconds = _compile(call, jit_compile)
     # The first call is short, to measure the time of a step.
-    size = chunk_size or min(10, capacity)
+    size = min(chunk_size or 10, capacity)
     began = time.perf_counter()
-    with tqdm(
-        total=num_steps, initial=state.step, disable=not progress_bar, unit="step"
-    ) as bar:
-        while state.step < num_steps:
-            started, end = time.perf_counter(), min(state.step + size, num_steps)
-            if checkpoint is not None and checkpoint.every_steps is not None:
-                end = min(end, state.step + checkpoint.steps_left(state.step))
-            stop, state.faults, state.best, traces = call(state.step, end)
-            done = int(stop) - state.step
-            state.traces.append([trace.numpy()[:done] for trace in traces])
-            state.step += done
-            bar.update(done)
-            if tf.reduce_any(state.is_faulty):
-                if state.has_failed:
-                    return compile_seconds
-                state.roll_back(variables)
-            bar.set_postfix(loss=f"{np.mean(state.traces[-1][0]):.4f}", refresh=False)
-            if chunk_size is None:
-                seconds_per_step = (time.perf_counter() - started) / done
-                size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
-            if checkpoint is not None and state.step < num_steps:
-                checkpoint.save_if_due(state, time.perf_counter() - began)
+    while not is_over():
+        started = time.perf_counter()
+        limits = [num_steps - state.step, *(e.steps_left(state.step) for e in events)]
+        if checkpoint is not None and checkpoint.every_steps is not None:
+            limits.append(checkpoint.steps_left(state.step))
+        stop, state.faults, state.best, traces = call(
+            state.step, state.step + min(size, *limits)
+        )
+        done = int(stop) - state.step
+        state.traces.append([trace.numpy()[:done] for trace in traces])
+        state.step += done
+        monitor.update(state, done)
+        if tf.reduce_any(state.is_faulty):
+            if state.has_failed:
+                return compile_seconds
+            state.roll_back(variables)
+        for event in events:
+            event.update(state, variables)
+        if chunk_size is None:
+            seconds_per_step = (time.perf_counter() - started) / done
+            size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
+        if checkpoint is not None and not is_over():
+            checkpoint.save_if_due(state, time.perf_counter() - began)
     if checkpoint is not None:
         checkpoint.save(state, time.perf_counter() - began)
     return compile_seconds
@@ -99,8 +118,16 @@ def run_in_chunks(
 def _compile(call, jit_compile):
     """Traces and compiles the loop, by a call that makes no step; the seconds it took."""
     started = time.perf_counter()
-    try:
+    with xla_errors(jit_compile):
         call(0, 0)
+    return time.perf_counter() - started
+
+
+@contextlib.contextmanager
+def xla_errors(jit_compile):
+    """Turns errors of XLA's compiler into a `RuntimeError` that says what to do."""
+    try:
+        yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if not jit_compile:
             raise
@@ -108,4 +135,3 @@ def _compile(call, jit_compile):
             "XLA could not compile the fit; pass jit_compile=False. It said: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
-    return time.perf_counter() - started

@@ -26,6 +26,7 @@ class FitResult:
       num_skipped_steps: how many steps had a loss or gradient that was not finite, of
         each member of a batch of flows.
       num_rollbacks: how often the flow went back to its best parameters.
+      log_normalizer: log Z of the target in nats, if it is known; else `None`.
       restart_losses: of `fit_restarts`, the negative ELBO in nats of each of the R flows,
         `[R]`, by fresh samples at the end; else `None`.
     """
@@ -40,6 +41,7 @@ class FitResult:
     train_seconds: float
     num_skipped_steps: np.ndarray = 0
     num_rollbacks: int = 0
+    log_normalizer: float | None = None
     restart_losses: np.ndarray | None = None
 
     @property
@@ -50,28 +52,57 @@ class FitResult:
     @property
     def final_loss(self):
         """Mean negative ELBO over the last twentieth of the steps, in nats, `[...]`."""
-        tail = max(1, self.num_steps_done // 20)
         if self.num_steps_done == 0:
             return np.full(self.loss.shape[1:], np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of no finite loss at all
-            losses = np.where(np.isfinite(self.loss), self.loss, np.nan)
-            return np.nanmean(losses[-tail:], axis=0)
+            return np.nanmean(self._last_losses(), axis=0)
+
+    @property
+    def final_loss_standard_error(self):
+        """Standard error of `final_loss`, of independent steps, in nats, `[...]`."""
+        losses = self._last_losses()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return np.nanstd(losses, axis=0, ddof=1) / np.sqrt(len(losses))
+
+    def _last_losses(self):
+        tail = max(1, self.num_steps_done // 20)
+        return np.where(np.isfinite(self.loss), self.loss, np.nan)[-tail:]
 
     def __str__(self):
-        loss = np.array2string(np.asarray(self.final_loss), precision=4)
-        lines = [
-            f"Fit of {self.flow.name}: {self.num_steps_done} steps in "
-            f"{self.seconds:.1f} s, loss (negative ELBO) {loss} nats"
-        ]
+        def show(values):
+            return np.array2string(np.asarray(values), precision=4)
+
+        error = show(self.final_loss_standard_error)
+        rows = [("ELBO", f"{show(-self.final_loss)} +- {error} nats (last steps)")]
+        if self.log_normalizer is not None:
+            kl = show(self.final_loss + self.log_normalizer)
+            rows.append(("KL", f"{kl} +- {error} nats (log Z {self.log_normalizer:.4f})"))
+        rows.append(
+            (
+                "fit",
+                f"{self.num_steps_done} steps in {self.seconds:.1f} s, of them "
+                f"{self.compile_seconds:.1f} s compilation",
+            )
+        )
+        if self.settings.get("num_starts", 1) > 1:
+            rows.append(("starts", f"best of {self.settings['num_starts']}"))
         if self.restart_losses is not None:
-            lines.append(
-                f"best of {len(self.restart_losses)} restarts, whose losses were "
-                + np.array2string(np.sort(self.restart_losses), precision=3)
-            )
+            losses = np.array2string(np.sort(self.restart_losses), precision=3)
+            count = len(self.restart_losses)
+            rows.append(("restarts", f"best of {count} restarts, of losses {losses}"))
         if np.any(self.num_skipped_steps):
-            lines.append(
-                f"{np.sum(self.num_skipped_steps)} steps skipped, whose loss or gradient "
-                f"was not finite; {self.num_rollbacks} times back to the best parameters"
+            rows.append(
+                (
+                    "faults",
+                    f"{np.sum(self.num_skipped_steps)} steps skipped, of a loss or "
+                    f"gradient that was not finite; {self.num_rollbacks} times back to "
+                    "the best parameters",
+                )
             )
-        return "\n".join(lines)
+        rows.append(
+            ("judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict")
+        )
+        lines = [f"Fit of {self.flow.name}"]
+        return "\n".join(lines + [f"{name:<14}{value}" for name, value in rows])

@@ -36,12 +36,13 @@ def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
     return annealing_fn
 
 
-def default_optimizer(num_steps, *, learning_rate=0.02):
+def default_optimizer(num_steps, *, learning_rate=0.02, decays=True):
     """Adam with warm-up and cosine decay to 0.
 
     Args:
       num_steps: length of the fit; the first twentieth warms up.
       learning_rate: peak learning rate.
+      decays: whether the rate decays after the warm-up, or stays at its peak.
 
     Returns:
       `keras.optimizers.Adam`.
@@ -52,5 +53,6 @@ def default_optimizer(num_steps, *, learning_rate=0.02):
         decay_steps=max(1, num_steps - warmup_steps),
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
+        alpha=0.0 if decays else 1.0,
     )
     return keras.optimizers.Adam(schedule)

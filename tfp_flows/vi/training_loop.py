@@ -31,22 +31,26 @@ def build_run_steps(
       jit_compile: whether to compile with XLA.
 
     Returns:
-      A function of `(start, end, rate, faults, best, traces)` that makes the steps `start
-      <= step < end` and returns `(step, faults, best, traces)`. `rate` multiplies each
-      update, of each member of the batch; those at 0 are left alone. `faults` and `best`
-      are as `initial_faults` and `initial_best` make them; `traces` are buffers of the
-      loss, beta and gradient norm, of at least `end - start` rows, filled from the top.
-      The gradient of a step whose loss or gradient is not finite counts as zero; after
+      A function of `(start, end, rate, faults, best, traces, sharing=None)` that makes
+      the steps `start <= step < end` and returns `(step, faults, best, traces)`. `rate`
+      multiplies each update, of each member of the batch; those at 0 are left alone.
+      `faults` and `best` are as `initial_faults` and `initial_best` make them; `traces`
+      are buffers of the loss, beta and gradient norm, of at least `end - start` rows,
+      filled from the top. `sharing`, `[R, R]`, are weights by which the members of the
+      first batch axis average their losses and gradients; `None` is each for itself. The
+      gradient of a step whose loss or gradient is not finite counts as zero; after
       `MAX_FAULTS_IN_A_ROW` of them the loop ends early.
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
-    def body(step, start, end, rate, faults, best, traces):
+    def body(step, faults, best, traces, *, start, rate, sharing):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             objective, loss, beta = objective_fn(step)
         gradients = tape.gradient(objective, variables)
         _check_gradients(gradients, variables)
+        if sharing is not None:
+            loss, gradients = _share(loss, gradients, sharing, batch_ndims)
         norm = _norm(gradients, batch_ndims)
         score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
         is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
@@ -69,19 +73,19 @@ def build_run_steps(
             tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])
             for trace, value in zip(traces, (loss, beta, norm), strict=True)
         )
-        return step + 1, start, end, rate, faults, best, traces
+        return step + 1, faults, best, traces
 
-    def goes_on(step, start, end, rate, faults, best, traces):
-        del start, best, traces
+    def goes_on(step, end, rate, faults):
         is_well = (faults[1] < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
         return (step < end) & tf.reduce_all(is_well)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def run_steps(start, end, rate, faults, best, traces):
-        step, _, _, _, faults, best, traces = tf.while_loop(
-            goes_on, body, (start, start, end, rate, faults, best, traces)
+    def run_steps(start, end, rate, faults, best, traces, sharing=None):
+        return tf.while_loop(
+            lambda step, faults, best, traces: goes_on(step, end, rate, faults),
+            lambda *state: body(*state, start=start, rate=rate, sharing=sharing),
+            (start, faults, best, traces),
         )
-        return step, faults, best, traces
 
     return run_steps
 
@@ -135,11 +139,30 @@ def _update_best(best, loss, variables, step, is_finite):
     running = tf.where(is_finite, running + weight * (loss - running), running)
     is_better = is_finite & (running < lowest) & (step >= _MEAN_LENGTH)
     lowest = tf.where(is_better, running, lowest)
-    parameters = tuple(
-        tf.where(_expand(is_better, variable), variable, parameter)
-        for variable, parameter in zip(variables, parameters, strict=True)
+    return running, lowest, choose(is_better, variables, parameters)
+
+
+def choose(condition, parameters, others):
+    """`parameters` for the members of the batch that meet `condition`, else `others`."""
+    condition = tf.convert_to_tensor(condition)
+    return tuple(
+        tf.where(_expand(condition, parameter), parameter, other)
+        for parameter, other in zip(parameters, others, strict=True)
     )
-    return running, lowest, parameters
+
+
+def _share(loss, gradients, sharing, batch_ndims):
+    """Averages over members; a mean with a part that is not finite is NaN."""
+    is_good = tf.math.is_finite(loss) & tf.math.is_finite(_norm(gradients, batch_ndims))
+
+    # A NaN times a weight of 0 is NaN: it would spread to members that do not share.
+    def mix(values):
+        good = tf.where(_expand(is_good, values), values, tf.zeros_like(values))
+        return tf.tensordot(tf.cast(sharing, values.dtype), good, axes=1)
+
+    num_bad = tf.tensordot(sharing, tf.cast(~is_good, sharing.dtype), axes=1)
+    loss = tf.where(num_bad > 0.0, tf.constant(np.nan, loss.dtype), mix(loss))
+    return loss, [mix(g) for g in gradients]
 
 
 def _norm(gradients, batch_ndims):

@@ -22,6 +22,8 @@ class TrainingState:
       best: as `training_loop.initial_best` makes it.
       traces: list of triples of arrays, one per call of the loop.
       num_rollbacks: how often the best parameters were taken up again.
+      num_plateaus: how often the loss has been found to fall no longer.
+      settled: the step of the last one.
       seconds: time spent by earlier processes.
     """
 
@@ -31,6 +33,8 @@ class TrainingState:
     best: tuple
     traces: list
     num_rollbacks: int = 0
+    num_plateaus: int = 0
+    settled: int = 0
     seconds: float = 0.0
 
     @classmethod
@@ -73,6 +77,24 @@ class TrainingState:
         self.faults = total, tf.where(is_faulty, tf.zeros_like(in_a_row), in_a_row)
         self.num_rollbacks += 1
 
+    def reorder(self, parents):
+        """Puts member `parents[i]` of a batch, with its history, at place `i`.
+
+        Args:
+          parents: `[R, ...]` array of `int`, for all batch axes of the loss.
+        """
+
+        def take(values):
+            return tf.constant(take_members(values.numpy(), parents))
+
+        self.rate = take(self.rate)
+        self.faults = tuple(take(part) for part in self.faults)
+        running, lowest, best = self.best
+        self.best = take(running), take(lowest), tuple(take(part) for part in best)
+        loss, beta, norm = self.stacked_traces()
+        loss, norm = (take_from_trace(trace, parents) for trace in (loss, norm))
+        self.traces = [(loss, beta, norm)]
+
     def arrays(self):
         """The tensors by name, for a checkpoint."""
         names = {"rate": [self.rate], "faults": self.faults, "mean": self.best[:2]}
@@ -95,3 +117,28 @@ class TrainingState:
             ),
             **fields,
         )
+
+
+def take_members(values, index):
+    """Members of a batch, chosen for each place of the other batch axes.
+
+    Args:
+      values: array `[R, ...batch, ...event]`.
+      index: array of `int`, `[n, ...batch]`.
+
+    Returns:
+      Array `[n, ...batch, ...event]`.
+    """
+    index = index.reshape(index.shape + (1,) * (values.ndim - index.ndim))
+    return np.take_along_axis(values, index, axis=0)
+
+
+def take_from_trace(trace, index):
+    """As `take_members`, of each step of a trace, `[N, R, ...batch]`."""
+    return np.take_along_axis(trace, index[np.newaxis], axis=1)
+
+
+def optimizer_slots(optimizer):
+    """The variables of a Keras 3 or tf_keras optimizer, a list."""
+    variables = optimizer.variables
+    return list(variables() if callable(variables) else variables)

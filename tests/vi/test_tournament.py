@@ -1,0 +1,211 @@
+"""Starts that compete: who goes on, what the copies share, what the result says."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tff
+from tfp_flows.vi.tournament import Tournament
+
+ARGUMENTS = dict(
+    num_steps=80, sample_size=64, seed=1, progress_bar=False, jit_compile=False
+)
+
+
+def target(x):
+    return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
+
+
+def fit(flow=None, target=target, **arguments):
+    flow = flow or tff.planar_flow(2, 4, seed=0)
+    return tff.vi.fit_reverse_kl(flow, target, **(ARGUMENTS | arguments))
+
+
+def values(flow):
+    return [v.numpy() for v in flow.trainable_variables]
+
+
+def assert_same(first, second):
+    for trace in ("loss", "beta", "gradient_norm"):
+        np.testing.assert_array_equal(getattr(first, trace), getattr(second, trace))
+    for a, b in zip(values(first.flow), values(second.flow), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_default_is_eight_starts_where_they_are_possible():
+    assert fit(sample_size=512).settings["num_starts"] == 8
+    assert fit(sample_size=256).settings["num_starts"] == 4
+    assert fit(sample_size=100).settings["num_starts"] == 1
+    optimizer = tff.vi.default_optimizer(80)
+    assert fit(sample_size=512, optimizer=optimizer).settings["num_starts"] == 1
+    copied = tff.planar_flow(2, 4, seed=0).copy()
+    assert fit(copied, sample_size=512).settings["num_starts"] == 1
+
+
+@pytest.mark.parametrize(
+    "build",
+    [tff.planar_flow, tff.radial_flow, tff.sylvester_flow],
+)
+def test_trains_the_flow_that_it_was_given(build):
+    flow = build(2, 3, seed=0)
+    result = fit(flow, num_starts=4, num_steps=200)
+    assert result.flow is flow
+    assert flow.batch_shape == ()
+    assert result.loss.shape == result.gradient_norm.shape == (200,)
+    assert result.loss[-10:].mean() < result.loss[0] - 0.3
+    judged = tff.diagnostics.evaluate(flow, target, num_samples=20_000, seed=2)
+    assert -judged.elbo == pytest.approx(result.final_loss, abs=0.1)
+    assert "best of 4" in str(result)
+
+
+def test_the_first_start_is_the_flow_as_given():
+    # It fits already, and nothing moves: none of the others can beat it.
+    flow = tff.planar_flow(2, 4, seed=0, init_scale=0.0)
+    flow.rebuild.keywords["init_scale"] = 1.0
+    start = values(flow)
+    result = fit(
+        flow,
+        lambda x: -0.5 * tf.reduce_sum(x**2, axis=-1),
+        num_starts=8,
+        optimizer=keras.optimizers.SGD(0.0),
+    )
+    for a, b in zip(start, values(flow), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(result.loss, -np.log(2.0 * np.pi), atol=1e-5)
+
+
+def test_sharing_averages_within_blocks():
+    tournament = Tournament(8, 100, None)
+    for step, size in ((0, 1), (39, 1), (40, 2), (60, 4), (75, 8), (99, 8)):
+        sharing = tournament.sharing(step)
+        np.testing.assert_allclose(sharing.sum(axis=1), 1.0)
+        assert np.count_nonzero(sharing[0]) == size
+        np.testing.assert_allclose(sharing, sharing.T)
+    assert tournament.steps_left(0) == 40
+    assert tournament.steps_left(40) == 20
+    assert tournament.steps_left(75) == np.inf
+
+
+def test_the_better_half_goes_on(monkeypatch):
+    # Nothing moves, so that the losses of the eight starts are known.
+    starts_of = []
+    build = tff.vi.reverse_kl.build_starts
+
+    def spy(*args):
+        starts_of.append(build(*args))
+        starts_of.append(values(starts_of[0]))
+        return starts_of[0]
+
+    monkeypatch.setattr(tff.vi.reverse_kl, "build_starts", spy)
+    flow = tff.planar_flow(2, 4, seed=0)
+    flow.rebuild.keywords["init_scale"] = 1.0
+    fit(flow, num_starts=8, optimizer=keras.optimizers.SGD(0.0), sample_size=1024)
+    starts, initial = starts_of
+    for variable, value in zip(starts.trainable_variables, initial, strict=True):
+        variable.assign(value)
+    x, log_q = starts.experimental_sample_and_log_prob(20_000, seed=3)
+    losses = np.mean(log_q - target(x), axis=0)
+    best = int(np.argmin(losses))
+    for value, variable in zip(initial, flow.trainable_variables, strict=True):
+        np.testing.assert_array_equal(value[best], variable)
+
+
+def test_copies_remain_one_flow(monkeypatch):
+    members = []
+    adopt = tff.vi.reverse_kl.adopt_leader
+
+    def spy(flow, starts, state):
+        members.extend(v.numpy() for v in starts.trainable_variables)
+        return adopt(flow, starts, state)
+
+    monkeypatch.setattr(tff.vi.reverse_kl, "adopt_leader", spy)
+    fit(num_starts=8)
+    assert members[0].shape[0] == 8
+    for values_of_starts in members:
+        spread = values_of_starts - values_of_starts[:1]
+        np.testing.assert_allclose(spread, 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_same_seed_same_numbers_in_calls_of_any_length(jit_compile):
+    arguments = dict(num_starts=4, jit_compile=jit_compile)
+    expected = fit(**arguments)
+    assert_same(fit(**arguments), expected)
+    assert_same(fit(steps_per_execution=7, **arguments), expected)
+
+
+def test_batches_of_flows_choose_member_by_member():
+    flow = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
+    result = fit(flow, num_starts=4, num_steps=200)
+    assert result.loss.shape == (200, 3)
+    assert np.all(result.loss[-10:].mean(axis=0) < result.loss[0] - 0.3)
+    assert np.unique(result.final_loss).size == 3
+
+
+def test_targets_see_samples_without_an_axis_of_starts():
+    ranks = []
+
+    def narrow(x):
+        ranks.append(x.shape.rank)
+        return -tf.linalg.norm(tf.linalg.matmul(x, tf.eye(2)), axis=1)
+
+    fit(target=narrow, num_starts=8)
+    assert set(ranks) == {2}
+
+
+def test_resumes_between_rounds(tmp_path, monkeypatch):
+    expected = fit(num_starts=8)
+    settings = dict(num_starts=8, checkpoint_dir=tmp_path, checkpoint_steps=25)
+    save, count = tff.vi.checkpoint.Checkpoint.save, []
+
+    def save_and_die(self, *args):
+        save(self, *args)
+        count.append(1)
+        if len(count) == 2:  # at step 50, between the first round and the second
+            raise KeyboardInterrupt
+
+    flow = tff.planar_flow(2, 4, seed=0)
+    before = values(flow)
+    with monkeypatch.context() as context:
+        context.setattr(tff.vi.checkpoint.Checkpoint, "save", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            fit(flow, **settings)
+    # What was reached is in the flow.
+    assert not np.array_equal(before[0], values(flow)[0])
+    assert_same(fit(tff.planar_flow(2, 4, seed=7), **settings), expected)
+
+
+def test_a_start_that_fails_loses():
+    # NaN for the samples of the first start, of 8 in turn, from half the first stage on.
+    calls = tf.Variable(0)
+
+    def flaky(x):
+        if x.shape[0] != 64:
+            return target(x)
+        calls.assign_add(1)
+        is_first = tf.range(64) % 8 == 0
+        is_bad = is_first & (calls > 5) & (calls < 70)
+        return tf.where(is_bad, tf.constant(np.nan), target(x))
+
+    result = fit(target=flaky, num_starts=8, num_steps=160)
+    assert np.isfinite(result.final_loss)
+    assert np.all(np.isfinite(result.loss[:60]))
+    assert result.num_steps_done == 160
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(num_starts=3), "num_starts=3"),
+        (dict(num_starts=8, sample_size=60), "divide `sample_size`"),
+        (dict(num_starts=0), "num_starts"),
+        (
+            dict(num_starts=8, flow=tff.planar_flow(2, 4, seed=0).copy()),
+            "cannot be started anew",
+        ),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit(**arguments)

@@ -1,0 +1,74 @@
+"""The judgement of a saved flow, with what is known of its fit, and its figure."""
+
+import json
+import pathlib
+import types
+
+import numpy as np
+
+from tfp_flows import diagnostics, distributions, plotting
+
+_NUM_SHOWN = 2_000
+
+
+def evaluate_file(path, target, *, num_samples, seed, figure=None):
+    """Judges a saved flow, with the traces of its fit if they lie beside it.
+
+    Args:
+      path: `flow.npz`; `fit.json` and `loss.csv` beside it, as `tfp-flows fit` writes
+        them, are read too.
+      target: as for `tff.diagnostics.evaluate`.
+      num_samples: as for `tff.diagnostics.evaluate`.
+      seed: `int`.
+      figure: file to write the report card to, or `None`.
+
+    Returns:
+      `tff.diagnostics.Evaluation`.
+
+    Raises:
+      OSError, ValueError, TypeError: as `tff.distributions.load` and
+        `tff.diagnostics.evaluate`; and ValueError if there is a figure to draw of a flow
+        that is not in the plane.
+    """
+    path = pathlib.Path(path)
+    flow = distributions.load(path)
+    if figure is not None and flow.event_shape != [2]:
+        raise ValueError(
+            f"A report card is for flows in the plane, but the flow of {path} is over "
+            f"vectors of size {flow.event_shape[0]}; leave out --figure."
+        )
+    fit = _read_fit(path.parent, flow)
+    report = diagnostics.evaluate(
+        flow if fit is None else fit, target, num_samples=num_samples, seed=seed
+    )
+    if figure is not None:
+        samples = flow.sample(_NUM_SHOWN, seed=seed).numpy()
+        loss = None if fit is None else fit.loss
+
+        def draw(canvas):
+            plotting.draw_report_card(
+                canvas, flow, samples, report.log_weights, loss=loss
+            )
+            canvas.suptitle(f"{report.verdict}: {_headline(report)}")
+
+        plotting.save_figure(figure, draw, (13.0 if loss is not None else 10.0, 3.8))
+    return report
+
+
+def _headline(report):
+    known = f"ELBO {report.elbo:.3f}" if report.kl is None else f"KL {report.kl:.3f}"
+    ess = report.ess / report.num_samples
+    return f"{known} nats, k-hat {report.khat:.2f}, ESS {ess:.0%}"
+
+
+def _read_fit(folder, flow):
+    """What `tfp-flows fit` has written of a fit, or `None`."""
+    summary, trace = folder / "fit.json", folder / "loss.csv"
+    if not summary.exists() or not trace.exists():
+        return None
+    values = json.loads(summary.read_text("utf-8"))
+    loss = np.loadtxt(trace, delimiter=",", skiprows=1, usecols=1, ndmin=1)
+    names = ("num_steps_done", "seconds", "num_skipped_steps")
+    return types.SimpleNamespace(
+        flow=flow, loss=loss, **{name: values[name] for name in names}
+    )

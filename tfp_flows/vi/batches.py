@@ -1,0 +1,193 @@
+"""Mini-batches for the compiled loop: drawn from an array, or copied from a dataset."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.vi.data_arguments import (
+    check_dtype,
+    check_finite_points,
+    check_shape,
+)
+
+# What the steps of one call need of the data is copied into the compiled loop before, in
+# a block of at most so many bytes: a call per batch would cost more than the step.
+_BLOCK_BYTES = 2**22
+
+
+class ArrayBatches:
+    """Batches of an array: epochs in random order without replacement.
+
+    Which points a step sees is a function of seed and step alone, with XLA or without.
+    The last points of an epoch that do not fill a batch are left out; the next epoch has
+    another order. Orders are drawn by NumPy: XLA would sort random keys for that, which
+    for 9,000 points takes as long as 200 training steps, and more than an epoch has.
+    """
+
+    def __init__(self, points, batch_size, seed):
+        """Takes an array `[N, *event]`, the size B <= N and a stateless seed."""
+        self._points = tf.constant(points)
+        self.batch_size = batch_size
+        self._seed = [int(part) & 0xFFFFFFFF for part in seed]
+        self._steps_per_epoch = len(points) // batch_size
+        self._epoch = None
+        self.max_chunk_size = _block_size(4 * batch_size)
+        block = tf.zeros([self.max_chunk_size, batch_size], tf.int32)
+        self._indices = tf.Variable(block, trainable=False)
+        self._start = tf.Variable(0, trainable=False)
+
+    def batch(self, step):
+        """The points `[B, *event]` of a step, and `None`: all of them count.
+
+        Args:
+          step: scalar `Tensor`, of the steps that were fed last.
+        """
+        # Not self._indices[row]: XLA would compile a slice anew at every call.
+        indices = tf.gather(self._indices, step - self._start)
+        return tf.gather(self._points, indices), None
+
+    def feed(self, run_steps):
+        """A function like `run_steps` that first draws the batches of its steps."""
+
+        def fed(start, end, *state):
+            block = np.zeros(self._indices.shape, np.int32)
+            for row, step in enumerate(range(int(start), int(end))):
+                block[row] = self._indices_of(step)
+            self._indices.assign(block)
+            self._start.assign(start)
+            return run_steps(start, end, *state)
+
+        return fed
+
+    def _indices_of(self, step):
+        epoch, position = divmod(step, self._steps_per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng([*self._seed, epoch])
+            self._epoch, self._order = epoch, rng.permutation(self._points.shape[0])
+        first = position * self.batch_size
+        return self._order[first : first + self.batch_size]
+
+
+class DatasetBatches:
+    """Batches of a `tf.data.Dataset`, in its order, from its start again at its end."""
+
+    def __init__(self, flow, dataset):
+        """Reads the first batch.
+
+        Args:
+          flow: `tfd.Distribution`.
+          dataset: `tf.data.Dataset` of batches `[B, *event_shape]`. Later ones may be
+            smaller than the first, as the last of an epoch is.
+
+        Raises:
+          TypeError: if its elements are no tensors of the flow's dtype.
+          ValueError: if it has no element, or the first one is of another shape, is empty
+            or not finite.
+        """
+        self._flow, self._dataset = flow, dataset
+        check_dataset(flow, dataset, "data")
+        self._num_read, self.batch_size = 0, None
+        batches = self._batches()
+        self.first = next(batches)
+        self.batch_size = len(self.first)
+        self._iterator = itertools.chain([self.first], batches)
+        self.max_chunk_size = _block_size(self.first.nbytes)
+        shape = [self.max_chunk_size, *self.first.shape]
+        self._points = tf.Variable(tf.zeros(shape, flow.dtype), trainable=False)
+        self._sizes = tf.Variable(tf.zeros(shape[:1], tf.int32), trainable=False)
+        self._start = tf.Variable(0, trainable=False)
+
+    def batch(self, step):
+        """The points `[B, *event]` of a step, and how many of them count."""
+        row = step - self._start
+        return tf.gather(self._points, row), tf.gather(self._sizes, row)
+
+    def feed(self, run_steps):
+        """A function like `run_steps` that first copies the batches of its steps."""
+
+        def fed(start, end, *state):
+            block = np.zeros(self._points.shape, self._flow.dtype.as_numpy_dtype)
+            sizes = np.zeros(self._sizes.shape, np.int32)
+            for row in range(int(end) - int(start)):
+                points = next(self._iterator)
+                # What fills up a smaller batch has to be finite, and does not count.
+                block[row] = points[:1]
+                block[row, : len(points)] = points
+                sizes[row] = len(points)
+            self._points.assign(block)
+            self._sizes.assign(sizes)
+            self._start.assign(start)
+            return run_steps(start, end, *state)
+
+        return fed
+
+    def _batches(self):
+        while True:
+            num_points = 0
+            for points in self._dataset.as_numpy_iterator():
+                self._check(points)
+                self._num_read += 1
+                num_points += len(points)
+                if len(points):
+                    yield points
+            if num_points == 0:
+                raise ValueError(
+                    f"`data` is a dataset without points, after {self._num_read} batches "
+                    "of an earlier pass; it is read from its start again and again."
+                )
+
+    def _check(self, points):
+        name = f"data (batch {self._num_read})"
+        check_shape(self._flow, points.shape, name)
+        check_finite_points(points, name)
+        if self.batch_size is not None and len(points) > self.batch_size:
+            raise ValueError(
+                f"`{name}` has {len(points)} points, more than the first batch, of "
+                f"{self.batch_size}; batch the dataset with one size."
+            )
+
+
+def _block_size(batch_bytes):
+    return max(1, _BLOCK_BYTES // batch_bytes)
+
+
+def check_dataset(flow, dataset, name):
+    """Raises unless the elements of `dataset` are batches of points of the flow's dtype.
+
+    Raises:
+      TypeError: if they are no tensors, or of another dtype.
+      ValueError: if they are single points.
+    """
+    spec = dataset.element_spec
+    if not isinstance(spec, tf.TensorSpec):
+        raise TypeError(
+            f"`{name}` must be a dataset of points, but its elements are "
+            f"{type(spec).__name__}s; keep the points with .map(lambda x, y: x)."
+        )
+    check_dtype(flow, spec.dtype, name)
+    if spec.shape.rank == flow.event_shape.rank:
+        raise ValueError(
+            f"`{name}` is a dataset of single points of shape {spec.shape}; batch it "
+            "with .batch(256)."
+        )
+
+
+def read_dataset(flow, dataset, name):
+    """All points of a finite dataset of batches, as an array `[N, *event_shape]`.
+
+    Raises:
+      TypeError: if its elements are no tensors of the flow's dtype.
+      ValueError: if it is infinite, empty, or its batches are of another shape.
+    """
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"`{name}` is an endless dataset; leave out .repeat(), or .take a part."
+        )
+    check_dataset(flow, dataset, name)
+    batches = list(dataset.as_numpy_iterator())
+    if not batches:
+        raise ValueError(f"`{name}` is a dataset without points.")
+    for batch in batches:
+        check_shape(flow, batch.shape, name)
+    return np.concatenate(batches)

@@ -1,0 +1,181 @@
+"""Checks of the points that a maximum-likelihood fit is given."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+# Default share of the points that is held out.
+_HELD_OUT = 0.1
+
+
+def check_distribution(flow):
+    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
+    if not isinstance(flow, tfp.distributions.Distribution):
+        raise TypeError(
+            "`flow` must be a tfd.Distribution, whose log_prob is maximised, but got "
+            f"{flow!r}."
+        )
+
+
+def as_points(flow, data, name="data"):
+    """The points as an array of the flow's dtype, or an error that says what is wrong.
+
+    Args:
+      flow: `tfd.Distribution`.
+      data: array, or what makes one, of shape `[N, *event_shape]`.
+      name: of the argument, for messages.
+
+    Returns:
+      Array of shape `[N, *event_shape]`, finite.
+
+    Raises:
+      TypeError: if it is no array of floating-point numbers, or a `tf.Tensor` of another
+        dtype than the flow's.
+      ValueError: if the shape is not that, or a number is NaN or infinite.
+    """
+    if tf.is_tensor(data) or isinstance(data, tf.Variable):
+        check_dtype(flow, data.dtype, name)
+        data = tf.convert_to_tensor(data)
+    try:
+        points = np.asarray(data)
+    except ValueError as error:
+        raise TypeError(f"`{name}` is no array of numbers: {error}.") from error
+    if not tf.is_tensor(data) and not np.issubdtype(points.dtype, np.floating):
+        raise TypeError(
+            f"`{name}` must be floating-point numbers, but is {points.dtype}; convert it "
+            "with .astype, and if it is discrete, add uniform noise first (a density of "
+            "integers grows without bound)."
+        )
+    check_shape(flow, points.shape, name)
+    # NumPy computes in float64 by default: cast, as TFP does with arrays.
+    with np.errstate(over="ignore"):
+        points = points.astype(flow.dtype.as_numpy_dtype, copy=False)
+    check_finite_points(points, name)
+    return points
+
+
+def check_dtype(flow, dtype, name):
+    """Raises TypeError unless `dtype` is that of the flow."""
+    if dtype != flow.dtype:
+        raise TypeError(
+            f"`{name}` is {tf.as_dtype(dtype).name}, but the flow is {flow.dtype.name}; "
+            f"convert it with tf.cast, or build the flow with dtype=tf."
+            f"{tf.as_dtype(dtype).name}."
+        )
+
+
+def check_shape(flow, shape, name):
+    """Raises ValueError unless `shape` is `[N, *event_shape]`."""
+    event_shape = tuple(flow.event_shape)
+    if len(shape) == 0 or tuple(shape[1:]) != event_shape:
+        expected = ", ".join(["N", *map(str, event_shape)])
+        raise ValueError(
+            f"`{name}` has shape {tuple(shape)}, but {flow.name} is a density of points "
+            f"of shape {event_shape}; pass an array of shape [{expected}], one row per "
+            "point."
+        )
+
+
+def check_finite_points(points, name):
+    """Raises ValueError if a number of `points`, `[N, ...]`, is NaN or infinite."""
+    is_bad = ~np.isfinite(points.astype(np.float64, copy=False))
+    is_bad = np.any(is_bad, axis=tuple(range(1, is_bad.ndim)))
+    if np.any(is_bad):
+        first = int(np.argmax(is_bad))
+        value = np.array2string(points[first], precision=4, threshold=8)
+        raise ValueError(
+            f"`{name}` is NaN or infinite in {points.dtype} at {np.sum(is_bad)} of "
+            f"{len(points)} points, for example {value} at index {first}; drop or mend "
+            "them first."
+        )
+
+
+def check_split(validation_split, validation_data):
+    """Raises ValueError unless at most one is given, and the split is in [0, 1)."""
+    if validation_split is None:
+        return
+    if validation_data is not None:
+        raise ValueError(
+            "Pass `validation_split` or `validation_data`, not both: the split takes "
+            "points off `data`."
+        )
+    if not 0.0 <= validation_split < 1.0:
+        raise ValueError(
+            "`validation_split` must be a share of the points in [0, 1), but got "
+            f"{validation_split!r}."
+        )
+
+
+def split_points(points, validation_split, seed):
+    """Takes a random share of the points away for validation.
+
+    Args:
+      points: array `[N, ...]`.
+      validation_split: share in [0, 1); `None` is a tenth.
+      seed: stateless seed.
+
+    Returns:
+      Points to train on, and points held out, or `None` if the share is 0.
+
+    Raises:
+      ValueError: if one of the two would be empty.
+    """
+    if validation_split == 0.0:
+        return points, None
+    share = _HELD_OUT if validation_split is None else validation_split
+    num_held_out = round(share * len(points))
+    if not 0 < num_held_out < len(points):
+        which = "validation" if num_held_out == 0 else "training"
+        raise ValueError(
+            f"A validation split of {share:g} of {len(points)} points leaves none for "
+            f"{which}; pass more points, another `validation_split` (0 holds none out), "
+            "or `validation_data`."
+        )
+    order = tf.random.experimental.stateless_shuffle(tf.range(len(points)), seed).numpy()
+    return points[order[num_held_out:]], points[order[:num_held_out]]
+
+
+def resolve_batch_size(batch_size, num_points):
+    """The batch size: that given, or 256, or all points if fewer."""
+    if batch_size is None:
+        return min(256, num_points)
+    if batch_size > num_points:
+        raise ValueError(
+            f"`batch_size` is {batch_size}, but only {num_points} points are left to "
+            f"train on; pass at most {num_points}, or more points."
+        )
+    return batch_size
+
+
+def first_log_prob(flow, points):
+    """Evaluates the density at a few points, eagerly; this builds its networks, too.
+
+    Args:
+      flow: `tfd.Distribution`.
+      points: array `[N, *event_shape]`.
+
+    Raises:
+      ValueError: if it fails, or does not return one number per point.
+    """
+    points = align(flow, tf.constant(points[:2]))
+    try:
+        log_prob = flow.log_prob(points)
+    except (NotImplementedError, ValueError, TypeError, tf.errors.OpError) as error:
+        message = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"{flow.name} cannot evaluate log_prob at given points: {message[0]} If its "
+            "bijector has no inverse, tfb.Invert of it has; to fit a density rather than "
+            "points, use tff.vi.fit_reverse_kl."
+        ) from error
+    expected = tf.TensorShape(points.shape[:1]).concatenate(flow.batch_shape)
+    if log_prob.shape != expected:
+        raise ValueError(
+            f"log_prob of {flow.name} has shape {log_prob.shape} for points of shape "
+            f"{points.shape}, but one number per point, shape {expected}, was expected."
+        )
+
+
+def align(flow, points):
+    """`[N, *event]` as `[N, 1, ..., *event]`, to meet the batch shape of the flow."""
+    ones = [1] * flow.batch_shape.rank
+    return tf.reshape(points, [*points.shape[:1], *ones, *points.shape[1:]])
