@@ -40,6 +40,7 @@ def build_step(name, jit_compile):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--flows", nargs="+", choices=FLOWS, default=list(FLOWS))
     parser.add_argument("--num-runs", type=int, default=31)
     parser.add_argument("--num-steps", type=int, default=20, help="per run")
     parser.add_argument("--jit-compile", action="store_true")
@@ -50,7 +51,8 @@ def main():
         tf.config.threading.set_intra_op_parallelism_threads(args.threads)
         tf.config.threading.set_inter_op_parallelism_threads(args.threads)
 
-    steps = {name: build_step(name, args.jit_compile) for name in FLOWS}
+    names = [name for name in FLOWS if name == "no flow" or name in args.flows]
+    steps = {name: build_step(name, args.jit_compile) for name in names}
     for step in steps.values():
         step()
     clocks = dict(wall=time.perf_counter, cpu=time.process_time)
