@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tfp_flows as tff
 from tfp_flows import experiments
 from tfp_flows.cli import commands, main
 from tfp_flows.experiments import notebook_outputs
@@ -56,6 +57,13 @@ def test_outputs_are_stored_in_place_from_this_python(make):
     assert notebook.metadata.kernelspec.name == "python3"
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
     assert all(cell.metadata == {} for cell in notebook.cells)
+
+
+def test_kernels_take_the_package_that_runs_them(make, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    folder = make(_01=["import tfp_flows; print(tfp_flows.__file__)"])
+    (written,) = experiments.run_notebooks(folder, progress_bar=False)
+    assert outputs(written) == [[f"{tff.__file__}\n"]]
 
 
 def test_quick_runs_keep_the_stored_outputs(make, tmp_path):

@@ -111,7 +111,13 @@ def _executed(path, quick):
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    variables = {QUICK_VARIABLE: "1" if quick else "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # The package that runs this, whichever is installed.
+    search_path = [str(pathlib.Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+    variables = {
+        QUICK_VARIABLE: "1" if quick else "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
             client.execute(
