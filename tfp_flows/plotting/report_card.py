@@ -8,7 +8,9 @@ from tfp_flows.plotting.style import INK
 from tfp_flows.plotting.traces import plot_loss
 
 
-def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=None):
+def draw_report_card(
+    figure, flow, samples, log_weights, *, loss=None, log_normalizer=None, limits=None
+):
     """Draws density, samples, loss and importance weights of a fitted flow.
 
     Args:
@@ -18,6 +20,7 @@ def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=No
       log_weights: array `[N]`, log p~ - log q of samples of the flow, as
         `tff.diagnostics.evaluate` returns them.
       loss: array `[num_steps]`, the loss of each step in nats; `None` leaves it out.
+      log_normalizer: log Z of the target, which makes the loss a KL; `None` if unknown.
       limits: `(low, high)` of both axes of the plane; `None` fits the samples.
 
     Returns:
@@ -42,8 +45,11 @@ def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=No
     axes[1].set_title("Samples")
     _plot_weights(axes[2], np.asarray(log_weights))
     if loss is not None:
-        plot_loss(axes[3], loss, window=max(1, len(loss) // 100))
+        window = max(1, len(loss) // 100)
+        plot_loss(axes[3], loss, log_normalizer=log_normalizer or 0.0, window=window)
         axes[3].set(ylabel="negative ELBO (nats)", title="Loss")
+        if log_normalizer is not None:
+            axes[3].set(ylabel="KL (nats)", yscale="log")
     return axes
 
 
