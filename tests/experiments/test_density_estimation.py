@@ -1,6 +1,7 @@
 """The density estimation on a small configuration: every file, and the errors."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import tensorflow as tf
 
 from tfp_flows import experiments
 from tfp_flows.experiments.density_estimation import FLOWS
+from tfp_flows.experiments.density_table import markdown_table
 from tfp_flows.experiments.real_nvp import real_nvp
 
 CONFIG = experiments.DensityConfig(
-    points=("two_moons", "pinwheel"),
+    points=("two_moons", "circles"),
     flows=("planar_inverted", "real_nvp"),
     num_layers=2,
     num_train=200,
@@ -32,7 +34,7 @@ def test_writes_every_file(estimated):
     out, results = estimated
     assert {path.name for path in out.iterdir()} == {"density.json", "density.md", "imgs"}
     assert {path.name for path in (out / "imgs").iterdir()} == {
-        "density-pinwheel.png",
+        "density-circles.png",
         "density-summary.png",
         "density-two_moons.png",
     }
@@ -55,6 +57,16 @@ def test_results_are_complete(estimated):
         assert f"{row['nll']:.3f} ± {row['standard_error']:.3f}" in table
     parameters = {row["flow"]: row["num_parameters"] for row in results["fits"]}
     assert parameters == {"planar_inverted": 10, "real_nvp": 156}
+
+
+def test_the_reported_table_is_that_of_the_reported_results():
+    report = pathlib.Path(__file__).parents[2] / "report"
+    results = json.loads((report / "density.json").read_text("utf-8"))
+    assert (report / "density.md").read_text("utf-8") == markdown_table(results)
+    # What the package promises of two moons.
+    for row in results["fits"]:
+        if row["points"].startswith("two_moons") and "planar" in row["flow"]:
+            assert row["nll"] < 2.0
 
 
 def test_unknown_names(tmp_path):

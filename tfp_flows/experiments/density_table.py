@@ -8,7 +8,7 @@ def markdown_table(results):
       results: `dict`, the content of `density.json`.
 
     Returns:
-      `str`: NLL by flow and points, with the number of parameters and the time of a step.
+      `str`: NLL by flow and points, with the number of parameters.
     """
     config = results["config"]
     cells = {(row["flow"], row["points"]): row for row in results["fits"]}
@@ -22,17 +22,16 @@ def markdown_table(results):
         "",
         "| flow | parameters | "
         + " | ".join(truths[name]["title"] for name in names)
-        + " | µs per step |",
-        "|---|---:|" + "---:|" * (len(names) + 1),
-        "| true density | | " + " | ".join(_nll(truths[n]) for n in names) + " | |",
+        + " |",
+        "|---|---:|" + "---:|" * len(names),
+        "| true density | | " + " | ".join(_nll(truths[n]) for n in names) + " |",
     ]
     for flow in config["flows"]:
         rows = [cells[flow, name] for name in names]
-        time = sorted(row["microseconds_per_step"] for row in rows)[len(rows) // 2]
         lines.append(
             f"| {flow} | {rows[0]['num_parameters']:,} | "
             + " | ".join(_nll(row) for row in rows)
-            + f" | {time:.0f} |"
+            + " |"
         )
     return "\n".join(lines) + "\n"
 

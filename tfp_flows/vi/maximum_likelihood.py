@@ -74,8 +74,9 @@ def fit_maximum_likelihood(
     ```
 
     A step of 32 planar layers on 256 points in the plane takes a third of the time so,
-    and held-out likelihoods are alike: take this direction for density estimation, and
-    the other one where samples count, or where the flow goes on to `fit_reverse_kl`.
+    and held-out likelihoods are alike: take this direction of planar flows for density
+    estimation, and the other one where samples count, or where the flow goes on to
+    `fit_reverse_kl`. Radial flows cost about the same in both, and fit better as built.
 
     With held-out points, which a tenth of an array is by default, the flow ends with the
     parameters whose held-out NLL was lowest, and the fit stops when that has not fallen
@@ -115,7 +116,8 @@ def fit_maximum_likelihood(
       evaluation_steps: updates between two evaluations of the held-out points; `None` is
         a fiftieth of `num_steps`.
       patience: evaluations in a row without a lower held-out NLL before the fit stops;
-        `None` makes all steps.
+        `None` makes all steps, which may find a little more: the NLL often falls once
+        more as the learning rate decays.
       optimizer: a Keras 3 or tf_keras optimizer; its state goes on from where it is.
         `None` is `tff.vi.default_optimizer(num_steps)`.
       clip_norm: largest norm of all gradients together, before the optimizer sees them;
