@@ -10,6 +10,7 @@ VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tfp_flows" / "version.py").read_text("utf-8")
 ).group(1)
 
+REPORT = ["typst>=0.13"]
 TEST = [
     "mpmath>=1.3",
     "pytest>=8",
@@ -17,6 +18,7 @@ TEST = [
     "ruff>=0.8",
     "scikit-learn>=1.3",
     "scipy>=1.11",
+    *REPORT,
 ]
 
 setup(
@@ -39,6 +41,7 @@ setup(
     extras_require={
         "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
         "notebooks": ["ipykernel>=6.29", "jupyterlab>=4.2", "nbclient>=0.10"],
+        "report": REPORT,
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

@@ -109,6 +109,21 @@ def run_sample(args):
     return 0
 
 
+def run_report(args):
+    """`tfp-flows report`."""
+    from tfp_flows import experiments
+
+    root = _source_checkout("report/report.typ", "report")
+    # A short run must not replace the results of a full one.
+    default = root / "results" / "quick-report" if args.quick else root / "report"
+    out = default if args.out is None else pathlib.Path(args.out)
+    path = experiments.report(
+        out, root, quick=args.quick, rerun=args.rerun, seed=args.seed
+    )
+    print(path)
+    return 0
+
+
 def run_bench(args):
     """`tfp-flows bench`."""
     root = _source_checkout()
@@ -124,16 +139,16 @@ def run_bench(args):
     return subprocess.run(command, check=False).returncode
 
 
-def _source_checkout():
-    """The folder that holds `benchmarks/`: beside the package, or the current one."""
+def _source_checkout(file="benchmarks/__main__.py", command="bench"):
+    """The folder that holds `file`: beside the package, or the current one."""
     candidates = [pathlib.Path(__file__).parents[2], pathlib.Path.cwd()]
     for folder in candidates:
-        if (folder / "benchmarks" / "__main__.py").is_file():
+        if (folder / file).is_file():
             return folder
     raise FileNotFoundError(
-        "The benchmark is part of a source checkout of tfp_flows, not of the installed "
-        "package, and the current folder has no benchmarks/__main__.py; run tfp-flows "
-        "bench in the top folder of a checkout."
+        f"tfp-flows {command} needs files of a source checkout of tfp_flows, which are "
+        f"not in the installed package, and the current folder has no {file}; run it in "
+        "the top folder of a checkout."
     )
 
 

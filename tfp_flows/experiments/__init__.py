@@ -2,7 +2,9 @@
 
 from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.fit import FitConfig, fit
+from tfp_flows.experiments.report import report
 from tfp_flows.experiments.report_card import evaluate_file
+from tfp_flows.experiments.report_pdf import compile_report
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.experiments.sample import sample_writer
 
@@ -10,9 +12,11 @@ __all__ = [
     "DensityConfig",
     "FitConfig",
     "ReproduceConfig",
+    "compile_report",
     "estimate_densities",
     "evaluate_file",
     "fit",
+    "report",
     "reproduce",
     "sample_writer",
 ]
