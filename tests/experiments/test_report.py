@@ -26,10 +26,6 @@ class SmallConfig:
     lengths: tuple[int, ...] = (2, 4)
     seed: int = 0
 
-    @classmethod
-    def quick(cls, seed=0):
-        return cls((2,), seed)
-
 
 def write_small(out, config, progress_bar):
     del progress_bar
@@ -40,13 +36,17 @@ def write_small(out, config, progress_bar):
 
 
 SMALL = Experiment(
-    "small", "small.json", write_small, SmallConfig, lambda config: ["small.png"]
+    "small",
+    "small.json",
+    write_small,
+    lambda quick, seed: SmallConfig((2,) if quick else (2, 4), seed),
+    lambda config: ["small.png"],
 )
 
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_results_of_the_same_configuration_are_current(tmp_path, quick):
-    config = SMALL.config(quick=quick, seed=3)
+    config = SMALL.config(quick, 3)
     assert stale_reason(SMALL, config, tmp_path) == "no small.json yet"
     write_small(tmp_path, config, progress_bar=False)
     assert stale_reason(SMALL, config, tmp_path) is None
@@ -82,6 +82,21 @@ def copied(tmp_path):
     return out
 
 
+@pytest.fixture
+def complete(copied):
+    """With results of the paper's energies, too: those of other densities, renamed."""
+    energies = copied / "energies"
+    shutil.rmtree(energies, ignore_errors=True)
+    shutil.copytree(copied / "imgs", energies / "imgs")
+    text = (copied / "results.json").read_text()
+    content = json.loads(re.sub(r'"example(\d)"', r'"u\1"', text))
+    fits = [row for row in content["fits"] if row["target"] == "u1"]
+    content["fits"] += [row | {"target": "u4"} for row in fits]
+    content["config"]["examples"].append("u4")
+    (energies / "results.json").write_text(json.dumps(content))
+    return copied
+
+
 @needs_typst
 def test_the_committed_report_is_of_the_committed_results(copied):
     path = compile_report(copied, ROOT)
@@ -95,26 +110,42 @@ def test_the_committed_report_is_of_the_committed_results(copied):
     )
 
 
-@needs_typst
-@pytest.mark.parametrize("results", ["quick", "vae"])
-def test_compiles_other_results(copied, tmp_path, results):
+@pytest.fixture
+def root(tmp_path):
+    """A checkout as far as the report needs it, without a VAE table."""
     root = tmp_path / "root"
     shutil.copytree(REPORT, root / "report")
     shutil.copytree(ROOT / "benchmarks" / "results", root / "benchmarks" / "results")
-    if results == "quick":
-        path, families = copied / "results.json", ["planar"]
-        content = json.loads(path.read_text())
-        content["config"] |= dict(families=families, num_layers=[2, 4])
-        content["fits"] = [
-            row
-            for row in content["fits"]
-            if row["family"] in families and row["num_layers"] in (2, 4)
-        ]
-        path.write_text(json.dumps(content))
-        path = copied / "density.json"
-        content = json.loads(path.read_text())
-        content["config"] |= dict(points=["circles"], flows=["radial_inverted"])
-        path.write_text(json.dumps(content))
+    (root / "report" / "vae.json").unlink(missing_ok=True)
+    return root
+
+
+@needs_typst
+def test_compiles_results_of_a_short_run(copied, root):
+    full = len(compile_report(copied, root).read_bytes())
+    path, families = copied / "results.json", ["planar"]
+    content = json.loads(path.read_text())
+    content["config"] |= dict(families=families, num_layers=[2, 4])
+    content["fits"] = [
+        row
+        for row in content["fits"]
+        if row["family"] in families and row["num_layers"] in (2, 4)
+    ]
+    path.write_text(json.dumps(content))
+    path = copied / "density.json"
+    content = json.loads(path.read_text())
+    content["config"] |= dict(points=["circles"], flows=["radial_inverted"])
+    path.write_text(json.dumps(content))
+    assert len(compile_report(copied, root).read_bytes()) < full
+
+
+@needs_typst
+@pytest.mark.parametrize("section", ["vae", "energies"])
+def test_optional_sections_follow_their_files(copied, root, request, section):
+    shutil.rmtree(copied / "energies", ignore_errors=True)
+    without = len(compile_report(copied, root).read_bytes())
+    if section == "energies":
+        request.getfixturevalue("complete")
     else:
         row = dict(
             name="no flow",
@@ -126,9 +157,7 @@ def test_compiles_other_results(copied, tmp_path, results):
         )
         text = json.dumps(dict(rows=[row, row, row | {"name": "planar"}]))
         (root / "report" / "vae.json").write_text(text)
-    size = len(compile_report(copied, root).read_bytes())
-    full = len((REPORT / "report.pdf").read_bytes())
-    assert size < full if results == "quick" else size > full
+    assert len(compile_report(copied, root).read_bytes()) > without
 
 
 @needs_typst
@@ -142,11 +171,8 @@ def test_compiles_other_results(copied, tmp_path, results):
     ],
 )
 def test_a_missing_file_is_named_with_the_command_that_makes_it(
-    copied, tmp_path, name, command
+    copied, root, tmp_path, name, command
 ):
-    root = tmp_path / "root"
-    shutil.copytree(REPORT, root / "report")
-    shutil.copytree(ROOT / "benchmarks" / "results", root / "benchmarks" / "results")
     (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{re.escape(name)}; .*{command}"):
         compile_report(copied, root)
@@ -163,7 +189,7 @@ def test_without_typst(monkeypatch, tmp_path):
 
 
 @needs_typst
-def test_command_runs_what_is_stale_and_no_more(copied, capsys, monkeypatch):
+def test_command_runs_what_is_stale_and_no_more(complete, capsys, monkeypatch):
     """With current results, nothing runs; without, that experiment does."""
     ran = []
 
@@ -177,24 +203,23 @@ def test_command_runs_what_is_stale_and_no_more(copied, capsys, monkeypatch):
     monkeypatch.setattr(module, "EXPERIMENTS", tuple(map(spying, EXPERIMENTS)))
     for experiment in EXPERIMENTS:
         # As if made by this version with the default configuration.
-        path = copied / experiment.results_file
+        path = complete / experiment.results_file
         content = json.loads(path.read_text())
-        config = dataclasses.asdict(experiment.config(quick=False, seed=0))
-        content["config"] = config
+        content["config"] = dataclasses.asdict(experiment.config(False, 0))
         content["environment"]["tfp_flows"] = __version__
         path.write_text(json.dumps(content))
     monkeypatch.chdir(ROOT)
-    assert main(["report", "--out", str(copied)]) == 0
+    assert main(["report", "--out", str(complete)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.strip() == str(copied / "report.pdf")
+    assert captured.out.strip() == str(complete / "report.pdf")
     assert captured.err.count("results are current") == len(EXPERIMENTS)
     assert ran == []
-    assert main(["report", "--out", str(copied), "--seed", "1"]) == 0
+    assert main(["report", "--out", str(complete), "--seed", "1"]) == 0
     assert [name for name, _ in ran] == [experiment.name for experiment in EXPERIMENTS]
     assert {config.seed for _, config in ran} == {1}
     assert "another seed" in capsys.readouterr().err
     ran.clear()
-    assert main(["report", "--out", str(copied), "--rerun"]) == 0
+    assert main(["report", "--out", str(complete), "--rerun"]) == 0
     assert len(ran) == len(EXPERIMENTS)
 
 
@@ -219,8 +244,8 @@ def test_prose_sees_typed_numbers():
 
 def test_no_number_of_the_results_is_typed():
     text = (REPORT / "results.typ").read_text("utf-8")
-    # Code outside text: comparisons and conversions of what was read.
-    code = r"^#(let|if) .*|^  let .*|.*=>.*|.*(\? |if |else if ).*(>=|>) \d+.*"
+    # Lines of code: definitions, functions, widths of tables, comparisons.
+    code = r"^#?(let|if) .*|^ +(let|columns|align): .*|.*=>.*|.*if .* >=? \d+.*|^ +tf1_.*"
     lines = [re.sub(code, "", line) for line in text.splitlines()]
     found = re.findall(r".*\d.*", prose("\n".join(lines)))
     assert found == []

@@ -1,5 +1,8 @@
 """KL against depth, from the results of the reproduction."""
 
+import json
+import pathlib
+
 import numpy as np
 
 from tfp_flows import plotting
@@ -8,15 +11,16 @@ from tfp_flows import plotting
 _LOOKS = {"planar": dict(color="#0072b2", marker="o"), "radial": dict(color="#d55e00")}
 
 
-def save_depth_figure(path, results):
+def save_depth_figure(path, results_file):
     """Draws KL(flow || target) over the number of layers, a panel per target.
 
     A KL below its standard error is drawn at it: the axis is logarithmic.
 
     Args:
       path: file to write.
-      results: `dict`, the content of `results.json`.
+      results_file: `results.json` of `reproduce`.
     """
+    results = json.loads(pathlib.Path(results_file).read_text("utf-8"))
     names, families = results["config"]["examples"], results["config"]["families"]
     lengths = results["config"]["num_layers"]
 

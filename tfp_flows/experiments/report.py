@@ -25,28 +25,46 @@ class Experiment:
       results_file: its JSON, under the folder of the report, with the entries `config`
         and `environment`.
       run: callable `(out, config, progress_bar)` that writes it.
-      config_class: dataclass; its defaults are the full run, `quick(seed)` the short one.
-      images: callable `(config)`, the figures that the report shows, under the folder.
+      config: callable `(quick, seed)`, what to run: a dataclass.
+      images: callable `(config)`, the figures that the report shows, under the folder of
+        the JSON.
     """
 
     name: str
     results_file: str
     run: Callable
-    config_class: type
+    config: Callable
     images: Callable
-
-    def config(self, *, quick, seed):
-        """What to run."""
-        make = self.config_class.quick if quick else self.config_class
-        return make(seed=seed)
 
 
 def _run_reproduce(out, config, progress_bar):
     reproduce(out, config, images=out / "imgs", progress_bar=progress_bar)
+    save_depth_figure(out / "imgs" / "depth.png", out / "results.json")
+
+
+def _reproduce_config(quick, seed):
+    return ReproduceConfig.quick(seed) if quick else ReproduceConfig(seed=seed)
+
+
+def _reproduce_images(config):
+    return ["imgs/depth.png", *(f"imgs/summary-{name}.png" for name in config.families)]
+
+
+def _run_energies(out, config, progress_bar):
+    _run_reproduce(prepare_folder(out / "energies"), config, progress_bar)
+
+
+def _energies_config(quick, seed):
+    config = _reproduce_config(quick, seed)
+    return dataclasses.replace(config, examples=("u1", "u2", "u3", "u4"))
 
 
 def _run_density(out, config, progress_bar):
     estimate_densities(out, config, progress_bar=progress_bar)
+
+
+def _density_config(quick, seed):
+    return DensityConfig.quick(seed) if quick else DensityConfig(seed=seed)
 
 
 EXPERIMENTS = (
@@ -54,14 +72,21 @@ EXPERIMENTS = (
         "figures and chains",
         "results.json",
         _run_reproduce,
-        ReproduceConfig,
-        lambda config: [f"imgs/summary-{family}.png" for family in config.families],
+        _reproduce_config,
+        _reproduce_images,
+    ),
+    Experiment(
+        "the paper's energies",
+        "energies/results.json",
+        _run_energies,
+        _energies_config,
+        _reproduce_images,
     ),
     Experiment(
         "density estimation",
         "density.json",
         _run_density,
-        DensityConfig,
+        _density_config,
         lambda config: ["imgs/density-summary.png"],
     ),
 )
@@ -93,15 +118,13 @@ def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
     check_sources(root)
     out = prepare_folder(out)
     for experiment in EXPERIMENTS:
-        config = experiment.config(quick=quick, seed=seed)
+        config = experiment.config(quick, seed)
         reason = "asked for" if rerun else stale_reason(experiment, config, out)
         if progress_bar:
             done = f"running ({reason})" if reason else "results are current"
             tqdm.write(f"{experiment.name}: {done}", file=sys.stderr)
         if reason:
             experiment.run(out, config, progress_bar)
-    results = json.loads((out / "results.json").read_text("utf-8"))
-    save_depth_figure(out / "imgs" / "depth.png", results)
     return compile_report(out, root)
 
 
@@ -118,20 +141,20 @@ def stale_reason(experiment, config, out):
     """
     path = pathlib.Path(out) / experiment.results_file
     if not path.is_file():
-        return f"no {path.name} yet"
+        return f"no {experiment.results_file} yet"
     try:
         results = json.loads(path.read_text("utf-8"))
         stored, version = results["config"], results["environment"]["tfp_flows"]
     except (KeyError, TypeError, ValueError):
-        return f"{path.name} is damaged"
+        return f"{experiment.results_file} is damaged"
     # As JSON has it: lists for tuples.
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))
     names = wanted.keys() | stored.keys()
     changed = sorted(n for n in names if wanted.get(n) != stored.get(n))
     if changed:
-        return f"{path.name} has another {', '.join(changed)}"
+        return f"{experiment.results_file} has another {', '.join(changed)}"
     if version != __version__:
-        return f"{path.name} is of version {version}"
+        return f"{experiment.results_file} is of version {version}"
     for image in experiment.images(config):
         if not (path.parent / image).is_file():
             return f"no {image} yet"

@@ -19,15 +19,17 @@ _TEXT = (
     "report/references.bib",
 )
 _SPEED = ("benchmarks/results/results.json", "benchmarks/results/speed.png")
-# Hours of training, by `python -m benchmarks.vae_table`: the section is there if it is.
+# Sections that are there if their file is: hours of training, by `python -m
+# benchmarks.vae_table`; and further densities.
 _VAE = "report/vae.json"
+_ENERGIES = "energies/results.json"
 
 
 def compile_report(out, root, path=None):
     """Compiles the report; trains nothing.
 
     Args:
-      out: folder of `results.json`, `density.json` and `imgs`.
+      out: folder of `results.json`, `density.json`, `imgs` and, if there, `energies`.
       root: top folder of a source checkout, with the text and the benchmark's results.
       path: file to write; `None` is `report.pdf` in `out`.
 
@@ -44,7 +46,8 @@ def compile_report(out, root, path=None):
 
     path = pathlib.Path(out) / "report.pdf" if path is None else pathlib.Path(path)
     files = _files(out, root)
-    sections = "vae" if _VAE in files else ""
+    sections = {"vae": _VAE, "energies": f"report/{_ENERGIES}"}
+    present = " ".join(name for name, file in sections.items() if file in files)
     with tempfile.TemporaryDirectory() as folder:
         # The text sees the layout of the checkout, wherever the results are.
         for name, source in files.items():
@@ -55,7 +58,7 @@ def compile_report(out, root, path=None):
             str(pathlib.Path(folder, "report", "report.typ")),
             root=folder,
             ignore_system_fonts=True,
-            sys_inputs=dict(sections=sections, checksum=inputs_checksum(out, root)),
+            sys_inputs=dict(sections=present, checksum=inputs_checksum(out, root)),
         )
     with replacing(path) as file:
         file.write(pdf)
@@ -88,20 +91,22 @@ def _files(out, root):
     out, root = pathlib.Path(out), pathlib.Path(root)
     how = "make it with tfp-flows report"
     _check(out, ("results.json", "density.json"), how)
-    families = json.loads((out / "results.json").read_text("utf-8"))["config"]["families"]
-    results = [
-        "results.json",
-        "density.json",
-        "imgs/depth.png",
-        "imgs/density-summary.png",
-        *(f"imgs/summary-{family}.png" for family in families),
-    ]
+    results = ["density.json", "imgs/density-summary.png", *_reproduced(out)]
+    if (out / _ENERGIES).is_file():
+        results += [f"energies/{name}" for name in _reproduced(out / "energies")]
     _check(out, results, how)
     files = {name: root / name for name in (*_TEXT, *_SPEED)}
     files |= {f"report/{name}": out / name for name in results}
     if (root / _VAE).is_file():
         files[_VAE] = root / _VAE
     return files
+
+
+def _reproduced(folder):
+    """The files of `reproduce` that are shown."""
+    config = json.loads((folder / "results.json").read_text("utf-8"))["config"]
+    images = ["depth", *(f"summary-{family}" for family in config["families"])]
+    return ["results.json", *(f"imgs/{image}.png" for image in images)]
 
 
 def _copy(source, copy):
