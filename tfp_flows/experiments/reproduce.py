@@ -218,7 +218,7 @@ def _run_fit(target, truth, family, num_layers, config, images):
         draw,
         title=f"{target.name}: {family}, K = {num_layers}",
     )
-    row = dict(
+    row = report.to_dict() | dict(
         target=target.name,
         family=family,
         num_layers=num_layers,
@@ -229,6 +229,5 @@ def _run_fit(target, truth, family, num_layers, config, images):
         mass_on_grid=float(np.sum(density) * (axis[1] - axis[0]) ** 2),
         flow_seed=config.seed,
         fit_settings=result.settings,
-        **report.to_dict(),
     )
     return (draw, f"KL {report.kl:.3f}"), row
