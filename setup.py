@@ -12,12 +12,15 @@ VERSION = re.search(
 
 REPORT = ["typst>=0.13"]
 TEST = [
+    "ipykernel>=6.29",
     "mpmath>=1.3",
+    "nbclient>=0.10",
     "pytest>=8",
     "pytest-xdist>=3.5",
     "ruff>=0.8",
     "scikit-learn>=1.3",
     "scipy>=1.11",
+    "tensorboard>=2.18",
     *REPORT,
 ]
 
@@ -32,6 +35,7 @@ setup(
     packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
     install_requires=[
         "arviz>=0.18,<1",
+        "keras>=3.5",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "tensorflow>=2.18",
@@ -40,7 +44,12 @@ setup(
     ],
     extras_require={
         "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
-        "notebooks": ["ipykernel>=6.29", "jupyterlab>=4.2", "nbclient>=0.10"],
+        "notebooks": [
+            "ipykernel>=6.29",
+            "jupyterlab>=4.2",
+            "nbclient>=0.10",
+            "scikit-learn>=1.3",
+        ],
         "report": REPORT,
         "test": TEST,
     },

@@ -9,6 +9,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tfp_flows"
 RANKS = {
     "version": 0,
     "files": 0,
+    "progress": 0,
     "numerics": 0,
     "bijectors": 1,
     "distributions": 2,

@@ -1,4 +1,4 @@
-"""safe_norm and divide_by_squared_norm: values and gradients, also at 0."""
+"""safe_norm, divide_by_squared_norm, unit_vector: values and gradients, also at 0."""
 
 import numpy as np
 import pytest
@@ -108,4 +108,30 @@ def test_divide_by_squared_norm_of_zero(dtype):
     first, second = first_and_second_gradients(quotient, w)
     np.testing.assert_array_equal(first[:2], np.zeros((2, 2)))
     assert np.all(np.isfinite(first))
+    assert np.all(np.isfinite(second))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_unit_vector(size, dtype, rng):
+    v = (size * rng.normal(size=(3, 20, 4))).astype(dtype)
+    unit = numerics.unit_vector(tf.constant(v))
+    assert unit.dtype == dtype
+    wide = v.astype(np.float64)
+    expected = wide / np.linalg.norm(wide, axis=-1, keepdims=True)
+    np.testing.assert_allclose(unit, expected, atol=4 * np.finfo(dtype).eps)
+    first, _ = first_and_second_gradients(lambda v: numerics.unit_vector(v)[..., 0], v)
+    # d (v_0 / |v|) = (e_0 - unit unit_0) / |v|
+    gradient = np.eye(4)[0] - expected * expected[..., :1]
+    gradient /= np.linalg.norm(wide, axis=-1, keepdims=True)
+    bound = 16 * np.finfo(dtype).eps * np.max(np.abs(gradient))
+    np.testing.assert_allclose(first, gradient, rtol=1e-4, atol=bound)
+
+
+def test_unit_vector_of_zero():
+    v = np.array([[0.0, 0.0], [3.0, -4.0]])
+    unit = numerics.unit_vector(tf.constant(v))
+    np.testing.assert_allclose(unit, [[0.0, 0.0], [0.6, -0.8]])
+    first, second = first_and_second_gradients(numerics.unit_vector, v)
+    np.testing.assert_array_equal(first[0], [0.0, 0.0])
     assert np.all(np.isfinite(second))

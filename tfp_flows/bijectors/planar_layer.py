@@ -30,16 +30,23 @@ def constrain_planar(u, w):
     Returns:
       `Constrained`.
     """
-    # In float64, whatever the dtype: these are a few numbers per layer, not per point,
-    # and w.u_hat keeps its relative precision where it crosses zero, near the identity.
+    return Constrained(*_constrain(u, w))
+
+
+@tf.custom_gradient
+def _constrain(u, w):
+    # In float64, whatever the dtype: w.u_hat keeps its relative precision where it
+    # crosses zero, near the identity.
     dtype = u.dtype
     u, w = tf.cast(u, tf.float64), tf.cast(w, tf.float64)
     direction, is_zero = numerics.divide_by_squared_norm(w)
     wu = tf.reduce_sum(w * u, axis=-1, keepdims=True)
     zero = tf.zeros_like(wu)
+    values = tf.math.softplus(wu), numerics.softplus_minus_one(wu)
+    values += (numerics.log_softplus(wu),)
     q, q_minus_one, log_q = (
         tf.where(is_zero, at_zero, factor)
-        for at_zero, factor in zip((zero + 1.0, zero, zero), _factors(wu), strict=True)
+        for at_zero, factor in zip((zero + 1.0, zero, zero), values, strict=True)
     )
     # u_hat is the part of u across w, plus m(w.u) along it. That part is taken twice:
     # once leaves a rounding error of the size of u, which may be far above u_hat, and
@@ -47,22 +54,30 @@ def constrain_planar(u, w):
     across = u - wu * direction
     across -= tf.reduce_sum(w * across, axis=-1, keepdims=True) * direction
     u_hat = across + q_minus_one * direction
+
+    def grad(by_u_hat, *by_factors):
+        # Closed forms: with amortised parameters there is a layer per point, and
+        # automatic differentiation of the above takes twice as long.
+        by_u_hat = tf.cast(by_u_hat, tf.float64)
+        by_q, by_q_minus_one, by_log_q = (
+            tf.cast(factor, tf.float64)[..., tf.newaxis] for factor in by_factors
+        )
+        # softplus' = sigmoid, and for the logarithm sigmoid / softplus.
+        slope = tf.sigmoid(wu)
+        by_wu = (by_q + by_q_minus_one) * slope
+        by_wu += by_log_q * tf.exp(tf.math.log_sigmoid(wu) - values[2])
+        # u_hat = u + c direction, c = m(w.u) - w.u = m(-w.u), dc = -sigmoid(-w.u) d(w.u).
+        along = tf.reduce_sum(by_u_hat * direction, axis=-1, keepdims=True)
+        by_wu -= along * tf.sigmoid(-wu)
+        by_wu = tf.where(is_zero, zero, by_wu)
+        c = numerics.softplus_minus_one(-wu)
+        inverse = tf.reduce_sum(tf.square(direction), axis=-1, keepdims=True)
+        by_u = by_u_hat + by_wu * w
+        by_w = by_wu * u + (c * inverse) * by_u_hat - (2.0 * c * along) * direction
+        return tf.cast(by_u, dtype), tf.cast(by_w, dtype)
+
     factors = [factor[..., 0] for factor in (q, q_minus_one, log_q)]
-    return Constrained(*(tf.cast(result, dtype) for result in (u_hat, *factors)))
-
-
-@tf.custom_gradient
-def _factors(x):
-    """softplus(x), softplus(x) - 1, log(softplus(x)) of w.u, and one cheap derivative."""
-    q, log_q = tf.math.softplus(x), numerics.log_softplus(x)
-
-    def grad(by_q, by_q_minus_one, by_log_q):
-        # softplus' = sigmoid; the derivatives of the logarithm and of the two branches of
-        # each function, left to automatic differentiation, cost XLA 0.5 s to compile.
-        by_value = (by_q + by_q_minus_one) * tf.sigmoid(x)
-        return by_value + by_log_q * tf.exp(tf.math.log_sigmoid(x) - log_q)
-
-    return (q, numerics.softplus_minus_one(x), log_q), grad
+    return tuple(tf.cast(result, dtype) for result in (u_hat, *factors)), grad
 
 
 def planar_log_det(s, layer):

@@ -113,7 +113,7 @@ def run_report(args):
     """`tfp-flows report`."""
     from tfp_flows import experiments
 
-    root = _source_checkout("report/report.typ", "report")
+    root = _source_checkout("report/report.typ", what="report", command="report")
     # A short run must not replace the results of a full one.
     default = root / "results" / "quick-report" if args.quick else root / "report"
     out = default if args.out is None else pathlib.Path(args.out)
@@ -121,6 +121,37 @@ def run_report(args):
         out, root, quick=args.quick, rerun=args.rerun, seed=args.seed
     )
     print(path)
+    return 0
+
+
+def run_vae(args):
+    """`tfp-flows vae`."""
+    from tfp_flows.experiments import vae
+
+    config = vae.VaeConfig(
+        flow=args.flow,
+        num_layers=args.num_layers,
+        latent_size=args.latent_size,
+        networks=args.networks,
+        binarization=args.binarization,
+        num_epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        schedule=args.schedule,
+        warm_up_epochs=args.warm_up_epochs,
+        num_importance_samples=args.num_importance_samples,
+        jit_compile=args.jit_compile,
+        seed=args.seed,
+    )
+    results = vae.run(args.out, args.data, config, overwrite=args.overwrite)
+    test = results["test"]
+    print(
+        f"Test images, nats per image: -ELBO {test['negative_elbo']:.2f} ± "
+        f"{test['negative_elbo_standard_error']:.2f}, -log p(x) with "
+        f"{test['num_samples']} importance samples {test['importance_nll']:.2f} ± "
+        f"{test['importance_nll_standard_error']:.2f}."
+    )
+    print(f"Files in {pathlib.Path(args.out)}, in {results['seconds']:.0f} s.")
     return 0
 
 
@@ -139,16 +170,31 @@ def run_bench(args):
     return subprocess.run(command, check=False).returncode
 
 
-def _source_checkout(file="benchmarks/__main__.py", command="bench"):
-    """The folder that holds `file`: beside the package, or the current one."""
+def run_notebooks(args):
+    """`tfp-flows notebooks`."""
+    root = _source_checkout("notebooks", what="set of notebooks", command="notebooks")
+    from tfp_flows import experiments
+
+    written = experiments.run_notebooks(
+        root / "notebooks", only=args.only, quick=args.quick, out=args.out
+    )
+    if written:
+        print(f"{len(written)} notebooks, with outputs, in {written[0].parent}.")
+    else:
+        print("All ran. Of quick runs nothing is stored without --out.")
+    return 0
+
+
+def _source_checkout(path="benchmarks/__main__.py", what="benchmark", command="bench"):
+    """The folder that holds `path`: the one of the package, or the current one."""
     candidates = [pathlib.Path(__file__).parents[2], pathlib.Path.cwd()]
     for folder in candidates:
-        if (folder / file).is_file():
+        if (folder / path).exists():
             return folder
     raise FileNotFoundError(
-        f"tfp-flows {command} needs files of a source checkout of tfp_flows, which are "
-        f"not in the installed package, and the current folder has no {file}; run it in "
-        "the top folder of a checkout."
+        f"The {what} is part of a source checkout of tfp_flows, not of the installed "
+        f"package, and the current folder has no {path}; run tfp-flows {command} in the "
+        "top folder of a checkout."
     )
 
 

@@ -11,6 +11,18 @@ _TARGET_HELP = (
     "in the current folder too"
 )
 
+# As in experiments/vae_flows.py, which loads TensorFlow; a test compares.
+_VAE_FLOWS = (
+    "none",
+    "planar",
+    "radial",
+    "sylvester-orthogonal",
+    "sylvester-householder",
+    "sylvester-triangular",
+    "shared-planar",
+    "shared-radial",
+)
+
 
 def build_parser():
     """The `argparse.ArgumentParser` of `tfp-flows`."""
@@ -29,6 +41,8 @@ def build_parser():
     _add_evaluate(subparsers)
     _add_sample(subparsers)
     _add_report(subparsers)
+    _add_notebooks(subparsers)
+    _add_vae(subparsers)
     _add_bench(subparsers)
     return parser
 
@@ -182,6 +196,95 @@ def _add_report(subparsers):
         "--rerun", action="store_true", help="run experiments that are there already, too"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+
+
+def _add_notebooks(subparsers):
+    parser = _add_command(
+        subparsers,
+        "notebooks",
+        commands.run_notebooks,
+        "Run the notebooks of a source checkout, each in a new kernel.",
+        epilog="Stores their outputs in place, or under --out.",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="shorten them, for tests; without --out, nothing is stored then",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="NUMBER",
+        help="run some of them, such as 03 04; by default all",
+    )
+    parser.add_argument("--out", default=None, help="folder for the executed notebooks")
+
+
+def _add_vae(subparsers):
+    parser = _add_command(
+        subparsers,
+        "vae",
+        commands.run_vae,
+        "Train a variational autoencoder with a flow posterior on images.",
+        epilog="Writes model.keras, history.csv, vae.json, samples.png, "
+        "reconstructions.png and, with --latent-size 2, latent-map.png under --out.",
+    )
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="mnist, which Keras downloads, or an .npz file with x_train and x_test, "
+        "[N, height, width], bytes or floats in [0, 1], and optionally y_test",
+    )
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--flow", choices=_VAE_FLOWS, default="planar", help="kind of posterior"
+    )
+    parser.add_argument("--num-layers", type=int, default=20, help="length K of the flow")
+    parser.add_argument("--latent-size", type=int, default=20, help="size D of z")
+    parser.add_argument(
+        "--networks",
+        choices=("mlp", "gated_conv"),
+        default="mlp",
+        help="encoder and decoder",
+    )
+    parser.add_argument(
+        "--binarization",
+        choices=("dynamic", "fixed"),
+        default="dynamic",
+        help="new Bernoulli samples in each epoch, or 1 above 0.5",
+    )
+    parser.add_argument("--epochs", type=int, default=60, help="passes through the data")
+    parser.add_argument("--batch-size", type=int, default=128, help="images per update")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam")
+    parser.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="of the learning rate; cosine ends at 0",
+    )
+    parser.add_argument(
+        "--warm-up-epochs",
+        type=int,
+        default=20,
+        help="epochs over which the weight of the KL term rises to 1; 0 for none",
+    )
+    parser.add_argument(
+        "--num-importance-samples",
+        type=int,
+        default=500,
+        help="samples per test image for its likelihood",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
+    parser.add_argument(
+        "--jit-compile",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="compile the training step with XLA",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a model saved there before"
+    )
 
 
 def _add_bench(subparsers):

@@ -7,7 +7,6 @@ import time
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tqdm.auto import tqdm
 
 from tfp_flows import distributions, numerics, plotting, vi
 from tfp_flows.experiments.density_table import markdown_table
@@ -15,6 +14,7 @@ from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.real_nvp import real_nvp
 from tfp_flows.experiments.toy_points import TOY_POINTS, in_parts
 from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.progress import tqdm
 
 # Standardised points are within these limits, but for a few.
 _LIMITS = (-2.6, 2.6)

@@ -47,7 +47,12 @@ def evaluate_file(path, target, *, num_samples, seed, figure=None):
 
         def draw(canvas):
             plotting.draw_report_card(
-                canvas, flow, samples, report.log_weights, loss=loss
+                canvas,
+                flow,
+                samples,
+                report.log_weights,
+                loss=loss,
+                log_normalizer=report.log_normalizer,
             )
             canvas.suptitle(f"{report.verdict}: {_headline(report)}")
 

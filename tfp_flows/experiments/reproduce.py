@@ -5,13 +5,13 @@ import functools
 import time
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfp_flows import diagnostics, mcmc, plotting, targets, vi
 from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.reproduce_table import markdown_table
 from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.progress import tqdm
 
 NUM_POINTS = 500
 # The length of the flow that is drawn beside the true density.

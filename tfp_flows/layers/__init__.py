@@ -1,4 +1,23 @@
-"""Flows as Keras 3 layers, amortised or shared, and a Keras model that trains a flow."""
+"""Flows as Keras 3 layers, amortised or shared, and a Keras model that trains a flow.
+
+`tfp.layers` is of Keras 2 (tf_keras), and does not mix with these. There, a flow per data
+point comes out of a `DistributionLambda` on K (2 D + 1) outputs of a network:
+
+```python
+def planar_flow_of(parameters):
+    u, w, b = tf.split(parameters, [K * D, K * D, K], axis=-1)
+    u, w = (tf.reshape(p, [-1, K, D]) for p in (u, w))
+    base = tfd.Sample(tfd.Normal(tf.zeros_like(b[:, 0]), 1.0), sample_shape=[D])
+    return tfd.TransformedDistribution(base, tff.bijectors.PlanarStack(u, w, b))
+
+model = tf_keras.Sequential([
+    tf_keras.layers.Dense(16, activation="tanh"),
+    tf_keras.layers.Dense(K * (2 * D + 1)),
+    tfp.layers.DistributionLambda(planar_flow_of),
+])
+model.compile("adam", loss=lambda y, q: -q.log_prob(y))
+```
+"""
 
 import keras
 

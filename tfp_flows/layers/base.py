@@ -34,15 +34,16 @@ class FlowLayer(keras.layers.Layer):
         return self.kind.num_layers
 
     def initial_values(self, event_size):
-        """Parameters near the identity, name = array, eager even while Keras traces."""
+        """Parameters near the identity, name = array, even while Keras traces a graph."""
         # As Keras' initialisers: without a seed, keras.utils.set_random_seed decides.
         seed = random.randint(1, 10**9) if self.seed is None else self.seed
         with tf.init_scope():
-            return self.kind.initial_values(
+            values = self.kind.initial_values(
                 event_size,
                 seed=numerics.stateless_seed(seed),
                 dtype=tf.as_dtype(self.variable_dtype),
             )
+        return {name: value.numpy() for name, value in values.items()}
 
     def output_spec(self, z_shape):
         """Symbolic outputs for points of shape `[..., D]`."""

@@ -6,9 +6,10 @@ import tensorflow as tf
 def check_floating(layer, **inputs):
     """Raises TypeError unless every input is floating-point."""
     for name, value in inputs.items():
-        if not tf.as_dtype(value.dtype).is_floating:
+        dtype = tf.as_dtype(value.dtype)
+        if not dtype.is_floating:
             raise TypeError(
-                f"{layer} needs floating-point inputs, but `{name}` is {value.dtype}; "
+                f"{layer} needs floating-point inputs, but `{name}` is {dtype.name}; "
                 "cast it, for example with tf.cast(..., tf.float32)."
             )
 

@@ -28,7 +28,7 @@ def check_data(method, x, event_size):
         spec = x.element_spec
         if isinstance(spec, tuple):
             if len(spec) > 1:
-                check_no_labels(method, spec[1])
+                check_points_alone(method, spec[1])
             spec = spec[0]
         _check_spec(method, spec.shape, spec.dtype, event_size, "[batch, {}]")
     elif isinstance(x, np.ndarray) or tf.is_tensor(x):
@@ -42,12 +42,18 @@ def check_data(method, x, event_size):
             )
 
 
-def check_no_labels(method, y):
-    """Raises ValueError if there are labels."""
+def check_points_alone(method, y, arguments=None):
+    """Raises ValueError if there are labels, or weights in the keyword arguments."""
     if y is not None:
         raise ValueError(
             f"{method} got labels, but a flow models points alone; pass x only (for a "
             "dataset, of elements x or (x,))."
+        )
+    # Keras drops weights without a word where there are no labels.
+    if (arguments or {}).get("sample_weight") is not None:
+        raise ValueError(
+            f"{method} got sample_weight, but FlowModel does not weigh points; resample "
+            "them in proportion to their weights."
         )
 
 

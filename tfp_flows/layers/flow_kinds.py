@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -156,8 +157,8 @@ def split_parameters(flat, shapes):
 
 
 def join_parameters(values, shapes):
-    """The inverse of `split_parameters`, of parameters without a batch: `[P]`."""
-    return tf.concat([tf.reshape(values[name], [-1]) for name in shapes], axis=0)
+    """The inverse of `split_parameters`, of arrays without a batch: `[P]`."""
+    return np.concatenate([np.ravel(values[name]) for name in shapes])
 
 
 def forward_and_log_det(layers, z):

@@ -1,5 +1,7 @@
 """A Keras model that trains a flow."""
 
+import random
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -7,7 +9,7 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.layers import flow_kinds
 from tfp_flows.layers.compile_config import from_compile_config, to_compile_config
-from tfp_flows.layers.flow_data import check_data, check_no_labels, target_data
+from tfp_flows.layers.flow_data import check_data, check_points_alone, target_data
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -78,6 +80,9 @@ class FlowModel(keras.Model):
         self.flow_layers = list(flow_layers)
         self._seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
+        self._fit_seed = numerics.stateless_seed(
+            random.randint(1, 10**9) if seed is None else seed
+        )
         self._trackers = {name: keras.metrics.Mean(name) for name in _METRICS}
         self._target_log_prob_fn = None
         self.build((None, self.event_size))
@@ -87,6 +92,8 @@ class FlowModel(keras.Model):
         for layer in self.flow_layers:
             if not layer.built:
                 layer.build((None, self.event_size))
+            # Raises if the layer has been built for another event size.
+            layer.compute_output_shape((None, self.event_size))
         self.built = True
 
     def distribution(self):
@@ -204,12 +211,14 @@ class FlowModel(keras.Model):
         """
         self._check_compiled("fit")
         if self._target_log_prob_fn is None:
-            check_no_labels("fit", y)
+            check_points_alone("fit", y, kwargs)
             check_data("fit", x, self.event_size)
             validation = kwargs.get("validation_data")
+            if isinstance(validation, tuple):
+                check_points_alone("validation_data", *validation[1:2] or [None])
+                validation = validation[0]
             if validation is not None:
-                points = validation[0] if isinstance(validation, tuple) else validation
-                check_data("validation_data", points, self.event_size)
+                check_data("validation_data", validation, self.event_size)
         else:
             x = target_data("fit", x, y, kwargs, "steps_per_epoch", self._sample_size)
             kwargs["shuffle"] = False  # of stand-ins; Keras would warn
@@ -235,7 +244,7 @@ class FlowModel(keras.Model):
         """
         self._check_compiled("evaluate")
         if self._target_log_prob_fn is None:
-            check_no_labels("evaluate", y)
+            check_points_alone("evaluate", y, kwargs)
             check_data("evaluate", x, self.event_size)
         else:
             x = target_data("evaluate", x, y, kwargs, "steps", self._sample_size)
@@ -243,7 +252,7 @@ class FlowModel(keras.Model):
 
     def train_step(self, data):
         """One update of the weights."""
-        step = self.optimizer.iterations
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int32)
         with tf.GradientTape() as tape:
             loss = self._update_metrics(data, step)
             # Keras adds up the gradients of replicas.
@@ -265,6 +274,11 @@ class FlowModel(keras.Model):
         """The loss, and the negative log-likelihood or the evidence lower bound."""
         used = ("loss", "nll" if self._target_log_prob_fn is None else "elbo")
         return [self._trackers[name] for name in used]
+
+    def export(self, filepath, *args, **kwargs):
+        """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""
+        self(tf.zeros([1, self.event_size]))  # Keras exports what has been called
+        return super().export(filepath, *args, **kwargs)
 
     def get_config(self):
         """The arguments of the constructor, for `from_config`."""
@@ -305,42 +319,37 @@ class FlowModel(keras.Model):
 
     def _update_metrics(self, data, step):
         """The loss of a batch, of which the metrics are told."""
-        points, _, weights = keras.utils.unpack_x_y_sample_weight(data)
+        points, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         if self._target_log_prob_fn is None:
-            per_point = -self.log_prob(points)
-            name, values, objective = "nll", per_point, per_point
+            objective = values = -self.log_prob(points)
+            name = "nll"
         else:
             objective, values = self._reverse_kl(tf.shape(points)[0], step)
             name = "elbo"
-        if weights is not None:
-            weights = tf.cast(tf.reshape(weights, [-1]), objective.dtype)
-            objective *= weights
         loss = tf.reduce_mean(objective)
         if self.losses:
             loss += tf.cast(tf.add_n(self.losses), loss.dtype)
         self._trackers["loss"].update_state(loss, sample_weight=tf.shape(objective)[0])
-        self._trackers[name].update_state(values, sample_weight=weights)
+        self._trackers[name].update_state(values)
         return loss
 
     def _reverse_kl(self, num_samples, step):
         """Terms log q - beta log p of new samples, and log p - log q, both `[S]`."""
         flow = self.distribution()
+        # Of the step, which is saved: a fit from a file goes on with other samples.
+        seed = self._next_seed() if step is None else _fold_in(self._fit_seed, step)
         x, log_q = flow.experimental_sample_and_log_prob(
-            num_samples, seed=self._next_seed()
+            num_samples, seed=_fold_in(seed, _replica())
         )
         log_p = tf.cast(self._target_log_prob_fn(x), flow.dtype)
         beta = 1.0
         if self._annealing_fn is not None and step is not None:
-            step = tf.cast(tf.convert_to_tensor(step), tf.int32)
             beta = tf.cast(self._annealing_fn(step), flow.dtype)
         return log_q - beta * log_p, log_p - log_q
 
     def _next_seed(self):
-        """A stateless seed, another one at each call and on each replica."""
-        seed = tf.cast(self._seed_generator.next(), tf.int32)
-        context = tf.distribute.get_replica_context()
-        replica = 0 if context is None else context.replica_id_in_sync_group
-        return tf.random.experimental.stateless_fold_in(seed, replica)
+        """A stateless seed, another one at each call."""
+        return tf.cast(self._seed_generator.next(), tf.int32)
 
     def _check_compiled(self, method):
         if not self.compiled:
@@ -358,6 +367,15 @@ _COMPILE_ARGUMENTS = {
     "run_eagerly",
     "auto_scale_loss",
 }
+
+
+_fold_in = tf.random.experimental.stateless_fold_in
+
+
+def _replica():
+    """The index of the replica of a distribution strategy that this code runs on."""
+    context = tf.distribute.get_replica_context()
+    return 0 if context is None else context.replica_id_in_sync_group
 
 
 def _check_flow_layers(flow_layers):

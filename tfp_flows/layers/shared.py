@@ -13,9 +13,9 @@ class Shared(FlowLayer):
 
     def build(self, input_shape):
         """Makes the weights."""
-        event_size = check_vectors(type(self).__name__, "z0", input_shape)
-        shapes = self.kind.shapes(event_size)
-        values = self.initial_values(event_size)
+        self.event_size = check_vectors(type(self).__name__, "z0", input_shape)
+        shapes = self.kind.shapes(self.event_size)
+        values = self.initial_values(self.event_size)
         self._parameters = {
             name: self.add_weight(
                 name=name,
@@ -53,12 +53,20 @@ class Shared(FlowLayer):
 
     def compute_output_shape(self, input_shape):
         """Shapes `[..., D]` and `[...]`."""
-        check_vectors(type(self).__name__, "z0", input_shape)
+        name = type(self).__name__
+        event_size = check_vectors(name, "z0", input_shape)
+        if self.built and event_size != self.event_size:
+            raise ValueError(
+                f"{name} {self.name!r} has been built for event size {self.event_size}, "
+                f"but got points of event size {event_size} (shape {input_shape}); make "
+                "a new layer for them."
+            )
         return self.output_shapes(input_shape)
 
     def compute_output_spec(self, z0):
         """Symbolic outputs."""
         check_floating(type(self).__name__, z0=z0)
+        self.compute_output_shape(z0.shape)
         return self.output_spec(z0.shape)
 
 

@@ -1,9 +1,10 @@
-"""Densities and samples in the plane."""
+"""Densities in the plane."""
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.plotting.style import DENSITY_COLORS, INK
+from tfp_flows.plotting.points import frame
+from tfp_flows.plotting.style import DENSITY_COLORS
 
 
 def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
@@ -13,7 +14,7 @@ def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
       ax: `matplotlib.axes.Axes`.
       log_prob_fn: callable, `Tensor` of shape `[S, 2]` to `[S]`, in float32 or float64;
         or a distribution, for its `log_prob`.
-      limits: `(low, high)` of both axes.
+      limits: `(low, high)` of both axes, or such a pair for each.
       resolution: number of grid points per axis.
       vmax: density of the darkest colour; `None` is the highest on the grid.
 
@@ -25,28 +26,28 @@ def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
 
 
 def density_on_grid(log_prob_fn, limits, *, resolution=400):
-    """The density exp(log_prob_fn) on a square grid.
+    """The density exp(log_prob_fn) on a grid.
 
     Args:
       log_prob_fn: as for `plot_density`.
-      limits: `(low, high)` of both axes.
+      limits: as for `plot_density`.
       resolution: number of grid points per axis.
 
     Returns:
-      The coordinates `[resolution]` of both axes, and the density
-      `[resolution, resolution]`, by z_2 and z_1.
+      The coordinates `[resolution]` of both axes (`[2, resolution]` where `limits` has a
+      pair for each), and the density `[resolution, resolution]`, by z_2 and z_1.
     """
     dtype = getattr(log_prob_fn, "dtype", tf.float32)
-    axis = np.linspace(*limits, resolution)
-    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape([-1, 2])
+    axes = np.linspace(*np.broadcast_to(limits, [2, 2]).T, resolution).T
+    grid = np.stack(np.meshgrid(*axes), axis=-1).reshape([-1, 2])
     points = tf.constant(grid, dtype)
     if hasattr(log_prob_fn, "log_prob"):
         # As a graph: the inverse of a long flow at 160,000 points is 5 times as fast. One
         # concrete function: a tf.function, new in each call, would warn of retracing.
         function = tf.function(log_prob_fn.log_prob, autograph=False)
         log_prob_fn = function.get_concrete_function(points)
-    log_prob = log_prob_fn(points)
-    return axis, np.exp(np.asarray(log_prob)).reshape([resolution, resolution])
+    density = np.exp(np.asarray(log_prob_fn(points))).reshape([resolution, resolution])
+    return axes if np.ndim(limits) == 2 else axes[0], density
 
 
 def plot_grid_density(ax, density, limits, *, vmax=None):
@@ -55,44 +56,44 @@ def plot_grid_density(ax, density, limits, *, vmax=None):
     Args:
       ax: `matplotlib.axes.Axes`.
       density: array of shape `[resolution, resolution]`, by z_2 and z_1.
-      limits: `(low, high)` of both axes.
+      limits: as for `plot_density`.
       vmax: density of the darkest colour; `None` is the highest on the grid.
 
     Returns:
       `ax`.
     """
-    ax.imshow(
-        density,
-        origin="lower",
-        extent=(*limits, *limits),
-        interpolation="bilinear",
-        cmap=DENSITY_COLORS,
-        vmin=0.0,
-        vmax=vmax,
-    )
-    return frame(ax, limits)
+    return _plot_cells(ax, density, limits, vmax, interpolation="bilinear")
 
 
-def plot_samples(ax, samples, limits, *, size=6.0, color=INK):
-    """Draws samples as points.
+def plot_empirical_density(ax, samples, limits, *, bins=100, vmax=None):
+    """Draws the density of samples: their number per cell over that of all and the area.
 
     Args:
       ax: `matplotlib.axes.Axes`.
-      samples: array of shape `[S, 2]`.
-      limits: `(low, high)` of both axes.
-      size: area of a point, in points squared.
-      color: matplotlib colour.
+      samples: array of shape `[S, 2]`; those outside `limits` count too.
+      limits: as for `plot_density`.
+      bins: number of cells per axis.
+      vmax: density of the darkest colour; `None` is the highest of the cells.
 
     Returns:
       `ax`.
     """
     samples = np.asarray(samples)
-    ax.scatter(samples[:, 0], samples[:, 1], s=size, color=color, alpha=0.6, lw=0)
+    limits_by_axis = np.broadcast_to(limits, [2, 2])
+    counts, _, _ = np.histogram2d(*samples.T, bins=bins, range=limits_by_axis)
+    area = np.prod(limits_by_axis[:, 1] - limits_by_axis[:, 0]) / bins**2
+    density = counts.T / (len(samples) * area)
+    return _plot_cells(ax, density, limits, vmax, interpolation="nearest")
+
+
+def _plot_cells(ax, density, limits, vmax, *, interpolation):
+    ax.imshow(
+        density,
+        origin="lower",
+        extent=np.broadcast_to(limits, [2, 2]).ravel(),
+        interpolation=interpolation,
+        cmap=DENSITY_COLORS,
+        vmin=0.0,
+        vmax=vmax,
+    )
     return frame(ax, limits)
-
-
-def frame(ax, limits):
-    """Equal aspect and the same range on both axes; returns `ax`."""
-    ax.set(xlim=limits, ylim=limits, aspect="equal")
-    ax.set(xlabel="$z_1$", ylabel="$z_2$")
-    return ax

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from tfp_flows.plotting.planes import plot_density, plot_samples
+from tfp_flows.plotting.planes import plot_density
+from tfp_flows.plotting.points import plot_samples
 from tfp_flows.plotting.style import INK
+from tfp_flows.plotting.traces import plot_loss
 
 
-def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=None):
+def draw_report_card(
+    figure, flow, samples, log_weights, *, loss=None, log_normalizer=None, limits=None
+):
     """Draws density, samples, loss and importance weights of a fitted flow.
 
     Args:
@@ -16,6 +20,7 @@ def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=No
       log_weights: array `[N]`, log p~ - log q of samples of the flow, as
         `tff.diagnostics.evaluate` returns them.
       loss: array `[num_steps]`, the loss of each step in nats; `None` leaves it out.
+      log_normalizer: log Z of the target, which makes the loss a KL; `None` if unknown.
       limits: `(low, high)` of both axes of the plane; `None` fits the samples.
 
     Returns:
@@ -40,7 +45,11 @@ def draw_report_card(figure, flow, samples, log_weights, *, loss=None, limits=No
     axes[1].set_title("Samples")
     _plot_weights(axes[2], np.asarray(log_weights))
     if loss is not None:
-        _plot_loss(axes[3], np.asarray(loss))
+        window = max(1, len(loss) // 100)
+        plot_loss(axes[3], loss, log_normalizer=log_normalizer or 0.0, window=window)
+        axes[3].set(ylabel="negative ELBO (nats)", title="Loss")
+        if log_normalizer is not None:
+            axes[3].set(ylabel="KL (nats)", yscale="log")
     return axes
 
 
@@ -55,18 +64,3 @@ def _plot_weights(ax, log_weights):
     ax.axvline(1.0, color="0.5", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="weight / mean weight", ylabel="samples")
     ax.set_title("Importance weights")
-
-
-def _plot_loss(ax, loss):
-    """The loss of each step, and its mean over windows of a hundredth of the fit."""
-    size = max(1, len(loss) // 100)
-    means = [np.mean(part) for part in np.split(loss, range(size, len(loss), size))]
-    shown = loss[np.isfinite(loss)]
-    ax.plot(loss, color="0.8", lw=0.5)
-    ax.plot(size * (0.5 + np.arange(len(means))), means, color=INK, lw=1.5)
-    low, high = np.quantile(shown, [0.001, 0.99])
-    margin = 0.1 * (high - low) + 1e-3
-    ax.set(
-        ylim=(low - margin, high + margin), xlabel="step", ylabel="negative ELBO, nats"
-    )
-    ax.set_title("Loss")

@@ -4,6 +4,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
 
+# Okabe and Ito's palette, told apart with any colour vision: blue, vermilion, green,
+# purple, orange, sky blue.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -12,9 +16,33 @@ STYLE = {
     "axes.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 80,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
 }
 
 INK = "#2a2a5e"
+QUADRANT_COLORS = COLORS[:4]
+# Tol's muted palette, for up to ten classes.
+CLASS_COLORS = (
+    "#332288",
+    "#88ccee",
+    "#44aa99",
+    "#117733",
+    "#999933",
+    "#ddcc77",
+    "#cc6677",
+    "#882255",
+    "#aa4499",
+    "#bbbbbb",
+)
+
+
+def use_style():
+    """Makes this the look of all figures that pyplot makes from now on."""
+    mpl.rcParams.update(STYLE)
 
 
 def _density_colors():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from tfp_flows import numerics
+from tfp_flows.progress import tqdm
 
 
 class Monitor:

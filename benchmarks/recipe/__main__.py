@@ -1,0 +1,59 @@
+"""Runs the studies of the recipe and merges their results into one JSON file.
+
+python -m benchmarks.recipe --study energies --targets example1 u4 --num-layers 16 32
+
+Prints the median and worst KL as it goes. An entry of `benchmarks/results/recipe.json`
+takes the place of an earlier one of the same study, target and number of layers.
+"""
+
+import argparse
+import json
+import pathlib
+
+import tfp_flows as tff
+from benchmarks.recipe.studies import STUDIES
+
+RESULTS = pathlib.Path(__file__).parents[1] / "results" / "recipe.json"
+_KEYS = ("target", "num_layers", "moment")
+
+
+def main():
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--study", nargs="+", choices=STUDIES, default=list(STUDIES))
+    parser.add_argument("--targets", nargs="+", default=list(tff.targets.names()))
+    parser.add_argument("--num-layers", nargs="+", type=int, default=[16, 32, 64])
+    parser.add_argument("--num-steps", type=int, default=10_000)
+    parser.add_argument("--num-seeds", type=int, default=32)
+    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    args = parser.parse_args()
+    for study in args.study:
+        for entry in _run(study, args):
+            short = {k: v for k, v in entry.items() if not isinstance(v, list)}
+            print(study, short, flush=True)
+            _merge(args.out, study, entry)
+
+
+def _run(study, args):
+    if study == "energies":
+        return STUDIES[study](
+            args.targets, args.num_layers, args.num_seeds, args.num_steps
+        )
+    if study in ("held_out", "other_dimensions"):
+        return STUDIES[study](args.num_seeds)
+    return STUDIES[study]()
+
+
+def _merge(path, study, entry):
+    results = json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    def key(one):
+        return [one.get(name) for name in _KEYS]
+
+    kept = [one for one in results.get(study, []) if key(one) != key(entry)]
+    results[study] = [*kept, entry]
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

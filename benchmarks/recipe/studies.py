@@ -1,0 +1,133 @@
+"""What is measured of the recipe: every value, by seed."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import tfp_flows as tff
+from benchmarks.recipe import targets as own_targets
+
+
+def energies(names, layers, num_seeds, num_steps):
+    """KL of the seven energies, all seeds of one as a batch of flows.
+
+    Each member of a batch has starts, norms and rounds of its own, as a single fit has.
+    """
+    for name in names:
+        target = tff.targets.get(name)
+        for num_layers in layers:
+            flows, seconds = _fit(
+                target.unnormalized_log_prob,
+                tff.planar_flow(2, num_layers, seed=num_layers, batch_shape=(num_seeds,)),
+                num_steps,
+            )
+            reports = [
+                tff.diagnostics.evaluate(flow, target, seed=index)
+                for index, flow in enumerate(members(flows, num_layers))
+            ]
+            yield dict(target=name, **_summary(num_layers, num_steps, seconds, reports))
+
+
+def elsewhere(entries, num_layers, num_seeds):
+    """KL, or k-hat and verdict, of other targets, each seed a fit of its own."""
+    for name, (event_size, log_prob_fn, log_z, arguments, num_steps) in entries:
+        reports, seconds = [], 0.0
+        for seed in range(num_seeds):
+            flow = tff.planar_flow(event_size, num_layers, seed=seed, **arguments)
+            flow, fit_seconds = _fit(log_prob_fn, flow, num_steps, seed=seed)
+            seconds += fit_seconds
+            reports.append(tff.diagnostics.evaluate(flow, log_prob_fn, seed=seed))
+        summary = _summary(num_layers, num_steps, seconds, reports, log_z)
+        yield dict(target=name, event_size=event_size, **arguments, **summary)
+
+
+def wall_time(num_layers=16, num_steps=10_000, repeats=3):
+    """Seconds of a fit as given, and of one start, in turns; the medians."""
+    target = tff.targets.get("example1").unnormalized_log_prob
+    seconds = {8: [], 1: []}
+    for repeat in range(repeats):
+        for num_starts, values in seconds.items():
+            flow = tff.planar_flow(2, num_layers, seed=repeat)
+            values.append(_fit(target, flow, num_steps, num_starts=num_starts)[1])
+    recipe, bare = (float(np.median(seconds[n])) for n in (8, 1))
+    yield dict(recipe_seconds=recipe, one_start_seconds=bare, ratio=recipe / bare)
+
+
+def gradient_variance(num_layers=16, num_draws=200, sample_size=1_024):
+    """Trace of the covariance of both gradient estimators, far from and at a fit."""
+    target = tff.targets.get("example1").unnormalized_log_prob
+    flow = tff.planar_flow(2, num_layers, seed=0)
+    for moment, num_steps in (("start", 0), ("after 500 steps", 500), ("fitted", 10_000)):
+        if num_steps:
+            flow = tff.planar_flow(2, num_layers, seed=0)
+            _fit(target, flow, num_steps)
+        traces = {
+            name: _trace_of_covariance(
+                objective(flow, target, sample_size), flow, num_draws
+            )
+            for name, objective in tff.vi.objectives.OBJECTIVES.items()
+        }
+        ratio = traces["reparameterized"] / traces["path"]
+        yield dict(moment=moment, **traces, ratio=ratio)
+
+
+def _trace_of_covariance(objective_fn, flow, num_draws):
+    variables = flow.trainable_variables
+
+    @tf.function(autograph=False)
+    def gradient(seed):
+        with tf.GradientTape() as tape:
+            objective, _ = objective_fn(seed, tf.constant(1.0))
+        parts = tape.gradient(objective, variables)
+        return tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
+
+    draws = [gradient(tf.constant([7, i])).numpy() for i in range(num_draws)]
+    return float(np.sum(np.var(np.array(draws, np.float64), axis=0, ddof=1)))
+
+
+def members(flows, num_layers):
+    """The single flows of a batch of planar flows."""
+    (size,) = flows.batch_shape
+    for index in range(size):
+        flow = tff.planar_flow(2, num_layers, seed=0)
+        pairs = zip(flow.trainable_variables, flows.trainable_variables, strict=True)
+        for variable, batch in pairs:
+            variable.assign(batch[index])
+        yield flow
+
+
+def _fit(log_prob_fn, flow, num_steps, *, seed=1, **arguments):
+    started = time.perf_counter()
+    tff.vi.fit_reverse_kl(
+        flow, log_prob_fn, num_steps=num_steps, seed=seed, progress_bar=False, **arguments
+    )
+    return flow, time.perf_counter() - started
+
+
+def _summary(num_layers, num_steps, seconds, reports, log_z=None):
+    if log_z is None:
+        kls = [report.kl for report in reports]
+    else:
+        kls = [log_z - report.elbo for report in reports]
+    values = dict(
+        num_layers=num_layers,
+        num_steps=num_steps,
+        seconds=seconds,
+        khat=[report.khat for report in reports],
+        verdicts=[report.verdict for report in reports],
+    )
+    if kls[0] is not None:
+        values.update(median=float(np.median(kls)), worst=float(np.max(kls)), kl=kls)
+    return values
+
+
+STUDIES = {
+    "energies": energies,
+    "held_out": lambda n_seeds: elsewhere(own_targets.held_out(), 16, n_seeds),
+    "other_dimensions": lambda n_seeds: elsewhere(
+        own_targets.other_dimensions(), 16, n_seeds
+    ),
+    "wall_time": wall_time,
+    "gradient_variance": gradient_variance,
+}

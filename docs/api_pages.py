@@ -1,0 +1,110 @@
+"""The pages of the API reference, one a package, from the `__all__` of each."""
+
+import importlib
+import inspect
+import pkgutil
+
+import tfp_flows
+
+HEADER = """# {title}
+
+```{{eval-rst}}
+.. automodule:: {module}
+   :no-members:
+
+.. currentmodule:: {module}
+"""
+
+INDEX = """# API reference
+
+Every public name, by package. `import tfp_flows as tff` gives `tff.bijectors`, `tff.vi`
+and so on, imported at first use, and the builders of flows at the top level:
+
+{builders}
+
+```{{toctree}}
+:maxdepth: 2
+
+{pages}
+```
+"""
+
+
+def packages():
+    """The names of the subpackages with public names, sorted."""
+    found = []
+    for info in pkgutil.iter_modules(tfp_flows.__path__):
+        if info.ispkg and hasattr(_package(info.name), "__all__"):
+            found.append(info.name)
+    return sorted(found)
+
+
+def write(folder):
+    """Writes `index.md` and a page for each package to `folder`.
+
+    Args:
+      folder: `pathlib.Path`; made if it does not exist, and emptied of other pages.
+    """
+    folder.mkdir(exist_ok=True)
+    names = packages()
+    texts = {f"{name}.md": page(name) for name in names} | {"index.md": index(names)}
+    for path in folder.glob("*.md"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / name
+        # Sphinx reads again what is newer than its last build.
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def index(names):
+    """The text of the index of the packages `names`."""
+    builders = [
+        f"- `tff.{name}` is {{py:func}}`tfp_flows.distributions.{name}`"
+        for name in tfp_flows.__all__
+        if name in _package("distributions").__all__
+    ]
+    return INDEX.format(builders="\n".join(builders), pages="\n".join(names))
+
+
+def page(name):
+    """The text of the page of the package `name`."""
+    package = _package(name)
+    lines = [HEADER.format(title=f"`tff.{name}`", module=package.__name__)]
+    for member in package.__all__:
+        value = getattr(package, member)
+        if inspect.isclass(value):
+            lines += [f".. autoclass:: {member}{_signature(value)}"]
+            methods = ", ".join(documented_members(value))
+            lines += [f"   :members: {methods}", ""] if methods else [""]
+        elif callable(value):
+            lines += [f".. autofunction:: {member}", ""]
+        else:
+            lines += [f".. autodata:: {member}", ""]
+    return "\n".join([*lines, "```", ""])
+
+
+def documented_members(cls):
+    """Public methods and properties of `cls` that this package itself documents."""
+    found = []
+    for owner in reversed(cls.__mro__):
+        if not owner.__module__.startswith("tfp_flows."):
+            continue
+        for name, value in vars(owner).items():
+            is_ours = inspect.isfunction(value) or isinstance(value, property)
+            if not name.startswith("_") and is_ours and value.__doc__:
+                found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _signature(cls):
+    """That of `__init__`, which metaclasses of Keras and TFP hide; else none."""
+    if "__init__" not in vars(cls) or not cls.__init__.__doc__:
+        return ""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return str(inspect.Signature(parameters))
+
+
+def _package(name):
+    return importlib.import_module(f"tfp_flows.{name}")

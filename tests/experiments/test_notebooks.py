@@ -1,0 +1,147 @@
+"""Running notebooks: what is stored, and what happens to bad ones."""
+
+import base64
+import io
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfp_flows as tff
+from tfp_flows import experiments
+from tfp_flows.cli import commands, main
+from tfp_flows.experiments import notebook_outputs
+
+SHOW_KNOB = "import os, sys; print(os.environ['TFP_FLOWS_QUICK']); print(sys.executable)"
+LOG = "I0000 00:00:1795570171.2  1966 port.cc:153] oneDNN custom operations are on.\\n"
+NOISE = f"import sys; _ = sys.stderr.write('{LOG}')"
+WARN = "import warnings; warnings.warn('mind the gap')"
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Writes notebooks of code cells into a folder, which it returns."""
+
+    def write(**notebooks):
+        folder = tmp_path / "notebooks"
+        folder.mkdir(exist_ok=True)
+        for name, cells in notebooks.items():
+            notebook = nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+                metadata={"kernelspec": {"name": "elsewhere", "display_name": "x"}},
+            )
+            nbformat.write(notebook, folder / f"{name.replace('_', '')}.ipynb")
+        return folder
+
+    return write
+
+
+def outputs(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return [[output.get("text") for output in cell.outputs] for cell in cells]
+
+
+def test_outputs_are_stored_in_place_from_this_python(make):
+    folder = make(_01=[SHOW_KNOB, NOISE, WARN, "print(1)\nprint(2)"])
+    written = experiments.run_notebooks(folder, progress_bar=False)
+    assert written == [folder / "01.ipynb"]
+    assert [path.name for path in folder.iterdir()] == ["01.ipynb"]
+    knob, noise, warning, printed = outputs(folder / "01.ipynb")
+    assert knob == [f"0\n{sys.executable}\n"]
+    assert noise == []
+    assert "mind the gap" in warning[0]
+    assert printed == ["1\n2\n"]
+    notebook = nbformat.read(folder / "01.ipynb", as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
+    assert all(cell.metadata == {} for cell in notebook.cells)
+
+
+def test_kernels_take_the_package_that_runs_them(make, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    folder = make(_01=["import tfp_flows; print(tfp_flows.__file__)"])
+    (written,) = experiments.run_notebooks(folder, progress_bar=False)
+    assert outputs(written) == [[f"{tff.__file__}\n"]]
+
+
+def test_quick_runs_keep_the_stored_outputs(make, tmp_path):
+    folder = make(_01=[SHOW_KNOB])
+    before = (folder / "01.ipynb").read_bytes()
+    assert experiments.run_notebooks(folder, quick=True, progress_bar=False) == []
+    assert (folder / "01.ipynb").read_bytes() == before
+    (written,) = experiments.run_notebooks(
+        folder, quick=True, out=tmp_path / "out", progress_bar=False
+    )
+    assert outputs(written)[0][0].startswith("1\n")
+    assert (folder / "01.ipynb").read_bytes() == before
+
+
+def test_a_failing_cell_stores_nothing(make):
+    folder = make(_01=["print(1)", "1 / 0"], _02=["print(2)"])
+    before = (folder / "01.ipynb").read_bytes()
+    with pytest.raises(
+        RuntimeError, match=r"01\.ipynb failed in code cell 2 .*ZeroDivisionError"
+    ):
+        experiments.run_notebooks(folder, progress_bar=False)
+    assert (folder / "01.ipynb").read_bytes() == before
+    assert outputs(folder / "02.ipynb") == [[]]
+
+
+def test_a_dying_kernel_is_reported(make):
+    folder = make(_01=["import os; os._exit(3)"])
+    with pytest.raises(RuntimeError, match=r"01\.ipynb died"):
+        experiments.run_notebooks(folder, progress_bar=False)
+
+
+def test_paths(make, tmp_path):
+    folder = make(_01a=[], _02b=[], _11c=[], draft=[])
+    assert [p.stem for p in experiments.notebook_paths(folder)] == ["01a", "02b", "11c"]
+    assert [p.stem for p in experiments.notebook_paths(folder, ["11", "01"])] == [
+        "01a",
+        "11c",
+    ]
+    with pytest.raises(ValueError, match=r"'03'.*01a, 02b, 11c"):
+        experiments.notebook_paths(folder, ["01", "03"])
+    with pytest.raises(FileNotFoundError, match="no notebooks"):
+        experiments.notebook_paths(tmp_path)
+
+
+def test_without_the_extra(make, monkeypatch):
+    folder = make(_01=[])
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(ImportError, match=r"nbclient.*pip install .*notebooks"):
+        experiments.run_notebooks(folder, progress_bar=False)
+
+
+def test_pictures_lose_no_more_than_a_shade():
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    rest = np.uint8([128, 255])
+    channels = np.broadcast_arrays(ramp, ramp[:, np.newaxis], *rest)
+    pixels = np.stack(channels, axis=-1)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
+    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
+    notebook_outputs.tidy(notebook)
+    stored = base64.b64decode(notebook.cells[0].outputs[0].data["image/png"])
+    image = Image.open(io.BytesIO(stored))
+    assert image.mode == "P"
+    difference = np.asarray(image.convert("RGB"), int) - pixels[..., :3]
+    assert np.max(np.abs(difference)) <= 16
+
+
+def test_command(make, monkeypatch, capsys):
+    folder = make(_01=["print(1)"], _02=["print(2)"])
+    monkeypatch.setattr(commands, "__file__", "/nowhere/tfp_flows/cli/commands.py")
+    monkeypatch.chdir(folder.parent)
+    assert main(["notebooks", "--only", "02", "--out", "out"]) == 0
+    assert outputs(folder.parent / "out" / "02.ipynb") == [["2\n"]]
+    assert not (folder.parent / "out" / "01.ipynb").exists()
+    assert main(["notebooks", "--quick", "--only", "01"]) == 0
+    assert "nothing is stored" in capsys.readouterr().out
+    monkeypatch.chdir(folder)
+    assert main(["notebooks"]) == 2
+    assert "source checkout" in capsys.readouterr().err

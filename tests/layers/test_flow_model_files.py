@@ -1,0 +1,213 @@
+"""Files, callbacks and strategies around FlowModel."""
+
+import csv
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tff
+from tfp_flows.layers import FlowModel, SharedPlanar, SharedRadial, SharedSylvester
+
+
+@keras.saving.register_keras_serializable(package="test_flow_model_files")
+def registered_log_prob(x):
+    return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(60, 2)).astype("float32")
+
+
+@pytest.fixture
+def model(x):
+    made = FlowModel(2, [SharedPlanar(2, seed=0), SharedRadial(2, seed=0)], seed=1)
+    made.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    made.fit(x, batch_size=20, verbose=0)
+    return made
+
+
+def test_config():
+    layers = [SharedPlanar(2, seed=3), SharedSylvester(2, form="triangular")]
+    made = FlowModel(3, layers, seed=4, name="mine", dtype="mixed_bfloat16")
+    copy = FlowModel.from_config(made.get_config())
+    assert copy.get_config() == made.get_config()
+    assert (copy.name, copy.event_size, copy.count_params()) == (
+        "mine",
+        3,
+        made.count_params(),
+    )
+    assert keras.models.clone_model(made).get_config() == made.get_config()
+
+
+def test_keras_file(model, x, tmp_path):
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = keras.models.load_model(path)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    np.testing.assert_array_equal(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    # Training goes on as if nothing had happened, the optimizer's state included.
+    again = [
+        made.fit(x, batch_size=20, verbose=0, shuffle=False).history["loss"]
+        for made in (model, loaded)
+    ]
+    assert again[0] == again[1]
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+def test_keras_file_with_a_target(x, tmp_path):
+    made = FlowModel(2, SharedPlanar(2, seed=0), seed=1)
+    made.compile(
+        "adam", target_log_prob_fn=registered_log_prob, sample_size=64, jit_compile=False
+    )
+    made.fit(steps_per_epoch=3, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    again = [
+        made.fit(steps_per_epoch=3, verbose=0).history["loss"] for made in (made, loaded)
+    ]
+    # The samples are those of the steps after the file was saved.
+    assert again[0] == again[1]
+    np.testing.assert_array_equal(loaded(x), made(x))
+
+
+def test_a_target_that_cannot_be_saved(x, tmp_path):
+    made = FlowModel(2, SharedPlanar(2, seed=0))
+    made.compile("adam", target_log_prob_fn=lambda x: registered_log_prob(x))
+    with pytest.warns(UserWarning, match="`target_log_prob_fn` is not registered"):
+        made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(x), made(x))
+    with pytest.raises(ValueError, match="fit needs a compiled model"):
+        loaded.fit(steps_per_epoch=1)
+
+
+def test_weights_file(model, x, tmp_path):
+    model.save_weights(tmp_path / "model.weights.h5")
+    fresh = FlowModel(2, [SharedPlanar(2), SharedRadial(2)])
+    fresh.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(fresh(x), model(x))
+
+
+def test_saved_model(model, x, tmp_path):
+    model.export(tmp_path / "exported", verbose=False)
+    served = tf.saved_model.load(tmp_path / "exported")
+    np.testing.assert_allclose(served.serve(x), model(x), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(served.serve(x[:7]), model(x[:7]), rtol=1e-5, atol=1e-5)
+
+
+def test_flow_file(x, tmp_path):
+    for layer in (SharedPlanar(2), SharedRadial(2), SharedSylvester(2, 2)):
+        made = FlowModel(2, layer)
+        tff.distributions.save(made.distribution(), tmp_path / "flow.npz")
+        loaded = tff.distributions.load(tmp_path / "flow.npz")
+        np.testing.assert_allclose(loaded.log_prob(x), made(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_another_process_loads_the_file(model, x, tmp_path):
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "log_prob.npy", model(x))
+    code = (
+        "import keras, numpy as np\n"
+        "from tfp_flows import layers\n"
+        "model = keras.models.load_model('model.keras')\n"
+        "assert np.array_equal(model(np.load('x.npy')), np.load('log_prob.npy'))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_callbacks(model, x, tmp_path):
+    checkpoint = tmp_path / "best.keras"
+    keras.utils.set_random_seed(0)
+    stopping = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    model.optimizer.learning_rate = 0.3  # to overshoot
+    history = model.fit(
+        x,
+        validation_data=x[:30],
+        batch_size=20,
+        epochs=30,
+        verbose=0,
+        callbacks=[
+            stopping,
+            # Nothing improves by 100 nats: a plateau from the second epoch on.
+            keras.callbacks.ReduceLROnPlateau(patience=0, factor=0.5, min_delta=100.0),
+            keras.callbacks.ModelCheckpoint(
+                checkpoint, monitor="val_nll", mode="min", save_best_only=True
+            ),
+            keras.callbacks.TensorBoard(tmp_path / "logs"),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    ).history
+    assert stopping.stopped_epoch > 0
+    assert min(history["learning_rate"]) < 0.3
+    best = keras.models.load_model(checkpoint)
+    np.testing.assert_array_equal(best(x), model(x))
+    assert -np.mean(best(x[:30])) == pytest.approx(min(history["val_nll"]), rel=1e-5)
+    assert list((tmp_path / "logs").rglob("events.*"))
+    with open(tmp_path / "log.csv") as file:
+        assert len(list(csv.DictReader(file))) == len(history["nll"])
+
+
+@pytest.mark.parametrize("target", [None, registered_log_prob], ids=["data", "target"])
+def test_mirrored_strategy(target, x):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+
+    def train(scope):
+        with scope:
+            made = FlowModel(2, SharedPlanar(2, seed=0), seed=1)
+            made.compile("sgd", target_log_prob_fn=target, jit_compile=False)
+        data = [x] if target is None else []
+        made.fit(*data, steps_per_epoch=3, verbose=0, shuffle=False)
+        return made(x)
+
+    alone = tf.distribute.get_strategy().scope()
+    np.testing.assert_allclose(train(strategy.scope()), train(alone), rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_replicas(x, tmp_path):
+    np.save(tmp_path / "x.npy", x)
+    code = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from tfp_flows import layers
+x = np.load("x.npy")
+log_prob = lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
+
+def train(scope, target, steps):
+    with scope:
+        model = layers.FlowModel(2, layers.SharedPlanar(2, seed=0), seed=1)
+        model.compile("sgd", target_log_prob_fn=target, jit_compile=False)
+    data = [x] if target is None else []
+    return model, model.fit(
+        *data, steps_per_epoch=steps, batch_size=20, verbose=0, shuffle=False
+    ).history
+
+strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+two, two_history = train(strategy.scope(), None, 3)
+one, one_history = train(tf.distribute.get_strategy().scope(), None, 3)
+np.testing.assert_allclose(two(x), one(x), rtol=1e-4)
+np.testing.assert_allclose(two_history["loss"], one_history["loss"], rtol=1e-4)
+drawn = []
+def target(x):
+    tf.py_function(lambda x: drawn.append(x.numpy()), [x], [])
+    return log_prob(x)
+train(strategy.scope(), target, 1)
+drawn = [sample for sample in drawn if len(sample) == 128]
+assert len(drawn) == 2 and np.all(drawn[0] != drawn[1])
+model, history = train(strategy.scope(), log_prob, 50)
+assert abs(-np.mean(model(np.float32([[1.0, 1.0]]))) - np.log(2 * np.pi)) < 0.5
+np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-4)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

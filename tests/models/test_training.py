@@ -1,0 +1,165 @@
+"""`fit` and `evaluate` with everything that Keras offers around them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tff
+
+
+def build(**changes):
+    settings = dict(binarization="fixed", seed=0) | changes
+    return tff.models.FlowVAE(2, (8, 8), **settings)
+
+
+FLOWS = {
+    "none": lambda: None,
+    "shared planar": lambda: tff.layers.SharedPlanar(3, seed=0),
+    "planar": lambda: tff.layers.AmortizedPlanar(3, seed=0),
+    "radial": lambda: tff.layers.AmortizedRadial(3, seed=0),
+    "orthogonal": lambda: tff.layers.AmortizedSylvester(2, 2, seed=0),
+    "householder": lambda: tff.layers.AmortizedSylvester(2, form="householder", seed=0),
+    "triangular": lambda: tff.layers.AmortizedSylvester(2, form="triangular", seed=0),
+}
+
+
+def planar():
+    return FLOWS["planar"]()
+
+
+def compiled(model, **changes):
+    model.compile(keras.optimizers.Adam(1e-3), **changes)
+    return model
+
+
+def fit(model, images, **changes):
+    settings = dict(batch_size=50, epochs=2, verbose=0, shuffle=False) | changes
+    return model.fit(images, **settings)
+
+
+@pytest.fixture(scope="module")
+def losses(digits):
+    """The losses of a plain fit, which others must repeat."""
+    return fit(compiled(build()), digits).history["loss"]
+
+
+def test_training_raises_the_bound_and_reports_its_terms(digits):
+    model = compiled(build())
+    before = model.evaluate(digits, verbose=0, return_dict=True)
+    history = fit(model, digits, epochs=6, validation_data=(digits,)).history
+    names = {"loss", "elbo", "reconstruction", "kl", "beta"}
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert history["val_elbo"][-1] > before["elbo"] + 10
+    np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-5)
+    difference = np.array(history["reconstruction"]) - np.array(history["kl"])
+    np.testing.assert_allclose(history["elbo"], difference, rtol=1e-5)
+
+
+def test_evaluate_is_the_mean_elbo_and_repeats(digits):
+    model = compiled(build(binarization="dynamic"))
+    fit(model, digits, epochs=1)
+    first = model.evaluate(digits[:301], verbose=0, return_dict=True)
+    second = model.evaluate(digits[:301], verbose=0, return_dict=True)
+    assert first == second
+    elbo = model.elbo(digits[:301], num_samples=50, seed=0)
+    assert first["elbo"] == pytest.approx(np.mean(elbo), abs=1.5)
+    assert first["loss"] == pytest.approx(-first["elbo"])
+
+
+def test_same_seed_same_training(digits, losses):
+    assert fit(compiled(build()), digits).history["loss"] == losses
+    assert fit(compiled(build(seed=1)), digits, epochs=1).history["loss"] != losses[:1]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_weight_gets_a_gradient(digits, flow):
+    model = build(flow=FLOWS[flow]())
+    with tf.GradientTape() as tape:
+        log_likelihood, kl = model.bound_terms(digits[:20], seed=(0, 1))
+        loss = tf.reduce_mean(kl - log_likelihood)
+    for variable, gradient in zip(
+        model.trainable_variables,
+        tape.gradient(loss, model.trainable_variables),
+        strict=True,
+    ):
+        assert gradient is not None, variable.path
+        assert np.any(gradient != 0), variable.path
+
+
+def test_jit_compile_trains_to_the_same_bound(digits):
+    # XLA draws other noise: equal up to that.
+    final = [
+        fit(compiled(build(flow=planar()), jit_compile=jit), digits)
+        for jit in (True, False)
+    ]
+    final = [history.history["loss"][-1] for history in final]
+    assert final[0] == pytest.approx(final[1], abs=0.7)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_dtype_policies(digits, policy):
+    flow = tff.layers.AmortizedPlanar(3, seed=0, dtype=policy)
+    model = compiled(build(flow=flow, dtype=policy))
+    history = fit(model, digits[:200]).history
+    assert np.all(np.isfinite(history["loss"]))
+    assert history["loss"][-1] < history["loss"][0]
+    for variable in model.trainable_variables:
+        assert np.all(np.isfinite(variable.numpy())), variable.path
+    expected = "float64" if policy == "float64" else "float32"
+    images = tf.constant(digits[:3], expected)
+    assert {t.dtype.name for t in model.bound_terms(images, seed=(0, 1))} == {expected}
+    assert np.all(np.isfinite(model.importance_log_likelihood(digits[:5], 10, seed=0)))
+
+
+def test_data_from_tf_data_is_the_data_from_arrays(digits, losses):
+    dataset = tf.data.Dataset.from_tensor_slices((digits, np.zeros(len(digits))))
+    dataset = dataset.batch(50)
+    options = dict(epochs=2, verbose=0, shuffle=False)
+    model = compiled(build())
+    np.testing.assert_allclose(model.fit(dataset, **options).history["loss"], losses)
+    images_alone = dataset.map(lambda images, _: images)
+    model = compiled(build())
+    np.testing.assert_allclose(model.fit(images_alone, **options).history["loss"], losses)
+    assert np.isfinite(model.evaluate(dataset, verbose=0, return_dict=True)["elbo"])
+
+
+def test_steps_per_execution(digits, losses):
+    model = compiled(build(), steps_per_execution=3)
+    np.testing.assert_allclose(fit(model, digits).history["loss"], losses, rtol=1e-5)
+
+
+def test_under_a_strategy(digits, losses):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = compiled(build())
+    np.testing.assert_allclose(fit(model, digits).history["loss"], losses, rtol=1e-5)
+    assert np.isfinite(model.evaluate(digits[:100], verbose=0, return_dict=True)["elbo"])
+
+
+def test_sample_weights(digits):
+    weights = np.zeros(len(digits), np.float32)
+    weights[:100] = 1.0
+    model = compiled(build())
+    data = tf.data.Dataset.from_tensor_slices((digits, digits, weights)).batch(100)
+    weighted = model.evaluate(data, verbose=0, return_dict=True)["elbo"]
+    alone = model.evaluate(digits[:100], batch_size=100, verbose=0, return_dict=True)
+    assert weighted == pytest.approx(alone["elbo"], rel=1e-5)
+
+
+def test_regularizers_of_a_given_encoder_count(digits):
+    encoder = keras.Sequential(
+        [keras.layers.Flatten(), keras.layers.Dense(5, kernel_regularizer="l2")]
+    )
+    result = compiled(build(encoder=encoder)).evaluate(
+        digits[:50], verbose=0, return_dict=True
+    )
+    penalty = 0.01 * np.sum(encoder.layers[-1].kernel.numpy() ** 2)
+    assert result["loss"] + result["elbo"] == pytest.approx(penalty, rel=1e-3)
+
+
+def test_compile_refuses_a_loss():
+    with pytest.raises(ValueError, match=r"own bound.*loss"):
+        build().compile("adam", loss="mse")
+    with pytest.raises(ValueError, match="metrics"):
+        build().compile("adam", metrics=["mse"])

@@ -1,0 +1,179 @@
+"""The pages of `docs/`: complete, linked, and with code that runs. No Sphinx needed."""
+
+import ast
+import importlib
+import pathlib
+import pkgutil
+import re
+import sys
+
+import pytest
+
+import tfp_flows as tff
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+@pytest.fixture(scope="module")
+def helpers():
+    """The modules that `conf.py` imports."""
+    sys.path.insert(0, str(DOCS))
+    yield {name: importlib.import_module(name) for name in ("api_pages", "docstrings")}
+    sys.path.remove(str(DOCS))
+
+
+def public_packages():
+    for info in pkgutil.iter_modules(tff.__path__):
+        if info.ispkg:
+            package = importlib.import_module(f"tfp_flows.{info.name}")
+            if getattr(package, "__all__", None):
+                yield info.name, package
+
+
+def test_every_public_name_has_its_entry(helpers, tmp_path):
+    helpers["api_pages"].write(tmp_path)
+    index = (tmp_path / "index.md").read_text("utf-8")
+    found = dict(public_packages())
+    assert {"bijectors", "layers", "vi"} <= set(found)
+    for name, package in found.items():
+        assert f"\n{name}\n" in index
+        page = (tmp_path / f"{name}.md").read_text("utf-8")
+        entries = re.findall(r"^\.\. auto(?:class|function|data):: (\w+)", page, re.M)
+        assert entries == package.__all__
+    for name in set(tff.__all__) - set(found) - {"__version__"}:
+        assert f"`tff.{name}`" in index
+
+
+def test_pages_of_packages_that_are_gone_are_removed(helpers, tmp_path):
+    (tmp_path / "no_such_package.md").write_text("# gone\n")
+    helpers["api_pages"].write(tmp_path)
+    assert not (tmp_path / "no_such_package.md").exists()
+
+
+def test_methods_of_this_package_are_documented(helpers):
+    members = helpers["api_pages"].documented_members
+    assert {"u_hat", "injectivity_margin"} <= set(members(tff.bijectors.Planar))
+    assert "forward_and_log_det" in members(tff.bijectors.Sylvester)  # of its base
+    assert "forward" not in members(tff.bijectors.Planar)  # of TFP
+
+
+def test_docstrings_become_restructuredtext(helpers):
+    text = "\n".join(
+        [
+            "Minimises |u_| * 2 by `tff.vi.fit_reverse_kl`, not *here*; `u` has **k.",
+            "",
+            "#### Example",
+            "",
+            "```python",
+            "flow = `|x|`",
+            "```",
+            "",
+            "Returns:",
+            "  One line: and more.",
+            "",
+            "[1]: A. Author. Title.",
+            "     Venue.",
+        ]
+    )
+    assert helpers["docstrings"].to_rst(text).split("\n") == [
+        r"Minimises \|u\_\| \* 2 by :py:obj:`tff.vi.fit_reverse_kl "
+        r"<tfp_flows.vi.fit_reverse_kl>`, not *here*; ``u`` has \*\*k.",
+        "",
+        ".. rubric:: Example",
+        "",
+        "",
+        "",
+        ".. code-block:: python",
+        "",
+        "   flow = `|x|`",
+        "",
+        "",
+        ":returns:",
+        "  One line: and more.",
+        "",
+        "- [1] A. Author. Title.",
+        "  Venue.",
+    ]
+
+
+def anchors(page):
+    """The anchors of a page's headings, and of the files it includes."""
+    headings = re.findall(r"^#{1,3} (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page):
+    text = page.read_text("utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("http"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+    for path in re.findall(r"^```{(?:include|image|figure)} (\S+)$", text, re.MULTILINE):
+        assert (page.parent / path).is_file(), path
+    for role, content in re.findall(r"{py:(\w+)}`([^`]+)`", text):
+        name = re.sub(r".*<(.*)>", r"\1", content)
+        module, _, member = name.rpartition(".")
+        if role == "mod":
+            importlib.import_module(name)
+        else:
+            assert member in importlib.import_module(module).__all__, name
+
+
+def test_every_page_is_in_the_contents():
+    index = (DOCS / "index.md").read_text("utf-8")
+    contents = index.split("```{toctree}")[1].split("```")[0].split()
+    assert {page.stem for page in PAGES} <= {*contents, "index"}
+    generated = {"notebooks/index", "api/index"}
+    for entry in set(contents) - {":hidden:", ":maxdepth:", "2"} - generated:
+        assert (DOCS / f"{entry}.md").is_file(), entry
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_exist_and_hold_the_bounds(page):
+    for line in page.read_text("utf-8").splitlines():
+        for path, name in TEST_NAME.findall(line):
+            source = (ROOT / path).read_text("utf-8")
+            names = {
+                node.name
+                for node in ast.parse(source).body
+                if isinstance(node, ast.FunctionDef)
+            }
+            assert name in names, f"{path}::{name}"
+            for bound in re.findall(r"\| `(-?[\d.e-]+)`", line):
+                assert re.search(rf"(?<![\d.]){re.escape(bound)}\b", source), line
+
+
+def shortened(code):
+    """The code with few steps."""
+    code = re.sub(r"num_steps=[\d_]+", "num_steps=10", code)
+    code = re.sub(r"num_layers=\d+", "num_layers=4", code)
+    code = re.sub(r"flow\((\d+), \d+", r"flow(\1, 4", code)
+    code = re.sub(r"sample_size=[\d_]+", "sample_size=64", code)
+    code = code.replace("(result, log_prob,", "(result, log_prob, num_samples=500,")
+    return code
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.stem == "coming-from" else ())
+        for page in PAGES
+        if BLOCK.search(page.read_text("utf-8"))
+    ],
+    ids=lambda page: page.name,
+)
+def test_code_runs(page):
+    text = page.read_text("utf-8")
+    namespace = {"__name__": "docs"}
+    for indent, block in BLOCK.findall(text):
+        code = shortened(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE))
+        exec(compile(code, f"docs/{page.name}", "exec"), namespace)

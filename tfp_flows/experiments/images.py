@@ -1,0 +1,100 @@
+"""Images to train on: from an `.npz` file, or Keras' MNIST."""
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+
+def load_images(source):
+    """Training and test images with values in [0, 1], and their labels.
+
+    Args:
+      source: "mnist", which Keras downloads, or the path of an `.npz` file with the
+        arrays `x_train` and `x_test`, `[N, height, width]` or with channels last, bytes
+        or floats in [0, 1], and optionally `y_test`, `[N]`.
+
+    Returns:
+      `dict` of float32 arrays `x_train`, `x_test`, and `y_test`, `[N]` or `None`.
+
+    Raises:
+      OSError: if there is no such file, or no network for MNIST.
+      ValueError: if the file is not of this form.
+    """
+    arrays = _download_mnist() if source == "mnist" else _read(pathlib.Path(source))
+    images = {
+        name: _intensities(arrays[name], name, source) for name in ("x_train", "x_test")
+    }
+    if images["x_train"].shape[1:] != images["x_test"].shape[1:]:
+        raise ValueError(
+            f"Images of two shapes in {source}: x_train has {images['x_train'].shape[1:]}"
+            f", x_test {images['x_test'].shape[1:]}; make them the same."
+        )
+    labels = arrays.get("y_test")
+    if labels is not None and np.shape(labels) != (len(images["x_test"]),):
+        raise ValueError(
+            f"y_test of {source} must have one label for each of the "
+            f"{len(images['x_test'])} test images, but has shape {np.shape(labels)}."
+        )
+    return dict(images, y_test=labels)
+
+
+def _download_mnist():
+    import keras
+
+    try:
+        (x_train, _), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:  # Keras raises a bare Exception when there is no network
+        raise OSError(
+            f"Cannot download MNIST ({error}); connect to a network, or pass --data with "
+            "the path of an .npz file with x_train and x_test."
+        ) from error
+    return dict(x_train=x_train, x_test=x_test, y_test=y_test)
+
+
+def _read(path):
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file {path}; pass --data with the path of an .npz file with "
+            "x_train and x_test, or mnist."
+        )
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it is a single array")
+        with archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not an .npz file of plain arrays ({error}); write one with "
+            "np.savez(path, x_train=..., x_test=...)."
+        ) from error
+    missing = [name for name in ("x_train", "x_test") if name not in arrays]
+    if missing:
+        raise ValueError(
+            f"{path} has the arrays {', '.join(arrays) or 'none'}, but not "
+            f"{', '.join(missing)}; name them as keras.datasets.mnist does."
+        )
+    return arrays
+
+
+def _intensities(images, name, source):
+    """Bytes divided by 255; floats as they are, if they are in [0, 1]."""
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise ValueError(
+            f"{name} of {source} must be images [N, height, width] or [N, height, width, "
+            f"channels], but has shape {images.shape}."
+        )
+    if images.dtype == np.uint8:
+        return (images / 255.0).astype(np.float32)
+    if images.dtype != np.bool_ and not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            f"{name} of {source} must be bytes (uint8) or floats in [0, 1], but is "
+            f"{images.dtype}."
+        )
+    if not (np.min(images) >= 0 and np.max(images) <= 1):
+        raise ValueError(
+            f"{name} of {source} has values from {np.min(images)} to {np.max(images)}; "
+            "floats must be in [0, 1], bytes of dtype uint8."
+        )
+    return images.astype(np.float32)

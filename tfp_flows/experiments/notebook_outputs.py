@@ -1,0 +1,62 @@
+"""What is stored of an executed notebook: the same on every machine, and small."""
+
+import base64
+import io
+import re
+
+# What TensorFlow's C++ parts log on start-up, which no variable turns off.
+_STARTUP_LOG = re.compile(r"(WARNING: All log messages before absl|I0000 00:00:).*\n?")
+_METADATA = dict(
+    kernelspec=dict(display_name="Python 3", language="python", name="python3"),
+    language_info=dict(name="python", pygments_lexer="ipython3"),
+)
+
+
+def clear(notebook):
+    """Removes the outputs of a `NotebookNode`."""
+    for cell in _code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+
+
+def tidy(notebook):
+    """Removes versions, TensorFlow's start-up log, and half the size of pictures.
+
+    Args:
+      notebook: executed `NotebookNode`, changed in place.
+    """
+    notebook.metadata.clear()
+    notebook.metadata.update(_METADATA)
+    for cell in notebook.cells:
+        cell.metadata.clear()
+    for cell in _code_cells(notebook):
+        cell.outputs = [output for output in cell.outputs if not _is_log(output)]
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = _with_palette(output.data["image/png"])
+
+
+def failed_cell(notebook):
+    """The number of the first code cell that raised, from 1; 0 if none did."""
+    for number, cell in enumerate(_code_cells(notebook), start=1):
+        if any(output.output_type == "error" for output in cell.outputs):
+            return number
+    return 0
+
+
+def _code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _is_log(output):
+    is_stderr = output.output_type == "stream" and output.name == "stderr"
+    return is_stderr and not _STARTUP_LOG.sub("", output.text).strip()
+
+
+def _with_palette(png):
+    """A PNG in Base64 with 256 colours: a density on white has few more."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    file = io.BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")

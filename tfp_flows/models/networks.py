@@ -1,0 +1,161 @@
+"""Encoders and decoders of images, as functional Keras models.
+
+An encoder maps images `[B, *image_shape]` to features `[B, H]`; a decoder maps latent
+vectors `[B, D]` to logits `[B, *image_shape]`.
+"""
+
+import math
+
+import keras
+import numpy as np
+
+
+def mlp_encoder(image_shape, *, hidden_sizes=(512, 256), seed=None, dtype=None):
+    """A perceptron from images to features of size `hidden_sizes[-1]`.
+
+    Args:
+      image_shape: shape of an image, `(height, width)` or with channels last.
+      hidden_sizes: sizes of the ReLU layers.
+      seed: `int`, of the initial weights; `None` for random ones.
+      dtype: Keras dtype or policy; `None` is the global policy.
+
+    Returns:
+      `keras.Model`.
+    """
+    initializer = _initializers(seed)
+    x = images = keras.Input(image_shape)
+    x = keras.layers.Flatten(dtype=dtype)(x)
+    for size in hidden_sizes:
+        x = _dense(size, "relu", initializer, dtype)(x)
+    return keras.Model(images, x, name="mlp_encoder")
+
+
+def mlp_decoder(
+    latent_size, image_shape, *, hidden_sizes=(256, 512), seed=None, dtype=None
+):
+    """A perceptron from latent vectors to logits.
+
+    Args:
+      latent_size: D.
+      image_shape: shape of an image.
+      hidden_sizes: sizes of the ReLU layers.
+      seed: `int`, of the initial weights; `None` for random ones.
+      dtype: Keras dtype or policy; `None` is the global policy.
+
+    Returns:
+      `keras.Model`.
+    """
+    initializer = _initializers(seed)
+    x = z = keras.Input([latent_size])
+    for size in hidden_sizes:
+        x = _dense(size, "relu", initializer, dtype)(x)
+    x = _dense(math.prod(image_shape), None, initializer, dtype)(x)
+    logits = keras.layers.Reshape(image_shape, dtype=dtype)(x)
+    return keras.Model(z, logits, name="mlp_decoder")
+
+
+def gated_conv_encoder(image_shape, *, num_features=256, seed=None, dtype=None):
+    """Gated convolutions, `conv(x) * sigmoid(conv'(x))`, from images to features.
+
+    The encoder of van den Berg et al. (2018) for binary images: five 5 x 5 convolutions
+    of 32, 32, 64, 64, 64 filters, the second and the fourth of stride 2, and one over all
+    that is left.
+
+    Args:
+      image_shape: `(height, width)` or `(height, width, channels)`, height and width
+        divisible by 4.
+      num_features: H.
+      seed: `int`, of the initial weights; `None` for random ones.
+      dtype: Keras dtype or policy; `None` is the global policy.
+
+    Returns:
+      `keras.Model`.
+
+    Raises:
+      ValueError: if `image_shape` does not fit.
+    """
+    height, width, channels = _image_size(image_shape)
+    initializer = _initializers(seed)
+    images = keras.Input(image_shape)
+    x = keras.layers.Reshape([height, width, channels], dtype=dtype)(images)
+    layer = keras.layers.Conv2D
+    for filters, strides in ((32, 1), (32, 2), (64, 1), (64, 2), (64, 1)):
+        x = _gated(layer, x, filters, 5, strides, "same", initializer, dtype)
+    rest = (height // 4, width // 4)
+    x = _gated(layer, x, num_features, rest, 1, "valid", initializer, dtype)
+    features = keras.layers.Flatten(dtype=dtype)(x)
+    return keras.Model(images, features, name="gated_conv_encoder")
+
+
+def gated_conv_decoder(latent_size, image_shape, *, seed=None, dtype=None):
+    """Gated transposed convolutions from latent vectors to logits.
+
+    The decoder of van den Berg et al. (2018) for binary images: six 5 x 5 transposed
+    convolutions, the first over what the encoder had left, and a 1 x 1 convolution.
+
+    Args:
+      latent_size: D.
+      image_shape: as for `gated_conv_encoder`.
+      seed: `int`, of the initial weights; `None` for random ones.
+      dtype: Keras dtype or policy; `None` is the global policy.
+
+    Returns:
+      `keras.Model`.
+
+    Raises:
+      ValueError: if `image_shape` does not fit.
+    """
+    height, width, channels = _image_size(image_shape)
+    initializer = _initializers(seed)
+    z = keras.Input([latent_size])
+    x = keras.layers.Reshape([1, 1, latent_size], dtype=dtype)(z)
+    layer = keras.layers.Conv2DTranspose
+    rest = (height // 4, width // 4)
+    x = _gated(layer, x, 64, rest, 1, "valid", initializer, dtype)
+    for filters, strides in ((64, 1), (32, 2), (32, 1), (32, 2), (32, 1)):
+        x = _gated(layer, x, filters, 5, strides, "same", initializer, dtype)
+    x = keras.layers.Conv2D(
+        channels, 1, kernel_initializer=next(initializer), dtype=dtype
+    )(x)
+    logits = keras.layers.Reshape(image_shape, dtype=dtype)(x)
+    return keras.Model(z, logits, name="gated_conv_decoder")
+
+
+def _initializers(seed):
+    """Glorot initializers, each with a seed of its own."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
+
+
+def _dense(size, activation, initializer, dtype):
+    return keras.layers.Dense(
+        size, activation, kernel_initializer=next(initializer), dtype=dtype
+    )
+
+
+def _gated(layer, x, filters, kernel_size, strides, padding, initializer, dtype):
+    def convolution(activation):
+        return layer(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            activation=activation,
+            kernel_initializer=next(initializer),
+            dtype=dtype,
+        )(x)
+
+    return keras.layers.Multiply(dtype=dtype)([convolution(None), convolution("sigmoid")])
+
+
+def _image_size(image_shape):
+    """Height, width and channels; one channel where the shape has none."""
+    if len(image_shape) not in (2, 3) or image_shape[0] % 4 or image_shape[1] % 4:
+        raise ValueError(
+            "The gated convolutions take images of shape (height, width) or (height, "
+            "width, channels) with height and width divisible by 4, but got "
+            f"{tuple(image_shape)}; pad or crop the images, or use the encoder and "
+            'decoder "mlp".'
+        )
+    return (*image_shape, 1)[:3]

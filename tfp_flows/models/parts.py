@@ -1,0 +1,104 @@
+"""The encoder and decoder of a `FlowVAE`: by name or given, and checked."""
+
+import math
+
+import keras
+
+from tfp_flows.layers.shared import Shared
+from tfp_flows.models import networks
+
+_ENCODERS = {"mlp": networks.mlp_encoder, "gated_conv": networks.gated_conv_encoder}
+_DECODERS = {"mlp": networks.mlp_decoder, "gated_conv": networks.gated_conv_decoder}
+
+
+def resolve_encoder(encoder, image_shape, *, seed, dtype):
+    """The encoder that `encoder` names or is, and the size H of its features.
+
+    Args:
+      encoder: "mlp", "gated_conv", or a Keras layer.
+      image_shape: tuple.
+      seed: `int`, of the initial weights.
+      dtype: dtype policy of a network built here.
+
+    Returns:
+      The layer, built, and H.
+
+    Raises:
+      TypeError: if `encoder` is neither a name nor a layer.
+      ValueError: if the name is unknown, or the features are no vectors.
+    """
+    if isinstance(encoder, str):
+        build = _by_name("encoder", encoder, _ENCODERS)
+        encoder = build(image_shape, seed=seed, dtype=dtype)
+    _check_layer("encoder", encoder)
+    features = encoder(keras.KerasTensor([None, *image_shape]))
+    if len(features.shape) != 2 or features.shape[-1] is None:
+        raise ValueError(
+            "`encoder` must map images to features [B, H], but maps "
+            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten "
+            "or pooling layer."
+        )
+    return encoder, features.shape[-1]
+
+
+def resolve_decoder(decoder, latent_size, image_shape, *, seed, dtype):
+    """The decoder that `decoder` names or is.
+
+    Args:
+      decoder: "mlp", "gated_conv", or a Keras layer.
+      latent_size: D.
+      image_shape: tuple.
+      seed: `int`, of the initial weights.
+      dtype: dtype policy of a network built here.
+
+    Returns:
+      The layer, built.
+
+    Raises:
+      TypeError: if `decoder` is neither a name nor a layer.
+      ValueError: if the name is unknown, or the logits do not make an image.
+    """
+    if isinstance(decoder, str):
+        build = _by_name("decoder", decoder, _DECODERS)
+        decoder = build(latent_size, image_shape, seed=seed, dtype=dtype)
+    _check_layer("decoder", decoder)
+    shape = tuple(decoder(keras.KerasTensor([None, latent_size])).shape)
+    if shape[1:] not in (image_shape, (math.prod(image_shape),)):
+        raise ValueError(
+            f"`decoder` must map latent vectors [B, {latent_size}] to the logits of "
+            f"images of shape {image_shape}, but its output has shape {shape}; "
+            f"give it {math.prod(image_shape)} outputs."
+        )
+    return decoder
+
+
+def _by_name(role, name, builders):
+    if name not in builders:
+        raise ValueError(
+            f"Unknown {role} {name!r}; the known ones are {', '.join(builders)}, and a "
+            "Keras layer or model of your own."
+        )
+    return builders[name]
+
+
+def _check_layer(role, layer):
+    if not isinstance(layer, keras.Layer):
+        raise TypeError(
+            f"`{role}` must be a name or a Keras layer or model, but got {layer!r}."
+        )
+
+
+def check_flow(flow):
+    """Returns `flow`, and whether it takes z0 alone, without features.
+
+    Raises:
+      TypeError: if `flow` is neither `None` nor a layer.
+    """
+    if flow is None:
+        return None, False
+    if not isinstance(flow, keras.Layer):
+        raise TypeError(
+            "`flow` must be None or a Keras layer, such as "
+            f"tff.layers.AmortizedPlanar(4), but got {flow!r}."
+        )
+    return flow, isinstance(flow, Shared)

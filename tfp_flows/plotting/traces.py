@@ -1,0 +1,41 @@
+"""What happens step by step: losses of a fit, chains of a sampler."""
+
+import numpy as np
+
+
+def plot_loss(ax, loss, *, log_normalizer=0.0, window=100, label=None):
+    """Draws the loss of a fit, as the median over windows of steps.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      loss: array of shape `[num_steps]`, in nats.
+      log_normalizer: log Z of the target, which makes a negative ELBO the KL.
+      window: number of steps per point; the median leaves single bad steps out.
+      label: text of the legend.
+
+    Returns:
+      `ax`.
+    """
+    loss = np.asarray(loss, np.float64) + log_normalizer
+    window = min(window, len(loss))
+    num_windows = len(loss) // window
+    medians = np.median(loss[: num_windows * window].reshape([-1, window]), axis=-1)
+    ax.plot((np.arange(num_windows) + 0.5) * window, medians, label=label)
+    ax.set(xlabel="step", ylabel="loss (nats)")
+    return ax
+
+
+def plot_traces(ax, samples, *, num_samples=500):
+    """Draws the path of each chain in one coordinate.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      samples: array of shape `[num_samples, num_chains]`.
+      num_samples: how many of them to draw, the first ones.
+
+    Returns:
+      `ax`.
+    """
+    ax.plot(np.asarray(samples)[:num_samples], lw=0.7)
+    ax.set(xlabel="sample", ylabel="$z_1$", xlim=(0, min(num_samples, len(samples))))
+    return ax
