@@ -10,6 +10,7 @@ VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tfp_flows" / "version.py").read_text("utf-8")
 ).group(1)
 
+REPORT = ["typst>=0.13"]
 TEST = [
     "ipykernel>=6.29",
     "mpmath>=1.3",
@@ -20,6 +21,7 @@ TEST = [
     "scikit-learn>=1.3",
     "scipy>=1.11",
     "tensorboard>=2.18",
+    *REPORT,
 ]
 
 setup(
@@ -48,6 +50,7 @@ setup(
             "nbclient>=0.10",
             "scikit-learn>=1.3",
         ],
+        "report": REPORT,
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

@@ -109,6 +109,21 @@ def run_sample(args):
     return 0
 
 
+def run_report(args):
+    """`tfp-flows report`."""
+    from tfp_flows import experiments
+
+    root = _source_checkout("report/report.typ", what="report", command="report")
+    # A short run must not replace the results of a full one.
+    default = root / "results" / "quick-report" if args.quick else root / "report"
+    out = default if args.out is None else pathlib.Path(args.out)
+    path = experiments.report(
+        out, root, quick=args.quick, rerun=args.rerun, seed=args.seed
+    )
+    print(path)
+    return 0
+
+
 def run_vae(args):
     """`tfp-flows vae`."""
     from tfp_flows.experiments import vae

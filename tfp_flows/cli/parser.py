@@ -40,6 +40,7 @@ def build_parser():
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_sample(subparsers)
+    _add_report(subparsers)
     _add_notebooks(subparsers)
     _add_vae(subparsers)
     _add_bench(subparsers)
@@ -170,6 +171,31 @@ def _add_sample(subparsers):
     parser.add_argument("--num-samples", type=int, default=1_000, help="samples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples")
     parser.add_argument("--out", required=True, help="file to write: .csv or .npz")
+
+
+def _add_report(subparsers):
+    parser = _add_command(
+        subparsers,
+        "report",
+        commands.run_report,
+        "Remake the technical report, report.pdf, from a source checkout.",
+        epilog="Experiments run only if their results file is of another configuration "
+        "or version. Speed and the table of variational autoencoders are read from the "
+        "files of python -m benchmarks and python -m benchmarks.vae_table.",
+    )
+    parser.add_argument(
+        "--out",
+        default=None,
+        help="folder for results, figures and report.pdf; by default report/ of the "
+        "checkout, with --quick its results/quick-report/",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter runs, of fewer flows"
+    )
+    parser.add_argument(
+        "--rerun", action="store_true", help="run experiments that are there already, too"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything")
 
 
 def _add_notebooks(subparsers):

@@ -66,7 +66,7 @@ class ReproduceConfig:
         )
 
 
-def reproduce(out, config=None, *, progress_bar=True):
+def reproduce(out, config=None, *, images=None, progress_bar=True):
     """Runs the experiment and writes its files.
 
     Writes under `out`: `report/imgs/{example}-density.png`, `-samples.png`, `-k{K}.png`
@@ -78,6 +78,7 @@ def reproduce(out, config=None, *, progress_bar=True):
     Args:
       out: folder, made if need be.
       config: `ReproduceConfig`; `None` is the default one.
+      images: folder of the figures; `None` is `report/imgs` under `out`.
       progress_bar: whether to show one, on stderr.
 
     Returns:
@@ -89,7 +90,7 @@ def reproduce(out, config=None, *, progress_bar=True):
     config = config or ReproduceConfig()
     started = time.perf_counter()
     out = prepare_folder(out)
-    images = prepare_folder(out / "report" / "imgs")
+    images = prepare_folder(images or out / "report" / "imgs")
 
     num_jobs = len(config.examples) * (1 + len(config.families) * len(config.num_layers))
     chains, fits = [], []
@@ -217,7 +218,7 @@ def _run_fit(target, truth, family, num_layers, config, images):
         draw,
         title=f"{target.name}: {family}, K = {num_layers}",
     )
-    row = dict(
+    row = report.to_dict() | dict(
         target=target.name,
         family=family,
         num_layers=num_layers,
@@ -228,6 +229,5 @@ def _run_fit(target, truth, family, num_layers, config, images):
         mass_on_grid=float(np.sum(density) * (axis[1] - axis[0]) ** 2),
         flow_seed=config.seed,
         fit_settings=result.settings,
-        **report.to_dict(),
     )
     return (draw, f"KL {report.kl:.3f}"), row

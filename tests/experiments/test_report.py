@@ -1,0 +1,260 @@
+"""The report: what runs again, what is missing, and that its numbers are read."""
+
+import dataclasses
+import importlib.util
+import json
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from tfp_flows.cli import main
+from tfp_flows.experiments import compile_report, report, report_pdf
+from tfp_flows.experiments.report import EXPERIMENTS, Experiment, stale_reason
+from tfp_flows.version import __version__
+
+ROOT = pathlib.Path(__file__).parents[2]
+REPORT = ROOT / "report"
+needs_typst = pytest.mark.skipif(
+    importlib.util.find_spec("typst") is None, reason="the extra `report` is missing"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallConfig:
+    lengths: tuple[int, ...] = (2, 4)
+    seed: int = 0
+
+
+def write_small(out, config, progress_bar):
+    del progress_bar
+    environment = {"tfp_flows": __version__}
+    results = dict(config=dataclasses.asdict(config), environment=environment)
+    (out / "small.json").write_text(json.dumps(results))
+    (out / "small.png").write_text("")
+
+
+SMALL = Experiment(
+    "small",
+    "small.json",
+    write_small,
+    lambda quick, seed: SmallConfig((2,) if quick else (2, 4), seed),
+    lambda config: ["small.png"],
+)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_results_of_the_same_configuration_are_current(tmp_path, quick):
+    config = SMALL.config(quick, 3)
+    assert stale_reason(SMALL, config, tmp_path) == "no small.json yet"
+    write_small(tmp_path, config, progress_bar=False)
+    assert stale_reason(SMALL, config, tmp_path) is None
+
+
+def test_what_makes_results_stale(tmp_path):
+    config = SmallConfig()
+    path = tmp_path / "small.json"
+    write_small(tmp_path, config, progress_bar=False)
+    for other, changed in (
+        (SmallConfig(seed=1), "seed"),
+        (SmallConfig((2,), 1), "lengths, seed"),
+    ):
+        assert stale_reason(SMALL, other, tmp_path) == f"small.json has another {changed}"
+    results = json.loads(path.read_text())
+    extra = results | {"config": results["config"] | {"dropped": 1}}
+    path.write_text(json.dumps(extra))
+    assert stale_reason(SMALL, config, tmp_path).endswith("another dropped")
+    path.write_text(json.dumps(results | {"environment": {"tfp_flows": "0.0.1"}}))
+    assert stale_reason(SMALL, config, tmp_path).endswith("version 0.0.1")
+    path.write_text("{")
+    assert stale_reason(SMALL, config, tmp_path).endswith("damaged")
+    path.write_text(json.dumps(results))
+    (tmp_path / "small.png").unlink()
+    assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """The committed results in a folder of their own."""
+    out = tmp_path / "out"
+    shutil.copytree(REPORT, out, ignore=shutil.ignore_patterns("*.typ", "*.pdf"))
+    return out
+
+
+@pytest.fixture
+def complete(copied):
+    """With results of the paper's energies, too: those of other densities, renamed."""
+    energies = copied / "energies"
+    shutil.rmtree(energies, ignore_errors=True)
+    shutil.copytree(copied / "imgs", energies / "imgs")
+    text = (copied / "results.json").read_text()
+    content = json.loads(re.sub(r'"example(\d)"', r'"u\1"', text))
+    fits = [row for row in content["fits"] if row["target"] == "u1"]
+    content["fits"] += [row | {"target": "u4"} for row in fits]
+    content["config"]["examples"].append("u4")
+    (energies / "results.json").write_text(json.dumps(content))
+    return copied
+
+
+@needs_typst
+def test_the_committed_report_is_of_the_committed_results(copied):
+    path = compile_report(copied, ROOT)
+    pdf = path.read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert len(pdf) < 3e6
+    checksum = report_pdf.inputs_checksum(REPORT, ROOT).encode()
+    assert checksum in pdf
+    assert checksum in (REPORT / "report.pdf").read_bytes(), (
+        "report.pdf is older than its text or results; run tfp-flows report"
+    )
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A checkout as far as the report needs it, without a VAE table."""
+    root = tmp_path / "root"
+    shutil.copytree(REPORT, root / "report")
+    shutil.copytree(ROOT / "benchmarks" / "results", root / "benchmarks" / "results")
+    (root / "report" / "vae.json").unlink(missing_ok=True)
+    return root
+
+
+@needs_typst
+def test_compiles_results_of_a_short_run(copied, root):
+    full = len(compile_report(copied, root).read_bytes())
+    path, families = copied / "results.json", ["planar"]
+    content = json.loads(path.read_text())
+    content["config"] |= dict(families=families, num_layers=[2, 4])
+    content["fits"] = [
+        row
+        for row in content["fits"]
+        if row["family"] in families and row["num_layers"] in (2, 4)
+    ]
+    path.write_text(json.dumps(content))
+    path = copied / "density.json"
+    content = json.loads(path.read_text())
+    content["config"] |= dict(points=["circles"], flows=["radial_inverted"])
+    path.write_text(json.dumps(content))
+    assert len(compile_report(copied, root).read_bytes()) < full
+
+
+@needs_typst
+@pytest.mark.parametrize("section", ["vae", "energies"])
+def test_optional_sections_follow_their_files(copied, root, request, section):
+    shutil.rmtree(copied / "energies", ignore_errors=True)
+    without = len(compile_report(copied, root).read_bytes())
+    if section == "energies":
+        request.getfixturevalue("complete")
+    else:
+        row = dict(
+            name="no flow",
+            recipe="annealed",
+            binarization="fixed",
+            test=dict(negative_elbo=91.5, importance_nll=88.25, num_samples=500),
+            train=dict(negative_elbo=90.0),
+            config=dict(num_epochs=60),
+        )
+        text = json.dumps(dict(rows=[row, row, row | {"name": "planar"}]))
+        (root / "report" / "vae.json").write_text(text)
+    assert len(compile_report(copied, root).read_bytes()) > without
+
+
+@needs_typst
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("out/density.json", "tfp-flows report"),
+        ("out/imgs/summary-radial.png", "tfp-flows report"),
+        ("root/benchmarks/results/results.json", "python -m benchmarks"),
+        ("root/report/references.bib", "complete checkout"),
+    ],
+)
+def test_a_missing_file_is_named_with_the_command_that_makes_it(
+    copied, root, tmp_path, name, command
+):
+    (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{re.escape(name)}; .*{command}"):
+        compile_report(copied, root)
+
+
+def test_without_typst(monkeypatch, tmp_path):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "typst" else find(name)
+    )
+    with pytest.raises(ImportError, match=r"pip install 'tfp_flows\[report\]'"):
+        report(tmp_path / "out", ROOT)
+    assert not (tmp_path / "out").exists()
+
+
+@needs_typst
+def test_command_runs_what_is_stale_and_no_more(complete, capsys, monkeypatch):
+    """With current results, nothing runs; without, that experiment does."""
+    ran = []
+
+    def spying(experiment):
+        def run(out, config, progress_bar):
+            ran.append((experiment.name, config))
+
+        return dataclasses.replace(experiment, run=run)
+
+    module = importlib.import_module("tfp_flows.experiments.report")
+    monkeypatch.setattr(module, "EXPERIMENTS", tuple(map(spying, EXPERIMENTS)))
+    for experiment in EXPERIMENTS:
+        # As if made by this version with the default configuration.
+        path = complete / experiment.results_file
+        content = json.loads(path.read_text())
+        content["config"] = dataclasses.asdict(experiment.config(False, 0))
+        content["environment"]["tfp_flows"] = __version__
+        path.write_text(json.dumps(content))
+    monkeypatch.chdir(ROOT)
+    assert main(["report", "--out", str(complete)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == str(complete / "report.pdf")
+    assert captured.err.count("results are current") == len(EXPERIMENTS)
+    assert ran == []
+    assert main(["report", "--out", str(complete), "--seed", "1"]) == 0
+    assert [name for name, _ in ran] == [experiment.name for experiment in EXPERIMENTS]
+    assert {config.seed for _, config in ran} == {1}
+    assert "another seed" in capsys.readouterr().err
+    ran.clear()
+    assert main(["report", "--out", str(complete), "--rerun"]) == 0
+    assert len(ran) == len(EXPERIMENTS)
+
+
+def prose(text):
+    """The text of a Typst file without code, mathematics and comments."""
+    text = re.sub(r"//.*", "", text)
+    text = re.sub(r'"[^"\n]*"', "", text)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    text = re.sub(r"[@<][\w-]+>?", "", text)
+    text = re.sub(r"\$[^$]*\$", "", text)
+    # Argument lists, inside out; those with content blocks stay, without their numbers.
+    while (shorter := re.sub(r"\([^()\[\]]*\)", "", text)) != text:
+        text = shorter
+    text = re.sub(r"\w+: *[\d.]+\w*%?", "", text)
+    return re.sub(r"\b[a-z]+\d\b", "", text)  # names of helpers
+
+
+def test_prose_sees_typed_numbers():
+    assert re.search(r"\d", prose("The KL is 0.013 nats, @a2015 $K = 2$ #fixed(x, 3)."))
+    assert not re.search(r"\d", prose("At $K = 2$ it is #fixed(x.at(1), 3), see @a2015."))
+
+
+def test_no_number_of_the_results_is_typed():
+    text = (REPORT / "results.typ").read_text("utf-8")
+    # Lines of code: definitions, functions, widths of tables, comparisons.
+    code = r"^#?(let|if) .*|^ +(let|columns|align): .*|.*=>.*|.*if .* >=? \d+.*|^ +tf1_.*"
+    lines = [re.sub(code, "", line) for line in text.splitlines()]
+    found = re.findall(r".*\d.*", prose("\n".join(lines)))
+    assert found == []
+
+
+def test_every_source_is_cited():
+    keys = re.findall(
+        r"^@\w+\{(\w+),", (REPORT / "references.bib").read_text("utf-8"), re.M
+    )
+    text = "".join(path.read_text("utf-8") for path in REPORT.glob("*.typ"))
+    assert len(keys) >= 10
+    assert [key for key in keys if f"@{key}" not in text] == []

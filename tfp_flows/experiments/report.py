@@ -1,0 +1,161 @@
+"""The technical report, remade: experiments, figures, PDF."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Callable
+
+from tqdm.auto import tqdm
+
+from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
+from tfp_flows.experiments.depth_figure import save_depth_figure
+from tfp_flows.experiments.report_pdf import check_sources, compile_report
+from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
+from tfp_flows.files import prepare_folder
+from tfp_flows.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """An experiment whose results the report shows.
+
+    Attributes:
+      name: what messages call it.
+      results_file: its JSON, under the folder of the report, with the entries `config`
+        and `environment`.
+      run: callable `(out, config, progress_bar)` that writes it.
+      config: callable `(quick, seed)`, what to run: a dataclass.
+      images: callable `(config)`, the figures that the report shows, under the folder of
+        the JSON.
+    """
+
+    name: str
+    results_file: str
+    run: Callable
+    config: Callable
+    images: Callable
+
+
+def _run_reproduce(out, config, progress_bar):
+    reproduce(out, config, images=out / "imgs", progress_bar=progress_bar)
+    save_depth_figure(out / "imgs" / "depth.png", out / "results.json")
+
+
+def _reproduce_config(quick, seed):
+    return ReproduceConfig.quick(seed) if quick else ReproduceConfig(seed=seed)
+
+
+def _reproduce_images(config):
+    return ["imgs/depth.png", *(f"imgs/summary-{name}.png" for name in config.families)]
+
+
+def _run_energies(out, config, progress_bar):
+    _run_reproduce(prepare_folder(out / "energies"), config, progress_bar)
+
+
+def _energies_config(quick, seed):
+    config = _reproduce_config(quick, seed)
+    return dataclasses.replace(config, examples=("u1", "u2", "u3", "u4"))
+
+
+def _run_density(out, config, progress_bar):
+    estimate_densities(out, config, progress_bar=progress_bar)
+
+
+def _density_config(quick, seed):
+    return DensityConfig.quick(seed) if quick else DensityConfig(seed=seed)
+
+
+EXPERIMENTS = (
+    Experiment(
+        "figures and chains",
+        "results.json",
+        _run_reproduce,
+        _reproduce_config,
+        _reproduce_images,
+    ),
+    Experiment(
+        "the paper's energies",
+        "energies/results.json",
+        _run_energies,
+        _energies_config,
+        _reproduce_images,
+    ),
+    Experiment(
+        "density estimation",
+        "density.json",
+        _run_density,
+        _density_config,
+        lambda config: ["imgs/density-summary.png"],
+    ),
+)
+
+
+def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
+    """Runs the experiments that have no current results, and compiles the report.
+
+    Results are current if their file records the wanted configuration and this version
+    of the package, and the figures are there.
+
+    Args:
+      out: folder of the results, figures and `report.pdf`, made if need be.
+      root: top folder of a source checkout: it has the text, `report/*.typ`, and what
+        is measured elsewhere, `benchmarks/results` and, if there, `report/vae.json`.
+      quick: whether to run the short versions.
+      rerun: whether to run experiments that have current results, too.
+      seed: of all experiments.
+      progress_bar: whether to show progress on stderr.
+
+    Returns:
+      `pathlib.Path` of `report.pdf`.
+
+    Raises:
+      ImportError: if the package typst is missing; before any training, like the next.
+      OSError: if a file of the checkout is missing, or `out` cannot be written to.
+      RuntimeError: if the text does not compile.
+    """
+    check_sources(root)
+    out = prepare_folder(out)
+    for experiment in EXPERIMENTS:
+        config = experiment.config(quick, seed)
+        reason = "asked for" if rerun else stale_reason(experiment, config, out)
+        if progress_bar:
+            done = f"running ({reason})" if reason else "results are current"
+            tqdm.write(f"{experiment.name}: {done}", file=sys.stderr)
+        if reason:
+            experiment.run(out, config, progress_bar)
+    return compile_report(out, root)
+
+
+def stale_reason(experiment, config, out):
+    """Why an experiment must run.
+
+    Args:
+      experiment: `Experiment`.
+      config: what is wanted.
+      out: folder of the results.
+
+    Returns:
+      `str`, or `None` if the results there are those of `config` and of this version.
+    """
+    path = pathlib.Path(out) / experiment.results_file
+    if not path.is_file():
+        return f"no {experiment.results_file} yet"
+    try:
+        results = json.loads(path.read_text("utf-8"))
+        stored, version = results["config"], results["environment"]["tfp_flows"]
+    except (KeyError, TypeError, ValueError):
+        return f"{experiment.results_file} is damaged"
+    # As JSON has it: lists for tuples.
+    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+    names = wanted.keys() | stored.keys()
+    changed = sorted(n for n in names if wanted.get(n) != stored.get(n))
+    if changed:
+        return f"{experiment.results_file} has another {', '.join(changed)}"
+    if version != __version__:
+        return f"{experiment.results_file} is of version {version}"
+    for image in experiment.images(config):
+        if not (path.parent / image).is_file():
+            return f"no {image} yet"
+    return None
