@@ -27,6 +27,10 @@ _EMPHASIS = re.compile(
 )
 
 
+# "x: D." would be the first item of a list.
+_ENUMERATOR = re.compile(r"(?<=: )(?=\w\.(?:\s|$))")
+
+
 def process(app, what, name, obj, options, lines):
     """The handler of `autodoc-process-docstring`; changes `lines` in place."""
     lines[:] = to_rst("\n".join(lines)).split("\n")
@@ -67,6 +71,7 @@ def _prose(text):
     text = _REFERENCE.sub(_list_item, text)
     # Napoleon would take the text before the first colon for a type.
     text = _RETURNS.sub(r"\1:returns:", text)
+    text = _ENUMERATOR.sub(r"\\", text)
     parts = _LITERAL.split(text)
     for i, part in enumerate(parts):
         if i % 2:

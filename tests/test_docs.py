@@ -70,13 +70,14 @@ def test_docstrings_become_restructuredtext(helpers):
         ("`vi.FitError`", ":py:obj:`vi.FitError <tfp_flows.vi.FitError>`"),
         ("|u_| * 2 of `u`s", r"\|u\_\| \* 2 of ``u``\ s"),
         ("#### Example\n\nx", ".. rubric:: Example\n\n\nx"),
+        ("Args:\n  size: D.", "Args:\n  size: \\D."),
         ("Returns:\n  One: two.", ":returns:\n  One: two."),
         ("[1]: A. Title.\n     Venue.\n\nx", "- [1] A. Title.\n  Venue.\n\nx"),
         ("a\n\n```none\n`|x|`\n```\n", "a\n\n\n.. code-block:: text\n\n   `|x|`\n\n\n"),
         ("a\n\n    b * c\n\nd", "a\n\n\n.. code-block:: text\n\n   b * c\n\nd"),
         (
-            "Args:\n  x: a\n    b.\n  **kwargs: c.",
-            "Args:\n  x: a\n    b.\n  **kwargs: c.",
+            "Args:\n  x: a\n    b.\n  **kwargs: more.",
+            "Args:\n  x: a\n    b.\n  **kwargs: more.",
         ),
     ]:
         assert to_rst(markdown) == rst
