@@ -74,6 +74,38 @@ def test_what_makes_results_stale(tmp_path):
     assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
 
 
+TINY = dict(
+    chains=dict(
+        examples=("u1",),
+        num_layers=(2,),
+        num_steps=20,
+        num_evaluation_samples=2_000,
+        num_chains=4,
+        num_chain_samples=150,
+        num_burnin=20,
+        thinning=1,
+    ),
+    points=dict(
+        points=("circles",),
+        flows=("radial_inverted",),
+        num_layers=2,
+        num_train=600,
+        num_test=100,
+        num_steps=20,
+        jit_compile=False,
+    ),
+)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.results_file)
+def test_a_registered_experiment_leaves_current_results(tmp_path, experiment):
+    config = experiment.config(True, 0)
+    tiny = TINY["points" if hasattr(config, "points") else "chains"]
+    config = dataclasses.replace(config, **tiny)
+    experiment.run(tmp_path, config, False)
+    assert stale_reason(experiment, config, tmp_path) is None
+
+
 @pytest.fixture
 def copied(tmp_path):
     """The committed results in a folder of their own."""
