@@ -2,8 +2,9 @@
 
 python -m benchmarks.recipe --study energies --targets example1 u4 --num-layers 16 32
 
-Prints the median and worst KL as it goes. An entry of `benchmarks/results/recipe.json`
-takes the place of an earlier one of the same study, target and number of layers.
+Prints the median and worst KL as it goes, and writes `recipe.md`, a table. An entry of
+`benchmarks/results/recipe.json` takes the place of an earlier one of the same study, target
+and number of layers.
 """
 
 import argparse
@@ -11,7 +12,9 @@ import json
 import pathlib
 
 import tfp_flows as tff
+from benchmarks.markdown import MISSING, number, table_lines
 from benchmarks.recipe.studies import STUDIES
+from tfp_flows import files
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "recipe.json"
 _KEYS = ("target", "num_layers", "moment")
@@ -52,7 +55,36 @@ def _merge(path, study, entry):
 
     kept = [one for one in results.get(study, []) if key(one) != key(entry)]
     results[study] = [*kept, entry]
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    files.write_json(path, results)
+    files.write_text(path.with_suffix(".md"), markdown(results))
+
+
+def markdown(results):
+    """A table per study: the medians and worst cases of its targets."""
+    lines = []
+    for study, entries in results.items():
+        lines += [f"{study.replace('_', ' ')}:", ""]
+        if "median" not in entries[0]:
+            columns = [k for k, v in entries[0].items() if not isinstance(v, list)]
+            rows = [[_text(entry[column]) for column in columns] for entry in entries]
+        else:
+            columns = ["target", "K", "steps", "seeds", "KL, median", "KL, worst"]
+            rows = [
+                [
+                    entry["target"],
+                    str(entry["num_layers"]),
+                    f"{entry['num_steps']:,}",
+                    str(len(entry["khat"])),
+                    *(_text(entry.get(name, MISSING)) for name in ("median", "worst")),
+                ]
+                for entry in entries
+            ]
+        lines += table_lines(columns, rows)
+    return "\n".join(lines)
+
+
+def _text(value):
+    return value if isinstance(value, str) else number(value)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def gaussian(event_size, condition=100.0):
 
     def log_prob(z):
         centered = z - mean
-        return -0.5 * tf.reduce_sum(tf.linalg.matmul(centered, precision) * centered, -1)
+        return -0.5 * tf.reduce_sum(tf.tensordot(centered, precision, 1) * centered, -1)
 
     log_z = 0.5 * (event_size * math.log(2.0 * math.pi) + np.sum(np.log(eigenvalues)))
     return log_prob, float(log_z)
