@@ -3,8 +3,8 @@
 python -m benchmarks.recipe --study energies --targets example1 u4 --num-layers 16 32
 
 Prints the median and worst KL as it goes, and writes `recipe.md`, a table. An entry of
-`benchmarks/results/recipe.json` takes the place of an earlier one of the same study, target
-and number of layers.
+`benchmarks/results/recipe.json` takes the place of an earlier one of the same study,
+target and number of layers.
 """
 
 import argparse

@@ -32,7 +32,9 @@ def constrain_sylvester(r, r2, v=None, reverse=False):
     r, r2 = (tf.linalg.band_part(tf.cast(m, tf.float64), 0, -1) for m in (r, r2))
     diagonal = tf.linalg.diag_part(r)
     gain, *factors = product_factors(diagonal * tf.linalg.diag_part(r2))
-    r = tf.linalg.set_diag(r, tf.zeros_like(diagonal)) + tf.linalg.diag(diagonal * gain)
+    # Exact, as the diagonal is zero after the first term. (The gradient of
+    # tf.linalg.set_diag fails under XLA for batches of unknown size.)
+    r = r - tf.linalg.diag(diagonal) + tf.linalg.diag(diagonal * gain)
     if v is None:
         w, u = r2, tf.linalg.matrix_transpose(r)
         if reverse:
@@ -60,10 +62,11 @@ def orthonormal_columns(v, num_columns):
     # I / 2 + the part of N N^T above the diagonal (Joffrain et al. 2006): three products
     # of matrices rather than H steps that wait for one another.
     normals = numerics.unit_vector(v)
-    upper = tf.linalg.band_part(tf.matmul(normals, normals, transpose_b=True), 0, -1)
-    half = tf.fill(tf.shape(upper)[:-1], tf.constant(0.5, v.dtype))
+    products = tf.matmul(normals, normals, transpose_b=True)
+    upper = tf.linalg.matrix_transpose(numerics.strictly_lower(products))
+    half = 0.5 * tf.eye(tf.shape(v)[-2], dtype=v.dtype)
     columns = tf.linalg.triangular_solve(
-        tf.linalg.set_diag(upper, half), normals[..., :num_columns], lower=False
+        upper + half, normals[..., :num_columns], lower=False
     )
     identity = tf.eye(tf.shape(v)[-1], num_columns, dtype=v.dtype)
     return identity - tf.matmul(normals, columns, transpose_a=True)

@@ -83,5 +83,6 @@ def _broadcast(tensor, target, batch, event_ndims):
 
 def strictly_lower(matrix):
     """The part of `[..., K, K]` below the diagonal, zeros elsewhere."""
-    lower = tf.linalg.band_part(matrix, -1, 0)
-    return tf.linalg.set_diag(lower, tf.zeros_like(matrix[..., 0]))
+    # Not by tf.linalg.set_diag, whose gradient XLA cannot compile for batches whose size
+    # is not known statically.
+    return tf.linalg.band_part(matrix, -1, 0) - tf.linalg.band_part(matrix, 0, 0)
