@@ -74,6 +74,8 @@ def _constrain(u, w):
         inverse = tf.reduce_sum(tf.square(direction), axis=-1, keepdims=True)
         by_u = by_u_hat + by_wu * w
         by_w = by_wu * u + (c * inverse) * by_u_hat - (2.0 * c * along) * direction
+        # One of them may have been broadcast against the other.
+        by_u, by_w = numerics.sum_to_shape_of(by_u, u), numerics.sum_to_shape_of(by_w, w)
         return tf.cast(by_u, dtype), tf.cast(by_w, dtype)
 
     factors = [factor[..., 0] for factor in (q, q_minus_one, log_q)]
