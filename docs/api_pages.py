@@ -17,10 +17,12 @@ HEADER = """# {title}
 
 INDEX = """# API reference
 
-Every public name, by package. `import tfp_flows as tff` gives `tff.bijectors`, `tff.vi`
-and so on, imported at first use, and the builders of flows at the top level:
+Every public name, by package. `import tfp_flows as tff` gives {lazy}, imported at first
+use, and the builders of flows at the top level:
 
 {builders}
+
+The other packages, {others}, are imported by their full names.
 
 ```{{toctree}}
 :maxdepth: 2
@@ -28,6 +30,21 @@ and so on, imported at first use, and the builders of flows at the top level:
 {pages}
 ```
 """
+
+
+# What Keras calls, not people.
+HOOKS = {
+    "build",
+    "call",
+    "compute_output_shape",
+    "compute_output_spec",
+    "get_compile_config",
+    "compile_from_config",
+    "from_config",
+    "get_config",
+    "test_step",
+    "train_step",
+}
 
 
 def packages():
@@ -65,13 +82,20 @@ def index(names):
         for name in tfp_flows.__all__
         if name in _package("distributions").__all__
     ]
-    return INDEX.format(builders="\n".join(builders), pages="\n".join(names))
+    lazy = [f"`tff.{name}`" for name in names if name in tfp_flows.__all__]
+    others = [f"`tfp_flows.{name}`" for name in names if name not in tfp_flows.__all__]
+    return INDEX.format(
+        builders="\n".join(builders),
+        lazy=", ".join(lazy),
+        others=", ".join(others),
+        pages="\n".join(names),
+    )
 
 
 def page(name):
     """The text of the page of the package `name`."""
     package = _package(name)
-    lines = [HEADER.format(title=f"`tff.{name}`", module=package.__name__)]
+    lines = [HEADER.format(title=f"`tfp_flows.{name}`", module=package.__name__)]
     for member in package.__all__:
         value = getattr(package, member)
         if inspect.isclass(value):
@@ -93,7 +117,8 @@ def documented_members(cls):
             continue
         for name, value in vars(owner).items():
             is_ours = inspect.isfunction(value) or isinstance(value, property)
-            if not name.startswith("_") and is_ours and value.__doc__:
+            is_hidden = name.startswith("_") or name in HOOKS
+            if is_ours and value.__doc__ and not is_hidden:
                 found.append(name)
     return list(dict.fromkeys(found))
 

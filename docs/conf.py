@@ -26,6 +26,7 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"tfp_flows {version}"
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_theme_options = dict(sidebar_hide_name=False, navigation_with_keys=True)
@@ -38,7 +39,7 @@ if (HERE / "_static" / "mathjax").is_dir():
 
 # Notebooks are stored with their outputs; building the pages runs nothing.
 nb_execution_mode = "off"
-myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 autoclass_content = "both"

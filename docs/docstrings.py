@@ -1,30 +1,42 @@
 """Docstrings, which are Markdown with Google's sections, as reStructuredText.
 
-Fences become code blocks, `#### Title` a rubric, `name` a literal or a link to the API,
-and `[1]: reference` an item of a list. Napoleon then reads the sections.
+Fences and indented code become code blocks, `#### Title` a rubric, `name` a literal or a
+link to the API, and `[1]: reference` an item of a list. Napoleon then reads the sections.
 """
 
 import functools
 import importlib
 import re
+import textwrap
 
 import api_pages
 
-_FENCE = re.compile(r"^(\s*)```(\w*)\s*$")
-_HEADING = re.compile(r"^(\s*)####\s+(.*)$")
-_REFERENCE = re.compile(r"^(\s*)\[(\d+)\]:\s+(.*)$")
+_CODE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<fenced>[\s\S]*?)\n(?P=indent)```$"
+    r"|(?<=\n\n)(?P<indented> {4}.*\n(?:(?: {4}.*)?\n)*)",
+    re.MULTILINE,
+)
+_HEADING = re.compile(r"^( *)#### +(.*)$", re.MULTILINE)
+_REFERENCE = re.compile(r"^( *)\[(\d+)\]: +(.*(?:\n\1 +\S.*)*)$", re.MULTILINE)
+_RETURNS = re.compile(r"^( *)(?:Returns|Yields): *$", re.MULTILINE)
 _LITERAL = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 # Emphasis and what is not: lone asterisks, bars, and underscores that end a word.
 # Napoleon itself escapes the name of `**kwargs`.
 _EMPHASIS = re.compile(
-    r"^ *\*\*\w+:|(?<![\w*])\*\w[^*\n]*\w\*(?![\w*])|[*|]|_(?=\W|$)", re.M
+    r"^ *\*\*\w+:|(?<![\w*])\*\w[^*\n]*\w\*(?![\w*])|[*|]|_(?=\W|$)", re.MULTILINE
 )
-_RETURNS = re.compile(r"^(\s*)(Returns|Yields):\s*$")
+
+
+# "x: D." would be the first item of a list.
+_ENUMERATOR = re.compile(r"(?<=: )(?=\w\.(?:\s|$))")
 
 
 def process(app, what, name, obj, options, lines):
     """The handler of `autodoc-process-docstring`; changes `lines` in place."""
     lines[:] = to_rst("\n".join(lines)).split("\n")
+    if what == "property":
+        # Napoleon takes what is before a colon in the first line for its type.
+        lines.insert(0, "")
 
 
 def to_rst(text):
@@ -36,62 +48,51 @@ def to_rst(text):
     Returns:
       `str`.
     """
-    found, paragraph, fence, returns = [], [], None, None
-
-    def flush():
-        if paragraph:
-            found.extend(_inline("\n".join(paragraph)).split("\n"))
-            paragraph.clear()
-
-    for line in text.split("\n"):
-        if fence is not None:
-            if _FENCE.match(line):
-                fence = None
-                found.append("")
-            else:
-                found.append(f"   {line}" if line.strip() else "")
-        elif match := _FENCE.match(line):
-            flush()
-            fence = match[1]
-            language = {"": "text", "none": "text"}.get(match[2], match[2])
-            found += ["", f"{fence}.. code-block:: {language}", ""]
-        elif match := _HEADING.match(line):
-            flush()
-            found += [f"{match[1]}.. rubric:: {match[2]}", ""]
-        elif match := _REFERENCE.match(line):
-            flush()
-            paragraph.append(f"{match[1]}- [{match[2]}] {match[3]}")
-        elif match := _RETURNS.match(line):
-            # Napoleon would take the text before the first colon for a type.
-            flush()
-            returns = match[1]
-            found += [f"{returns}:returns:"]
-        elif returns is not None and line.strip() and not line.startswith(f"{returns} "):
-            flush()
-            returns = None
-            paragraph.append(line)
-        elif not line.strip():
-            flush()
-            found.append("")
-        elif paragraph and paragraph[0].lstrip().startswith("- ["):
-            paragraph.append(f"  {line.strip()}")
-        else:
-            paragraph.append(line)
-    flush()
-    return "\n".join(found)
+    found, end = [], 0
+    for match in _CODE.finditer(text):
+        found += [_prose(text[end : match.start()]), _code_block(match)]
+        end = match.end()
+    return "".join([*found, _prose(text[end:])])
 
 
-def _inline(text):
-    """Literals and links; everything else that means something to RST is escaped."""
+def _code_block(match):
+    indent = match["indent"] or ""
+    language = {None: "text", "": "text", "none": "text"}.get(
+        match["language"], match["language"]
+    )
+    code = textwrap.dedent(match["fenced"] or match["indented"].rstrip())
+    return f"\n{indent}.. code-block:: {language}\n\n" + textwrap.indent(
+        f"{code}\n\n", f"{indent}   "
+    )
+
+
+def _prose(text):
+    text = _HEADING.sub(r"\1.. rubric:: \2" "\n", text)
+    text = _REFERENCE.sub(_list_item, text)
+    # Napoleon would take the text before the first colon for a type.
+    text = _RETURNS.sub(r"\1:returns:", text)
+    text = _ENUMERATOR.sub(r"\\", text)
     parts = _LITERAL.split(text)
     for i, part in enumerate(parts):
         if i % 2:
-            content = re.sub(r"\s+", " ", part)
-            target = links().get(content)
-            parts[i] = f":py:obj:`{content} <{target}>`" if target else f"``{content}``"
+            # A literal must not touch a word: `Tensor`s.
+            is_touching = re.match(r"\w", parts[i + 1])
+            parts[i] = _literal(part) + ("\\ " if is_touching else "")
         else:
             parts[i] = _EMPHASIS.sub(_escape_other_than_emphasis, part)
     return "".join(parts)
+
+
+def _list_item(match):
+    indent, number, reference = match.groups()
+    lines = [line.strip() for line in reference.split("\n")]
+    return f"\n{indent}  ".join([f"{indent}- [{number}] {lines[0]}", *lines[1:]])
+
+
+def _literal(content):
+    content = re.sub(r"\s+", " ", content)
+    target = links().get(content)
+    return f":py:obj:`{content} <{target}>`" if target else f"``{content}``"
 
 
 def _escape_other_than_emphasis(match):

@@ -59,45 +59,28 @@ def test_methods_of_this_package_are_documented(helpers):
     assert {"u_hat", "injectivity_margin"} <= set(members(tff.bijectors.Planar))
     assert "forward_and_log_det" in members(tff.bijectors.Sylvester)  # of its base
     assert "forward" not in members(tff.bijectors.Planar)  # of TFP
+    assert {"compile", "fit", "sample"} <= set(members(tff.layers.FlowModel))
+    assert "train_step" not in members(tff.layers.FlowModel)
 
 
 def test_docstrings_become_restructuredtext(helpers):
-    text = "\n".join(
-        [
-            "Minimises |u_| * 2 by `tff.vi.fit_reverse_kl`, not *here*; `u` has **k.",
-            "",
-            "#### Example",
-            "",
-            "```python",
-            "flow = `|x|`",
-            "```",
-            "",
-            "Returns:",
-            "  One line: and more.",
-            "",
-            "[1]: A. Author. Title.",
-            "     Venue.",
-        ]
-    )
-    assert helpers["docstrings"].to_rst(text).split("\n") == [
-        r"Minimises \|u\_\| \* 2 by :py:obj:`tff.vi.fit_reverse_kl "
-        r"<tfp_flows.vi.fit_reverse_kl>`, not *here*; ``u`` has \*\*k.",
-        "",
-        ".. rubric:: Example",
-        "",
-        "",
-        "",
-        ".. code-block:: python",
-        "",
-        "   flow = `|x|`",
-        "",
-        "",
-        ":returns:",
-        "  One line: and more.",
-        "",
-        "- [1] A. Author. Title.",
-        "  Venue.",
-    ]
+    to_rst = helpers["docstrings"].to_rst
+    for markdown, rst in [
+        ("By `tff.vi.fit_error`, *now*.", "By ``tff.vi.fit_error``, *now*."),
+        ("`vi.FitError`", ":py:obj:`vi.FitError <tfp_flows.vi.FitError>`"),
+        ("|u_| * 2 of `u`s", r"\|u\_\| \* 2 of ``u``\ s"),
+        ("#### Example\n\nx", ".. rubric:: Example\n\n\nx"),
+        ("Args:\n  size: D.", "Args:\n  size: \\D."),
+        ("Returns:\n  One: two.", ":returns:\n  One: two."),
+        ("[1]: A. Title.\n     Venue.\n\nx", "- [1] A. Title.\n  Venue.\n\nx"),
+        ("a\n\n```none\n`|x|`\n```\n", "a\n\n\n.. code-block:: text\n\n   `|x|`\n\n\n"),
+        ("a\n\n    b * c\n\nd", "a\n\n\n.. code-block:: text\n\n   b * c\n\nd"),
+        (
+            "Args:\n  x: a\n    b.\n  **kwargs: more.",
+            "Args:\n  x: a\n    b.\n  **kwargs: more.",
+        ),
+    ]:
+        assert to_rst(markdown) == rst
 
 
 def anchors(page):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -106,6 +107,27 @@ def test_bad_input_is_one_line(folder, capsys, call, message):
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("tfp-flows: error: ")
     assert re.search(message, captured.err), captured.err
+
+
+def test_report_card(folder, capsys):
+    fit = ["fit", "u1", "--num-steps", "60", "--sample-size", "64", "--out", "o"]
+    assert main([*fit, "--tensorboard", "events"]) == 0
+    assert "KL" in capsys.readouterr().out
+    assert any((folder / "events").iterdir())
+    evaluate = ["evaluate", "o/flow.npz", "u1", "--num-samples", "1000"]
+    assert main([*evaluate, "--figure", "cards/card.png"]) == 0
+    assert "60 steps" in capsys.readouterr().out
+    image = matplotlib.image.imread(folder / "cards" / "card.png")
+    assert image.shape[1] > 2.5 * image.shape[0]
+    # Four panels, none of them empty.
+    assert all(np.std(part[..., :3]) > 0.05 for part in np.array_split(image, 4, axis=1))
+
+
+def test_no_report_card_of_a_flow_in_space(folder, capsys):
+    tff.distributions.save(tff.planar_flow(3, 2, seed=0), folder / "space.npz")
+    command = ["evaluate", "space.npz", "densities:normal", "--figure", "card.png"]
+    assert main(command) == 2
+    assert "size 3; leave out --figure" in capsys.readouterr().err
 
 
 def test_wrong_flow_size_in_evaluate(folder, capsys):

@@ -1,5 +1,6 @@
 """Evaluations against closed forms and ArviZ."""
 
+import dataclasses
 import json
 import math
 
@@ -164,3 +165,25 @@ def test_bad_arguments():
     batch = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
     with pytest.raises(ValueError, match=r"batch shape \(3,\)"):
         tff.diagnostics.evaluate(batch, wide_normal)
+
+
+def test_the_result_of_a_fit_brings_its_numbers():
+    flow = standard_flow()
+    result = tff.vi.fit_reverse_kl(
+        flow, wide_normal, num_steps=40, sample_size=64, seed=0, progress_bar=False
+    )
+    report = tff.diagnostics.evaluate(result, wide_normal, seed=1)
+    assert report.num_steps == 40
+    assert report.seconds == result.seconds
+    assert report.num_skipped_steps == 0
+    assert "40 steps" in str(report)
+    assert report == dataclasses.replace(
+        tff.diagnostics.evaluate(flow, wide_normal, seed=1),
+        num_steps=40,
+        seconds=result.seconds,
+        num_skipped_steps=0,
+    )
+    values = json.loads(json.dumps(report.to_dict()))
+    assert values["num_steps"] == 40
+    assert "log_weights" not in values
+    assert report.elbo == pytest.approx(np.mean(report.log_weights))

@@ -60,6 +60,32 @@ def test_round_trip_of_sylvester_flows(tmp_path, form, batch_shape):
     assert len(loaded.trainable_variables) == len(flow.trainable_variables)
 
 
+@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow, tff.sylvester_flow])
+@pytest.mark.parametrize("batch_shape", [(), (3,)])
+def test_round_trip_with_an_affine_map(tmp_path, build, batch_shape):
+    flow = build(3, 4, seed=0, affine=True, batch_shape=batch_shape)
+    for index, variable in enumerate(flow.trainable_variables):
+        noise = tf.random.stateless_normal(variable.shape, (0, index))
+        variable.assign_add(0.2 * noise)
+    tff.distributions.save(flow, tmp_path / "flow.npz")
+    loaded = tff.distributions.load(tmp_path / "flow.npz")
+    x = tf.random.stateless_normal([5, *batch_shape, 3], (1, 2))
+    np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
+    pairs = zip(loaded.trainable_variables, flow.trainable_variables, strict=True)
+    for actual, expected in pairs:
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_refuses_another_affine_map(tmp_path):
+    flow = tff.planar_flow(2, 2, seed=0)
+    bijector = tfp.bijectors.Chain(
+        [tfp.bijectors.Shift([1.0, 0.0]), tfp.bijectors.Scale([2.0, 1.0]), flow.bijector]
+    )
+    other = tfp.distributions.TransformedDistribution(flow.distribution, bijector)
+    with pytest.raises(ValueError, match="affine=True"):
+        tff.distributions.save(other, tmp_path / "flow.npz")
+
+
 def test_refuses_triangular_layers_that_do_not_take_turns(tmp_path):
     flow = tff.sylvester_flow(2, 2, form="triangular", seed=0)
     chain = tfp.bijectors.Chain([flow.bijector.bijectors[0]] * 2)

@@ -1,5 +1,7 @@
 """Flows under TFP's own variational inference and MCMC, and Keras optimizers."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +48,30 @@ def test_fit_surrogate_posterior_with_importance_weights(make):
         seed=(1, 2),
     )
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
+
+
+@pytest.mark.parametrize(
+    "discrepancy_fn",
+    [tfp.vi.kl_forward, functools.partial(tfp.vi.amari_alpha, alpha=0.5)],
+    ids=["kl_forward", "alpha"],
+)
+def test_other_divergences_of_tfp(discrepancy_fn):
+    flow = tff.planar_flow(2, 4, seed=0, dtype=tf.float64, affine=True)
+    before = kl_to_target(flow)
+    tfp.vi.fit_surrogate_posterior(
+        target().log_prob,
+        flow,
+        discrepancy_fn=discrepancy_fn,
+        optimizer=tf.keras.optimizers.Adam(0.02),
+        num_steps=300,
+        sample_size=200,
+        seed=(1, 2),
+    )
+    assert kl_to_target(flow) < 0.2 * before
+
+
+def kl_to_target(flow):
+    return -tff.diagnostics.evaluate(flow, target().log_prob, seed=3).elbo
 
 
 @pytest.mark.parametrize("fused", [True, False])

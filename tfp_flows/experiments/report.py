@@ -6,13 +6,12 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from tqdm.auto import tqdm
-
 from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
 from tfp_flows.experiments.depth_figure import save_depth_figure
 from tfp_flows.experiments.report_pdf import check_sources, compile_report
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 from tfp_flows.files import prepare_folder
+from tfp_flows.progress import tqdm
 from tfp_flows.version import __version__
 
 

@@ -73,6 +73,9 @@ def fit_reverse_kl(
     loss is dropped. The paper used RMSprop, at 1e-5, for 500,000 steps, and one start.
 
     The whole fit is one compiled program, called in chunks to move the progress bar.
+    Other divergences, and bounds with importance weights, are those of `tfp.vi`:
+    `tfp.vi.fit_surrogate_posterior` takes the flows of this package as they are.
+
     The flow is trained in place. The same seed gives the same result on the same
     machine with the same `jit_compile`.
 
