@@ -87,6 +87,7 @@ def run_evaluate(args):
             prepare_folder(pathlib.Path(file).parent)
     report = experiments.evaluate_file(
         args.flow,
+        flow,
         target,
         num_samples=args.num_samples,
         seed=args.seed,

@@ -6,17 +6,18 @@ import types
 
 import numpy as np
 
-from tfp_flows import diagnostics, distributions, plotting
+from tfp_flows import diagnostics, plotting
 
 _NUM_SHOWN = 2_000
 
 
-def evaluate_file(path, target, *, num_samples, seed, figure=None):
+def evaluate_file(path, flow, target, *, num_samples, seed, figure=None):
     """Judges a saved flow, with the traces of its fit if they lie beside it.
 
     Args:
-      path: `flow.npz`; `fit.json` and `loss.csv` beside it, as `tfp-flows fit` writes
-        them, are read too.
+      path: the file that the flow was loaded from; `fit.json` and `loss.csv` beside it,
+        as `tfp-flows fit` writes them, are read.
+      flow: what `tff.distributions.load` made of it.
       target: as for `tff.diagnostics.evaluate`.
       num_samples: as for `tff.diagnostics.evaluate`.
       seed: `int`.
@@ -26,12 +27,10 @@ def evaluate_file(path, target, *, num_samples, seed, figure=None):
       `tff.diagnostics.Evaluation`.
 
     Raises:
-      OSError, ValueError, TypeError: as `tff.distributions.load` and
-        `tff.diagnostics.evaluate`; and ValueError if there is a figure to draw of a flow
-        that is not in the plane.
+      ValueError, TypeError: as `tff.diagnostics.evaluate`; and ValueError if there is a
+        figure to draw of a flow that is not in the plane.
     """
     path = pathlib.Path(path)
-    flow = distributions.load(path)
     if figure is not None and flow.event_shape != [2]:
         raise ValueError(
             f"A report card is for flows in the plane, but the flow of {path} is over "

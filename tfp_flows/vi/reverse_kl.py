@@ -181,6 +181,7 @@ def fit_reverse_kl(
         seed = checkpoint.seed if seed is None else seed
     seed = numerics.stateless_seed(seed)
     check_target(flow, target_log_prob_fn, sample_size, seed)
+    log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
 
     starts, log_prob_fn, size = flow, target_log_prob_fn, sample_size
     if num_starts > 1:
@@ -232,7 +233,7 @@ def fit_reverse_kl(
     training_started = time.perf_counter()
     try:
         with Monitor(
-            describe_negative_elbo(target_log_prob_fn),
+            describe_negative_elbo(log_normalizer),
             num_steps,
             state.step,
             progress_bar=progress_bar,
@@ -279,7 +280,7 @@ def fit_reverse_kl(
         train_seconds=state.seconds + train_seconds,
         num_skipped_steps=num_skipped_steps,
         num_rollbacks=state.num_rollbacks,
-        log_normalizer=numerics.known_log_normalizer(target_log_prob_fn),
+        log_normalizer=log_normalizer,
     )
     if has_failed:
         raise FitError(failure, result)
