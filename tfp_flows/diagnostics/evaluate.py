@@ -112,11 +112,9 @@ def _resolve(target):
         known = 0.0 if log_normalizer is None else log_normalizer
         return (lambda x: target.log_prob(x) + tf.cast(shift, x.dtype)), known, target
     owner = getattr(target, "__self__", None)
-    if owner is not None and hasattr(owner, "log_prob"):
-        if target.__name__ == "log_prob":
-            return target, 0.0, owner
-        if target.__name__ == "unnormalized_log_prob":
-            return target, _log_normalizer(owner), owner
+    names = ("log_prob", "unnormalized_log_prob")
+    if hasattr(owner, "log_prob") and target.__name__ in names:
+        return target, numerics.known_log_normalizer(target), owner
     return target, None, None
 
 

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.files import prepare_folder, replacing
 from tfp_flows.vi.training_state import optimizer_slots
 
@@ -136,6 +137,27 @@ class Checkpoint:
             f"{self.path} {what}; pass the arguments of that fit to resume it, or "
             "another `checkpoint_dir` to start anew. The file is left as it is."
         )
+
+
+def open_checkpoint(folder, seed, *, every_steps, every_seconds):
+    """The checkpoint of a fit, and its seed: that of the file if none is given.
+
+    Args:
+      folder: as of `Checkpoint`, or `None`.
+      seed: `int` or stateless TFP seed; `None` takes that of the file, or a new one.
+      every_steps: as of `Checkpoint`.
+      every_seconds: as of `Checkpoint`.
+
+    Returns:
+      `(checkpoint, seed)`: a `Checkpoint` or `None`, and a stateless seed.
+    """
+    checkpoint = None
+    if folder is not None:
+        checkpoint = Checkpoint(
+            folder, every_steps=every_steps, every_seconds=every_seconds
+        )
+        seed = checkpoint.seed if seed is None else seed
+    return checkpoint, numerics.stateless_seed(seed)
 
 
 def _read(path):

@@ -12,7 +12,7 @@ from tfp_flows.vi.arguments import (
     optimizer_config,
     prepare_optimizer,
 )
-from tfp_flows.vi.checkpoint import Checkpoint
+from tfp_flows.vi.checkpoint import open_checkpoint
 from tfp_flows.vi.chunks import run_in_chunks
 from tfp_flows.vi.data_arguments import check_distribution, first_log_prob
 from tfp_flows.vi.fit_error import FitError
@@ -160,18 +160,17 @@ def fit_maximum_likelihood(
     check_distribution(flow)
     if jit_compile is None:
         jit_compile = num_steps >= _XLA_STEPS
-    checkpoint = None
-    if checkpoint_dir is not None:
-        if isinstance(data, tf.data.Dataset):
-            raise ValueError(
-                "`checkpoint_dir` is for arrays: where an interrupted fit was in a "
-                "tf.data.Dataset is not known; pass an array, or no `checkpoint_dir`."
-            )
-        checkpoint = Checkpoint(
-            checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
+    if checkpoint_dir is not None and isinstance(data, tf.data.Dataset):
+        raise ValueError(
+            "`checkpoint_dir` is for arrays: where an interrupted fit was in a "
+            "tf.data.Dataset is not known; pass an array, or no `checkpoint_dir`."
         )
-        seed = checkpoint.seed if seed is None else seed
-    seed = numerics.stateless_seed(seed)
+    checkpoint, seed = open_checkpoint(
+        checkpoint_dir,
+        seed,
+        every_steps=checkpoint_steps,
+        every_seconds=checkpoint_seconds,
+    )
     batches, training, validation, data_settings = prepare_data(
         flow, data, batch_size, validation_split, validation_data, seed
     )

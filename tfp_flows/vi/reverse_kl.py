@@ -14,7 +14,7 @@ from tfp_flows.vi.arguments import (
     optimizer_config,
     prepare_optimizer,
 )
-from tfp_flows.vi.checkpoint import Checkpoint
+from tfp_flows.vi.checkpoint import open_checkpoint
 from tfp_flows.vi.chunks import run_in_chunks
 from tfp_flows.vi.fit_error import FitError, describe_failure
 from tfp_flows.vi.fit_result import FitResult
@@ -173,13 +173,12 @@ def fit_reverse_kl(
         annealing_fn = linear_annealing(num_steps)
     if optimizer is None:
         optimizer = default_optimizer(num_steps, decays=not early_stopping)
-    checkpoint = None
-    if checkpoint_dir is not None:
-        checkpoint = Checkpoint(
-            checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
-        )
-        seed = checkpoint.seed if seed is None else seed
-    seed = numerics.stateless_seed(seed)
+    checkpoint, seed = open_checkpoint(
+        checkpoint_dir,
+        seed,
+        every_steps=checkpoint_steps,
+        every_seconds=checkpoint_seconds,
+    )
     check_target(flow, target_log_prob_fn, sample_size, seed)
     log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
 
