@@ -3,8 +3,12 @@
 import keras
 import tensorflow as tf
 
+from tfp_flows.vi.eigenbasis import MAX_PARAMETERS, EigenbasisAdam, num_parameters
 
-def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
+_LEARNING_RATE = 0.02
+
+
+def linear_annealing(num_steps, *, initial=0.01, fraction=0.3):
     """An inverse temperature that rises linearly to 1.
 
     Rezende & Mohamed (2015), eq. 20, anneal the target by beta_t = min(1, 0.01 + t /
@@ -36,7 +40,7 @@ def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
     return annealing_fn
 
 
-def default_optimizer(num_steps, *, learning_rate=0.02, decays=True):
+def default_optimizer(num_steps, *, learning_rate=_LEARNING_RATE, decays=True):
     """Adam with warm-up and cosine decay to 0.
 
     Args:
@@ -47,12 +51,35 @@ def default_optimizer(num_steps, *, learning_rate=0.02, decays=True):
     Returns:
       `keras.optimizers.Adam`.
     """
+    return keras.optimizers.Adam(_schedule(num_steps, learning_rate, decays))
+
+
+def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
+    """The optimizer of a fit that was given none.
+
+    Args:
+      variables: list of `tf.Variable`s.
+      batch_ndims: how many leading axes of all variables are those of a batch of flows.
+      num_steps: length of the fit.
+      decays: as of `default_optimizer`.
+
+    Returns:
+      `EigenbasisAdam` where a flow has few parameters, else `default_optimizer`.
+    """
+    dtypes = {variable.dtype for variable in variables}
+    if dtypes not in ({tf.float32}, {tf.float64}):
+        return default_optimizer(num_steps, decays=decays)
+    if num_parameters(variables, batch_ndims) > MAX_PARAMETERS:
+        return default_optimizer(num_steps, decays=decays)
+    return EigenbasisAdam(_schedule(num_steps, _LEARNING_RATE, decays), batch_ndims)
+
+
+def _schedule(num_steps, learning_rate, decays):
     warmup_steps = max(1, num_steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=max(1, num_steps - warmup_steps),
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
         alpha=0.0 if decays else 1.0,
     )
-    return keras.optimizers.Adam(schedule)

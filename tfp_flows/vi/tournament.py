@@ -72,8 +72,12 @@ class Tournament:
         losses = np.where(state.rate.numpy() > 0.0, losses, np.inf)
         survivors = np.sort(np.argsort(losses, axis=0, kind="stable")[:left], axis=0)
         parents = np.repeat(survivors, self.num_starts // left, axis=0)
-        shapes = {tuple(v.shape) for v in variables}
-        slots = [s for s in optimizer_slots(self._optimizer) if tuple(s.shape) in shapes]
+        batch_shape = state.rate.shape
+        slots = [
+            slot
+            for slot in optimizer_slots(self._optimizer)
+            if slot.shape[: batch_shape.rank] == batch_shape
+        ]
         for variable in [*variables, *slots]:
             variable.assign(take_members(np.array(variable), parents))
         state.reorder(parents)

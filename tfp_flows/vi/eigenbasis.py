@@ -1,0 +1,145 @@
+"""Adam in the eigenbasis of the second moment of the gradients."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+
+# Steps between two decompositions. They cost 0.3 ms per flow at 80 parameters and 5 ms at
+# 320, a step of eight flows 0.15 to 0.5 ms.
+_PERIOD, _LONG_PERIOD, _FEW_PARAMETERS = 100, 200, 128
+
+# The moment has the square of so many parameters, of each flow: with more, it would cost
+# more than the step.
+MAX_PARAMETERS = 320
+
+
+class EigenbasisAdam:
+    """Adam on coordinates in which the gradients are uncorrelated.
+
+    Adam scales each parameter by itself. Those of tanh layers are strongly correlated, as
+    one layer can do what its neighbour does, so that the scaling does not help along the
+    valleys. Here Adam works in the eigenbasis of the running mean of g g^T, the flattened
+    gradients g of all parameters of one flow, as in SOAP ([1], algorithm 3), with two
+    differences: the matrix is that of all parameters, not two Kronecker factors of each,
+    as flows are small; and at each new basis the mean of the squares becomes the
+    eigenvalues, its exact value there, instead of staying.
+
+    It has the methods of a Keras optimizer that a fit calls, and those of an event of
+    `run_in_chunks`, as the decompositions are made outside the compiled loop.
+
+    #### References
+
+    [1]: N. Vyas et al. SOAP: Improving and Stabilizing Shampoo using Adam. ICLR 2025.
+         https://arxiv.org/abs/2409.11321
+    """
+
+    def __init__(self, learning_rate_fn, batch_ndims):
+        """Takes the schedule, and how many leading axes of the variables are a batch's.
+
+        Args:
+          learning_rate_fn: `keras.optimizers.schedules.LearningRateSchedule`.
+          batch_ndims: number of leading axes of every variable that are those of a batch
+            of flows, each with a basis of its own.
+        """
+        self._learning_rate_fn, self._batch_ndims = learning_rate_fn, batch_ndims
+        self.variables = []
+
+    def build(self, variables):
+        """Makes the slots: `[..., P]` and `[..., P, P]`, P parameters of each flow."""
+        batch_shape, self._sizes = _sizes(variables, self._batch_ndims)
+        num_parameters, dtype = sum(self._sizes), variables[0].dtype
+        zeros = tf.zeros([*batch_shape, num_parameters], dtype)
+        is_small = num_parameters <= _FEW_PARAMETERS
+        self._period = _PERIOD if is_small else _LONG_PERIOD
+        self._step = tf.Variable(0, trainable=False)
+        self._mean, self._square, self._moment, self._basis = (
+            tf.Variable(value, trainable=False)
+            for value in (
+                zeros,
+                zeros,
+                tf.linalg.diag(zeros),
+                tf.linalg.diag(tf.ones_like(zeros)),
+            )
+        )
+        self.variables = [
+            self._step,
+            self._mean,
+            self._square,
+            self._moment,
+            self._basis,
+        ]
+
+    def get_config(self):
+        """What a checkpoint compares."""
+        return dict(learning_rate=self._learning_rate_fn.get_config())
+
+    def apply_gradients(self, gradients_and_variables):
+        """One step.
+
+        Args:
+          gradients_and_variables: pairs, of the variables that it was built for.
+        """
+        gradients, variables = zip(*gradients_and_variables, strict=True)
+        batch_shape = self._mean.shape[:-1]
+        gradient = tf.concat(
+            [
+                tf.reshape(g, [*batch_shape, size])
+                for g, size in zip(gradients, self._sizes, strict=True)
+            ],
+            axis=-1,
+        )
+        rate = tf.cast(self._learning_rate_fn(self._step), gradient.dtype)
+        step = tf.cast(self._step.assign_add(1), gradient.dtype)
+        outer = gradient[..., tf.newaxis] * gradient[..., tf.newaxis, :]
+        self._moment.assign(_BETA_2 * self._moment + (1.0 - _BETA_2) * outer)
+        mean = self._mean.assign(_BETA_1 * self._mean + (1.0 - _BETA_1) * gradient)
+        basis = tf.convert_to_tensor(self._basis)
+        rotated = tf.stack([gradient, mean], axis=-2) @ basis
+        gradient, mean = tf.unstack(rotated, axis=-2)
+        square = _BETA_2 * self._square + (1.0 - _BETA_2) * tf.square(gradient)
+        self._square.assign(square)
+        deviation = tf.sqrt(square / (1.0 - _BETA_2**step)) + _EPSILON
+        change = tf.linalg.matvec(basis, mean / (1.0 - _BETA_1**step) / deviation)
+        parts = tf.split(rate * change, self._sizes, axis=-1)
+        for variable, part in zip(variables, parts, strict=True):
+            variable.assign_sub(tf.reshape(part, variable.shape))
+
+    def steps_left(self, step):
+        """How many steps may follow `step` before the next decomposition."""
+        return self._period - step % self._period
+
+    def has_stopped(self, state):
+        """Never."""
+        del state
+        return False
+
+    def update(self, state, variables):
+        """Takes the eigenbasis, if it is time.
+
+        Args:
+          state: `TrainingState`.
+          variables: not used.
+        """
+        del variables
+        if state.step % self._period:
+            return
+        moment = self._moment.numpy()
+        if not np.all(np.isfinite(moment)):
+            return
+        values, basis = np.linalg.eigh(moment)
+        self._basis.assign(basis)
+        self._square.assign(np.maximum(values, 0.0))
+
+
+def num_parameters(variables, batch_ndims):
+    """P, how many parameters each flow of a batch has."""
+    return sum(_sizes(variables, batch_ndims)[1])
+
+
+def _sizes(variables, batch_ndims):
+    """The batch shape, and how many numbers of each variable are one flow's."""
+    shapes = [tuple(v.shape) for v in variables]
+    return shapes[0][:batch_ndims], [math.prod(s[batch_ndims:]) for s in shapes]
