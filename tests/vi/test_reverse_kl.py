@@ -76,7 +76,7 @@ def test_traces_and_settings():
     assert result.settings["num_steps"] == 103
     assert result.settings["sample_size"] == 32
     assert result.settings["seed"] == [0, 1]
-    assert result.settings["optimizer"] == "Adam"
+    assert result.settings["optimizer"] == "EigenbasisAdam"
     assert result.seconds > 0.0
     assert "103 steps" in str(result)
 
