@@ -1,7 +1,5 @@
 """Adam in the eigenbasis of the second moment of the gradients."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -49,28 +47,22 @@ class EigenbasisAdam:
 
     def build(self, variables):
         """Makes the slots: `[..., P]` and `[..., P, P]`, P parameters of each flow."""
-        batch_shape, self._sizes = _sizes(variables, self._batch_ndims)
-        num_parameters, dtype = sum(self._sizes), variables[0].dtype
-        zeros = tf.zeros([*batch_shape, num_parameters], dtype)
-        is_small = num_parameters <= _FEW_PARAMETERS
-        self._period = _PERIOD if is_small else _LONG_PERIOD
-        self._step = tf.Variable(0, trainable=False)
-        self._mean, self._square, self._moment, self._basis = (
+        self._sizes = _sizes(variables, self._batch_ndims)
+        batch_shape = variables[0].shape[: self._batch_ndims]
+        size, dtype = sum(self._sizes), variables[0].dtype
+        self._period = _PERIOD if size <= _FEW_PARAMETERS else _LONG_PERIOD
+        zeros = tf.zeros([*batch_shape, size], dtype)
+        self.variables = [
             tf.Variable(value, trainable=False)
             for value in (
+                tf.constant(0),
                 zeros,
                 zeros,
-                tf.linalg.diag(zeros),
-                tf.linalg.diag(tf.ones_like(zeros)),
+                tf.zeros([*batch_shape, size, size], dtype),
+                tf.eye(size, batch_shape=batch_shape, dtype=dtype),
             )
-        )
-        self.variables = [
-            self._step,
-            self._mean,
-            self._square,
-            self._moment,
-            self._basis,
         ]
+        self._step, self._mean, self._square, self._moment, self._basis = self.variables
 
     def get_config(self):
         """What a checkpoint compares."""
@@ -127,6 +119,7 @@ class EigenbasisAdam:
         if state.step % self._period:
             return
         moment = self._moment.numpy()
+        # Squares of finite gradients that were not clipped may overflow.
         if not np.all(np.isfinite(moment)):
             return
         values, basis = np.linalg.eigh(moment)
@@ -136,10 +129,9 @@ class EigenbasisAdam:
 
 def num_parameters(variables, batch_ndims):
     """P, how many parameters each flow of a batch has."""
-    return sum(_sizes(variables, batch_ndims)[1])
+    return sum(_sizes(variables, batch_ndims))
 
 
 def _sizes(variables, batch_ndims):
-    """The batch shape, and how many numbers of each variable are one flow's."""
-    shapes = [tuple(v.shape) for v in variables]
-    return shapes[0][:batch_ndims], [math.prod(s[batch_ndims:]) for s in shapes]
+    """How many numbers of each variable are one flow's."""
+    return [v.shape[batch_ndims:].num_elements() for v in variables]

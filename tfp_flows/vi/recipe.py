@@ -64,14 +64,15 @@ def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
       decays: as of `default_optimizer`.
 
     Returns:
-      `EigenbasisAdam` where a flow has few parameters, else `default_optimizer`.
+      `EigenbasisAdam` where a flow has few parameters, all of float32 or all of
+      float64, else that of `default_optimizer`.
     """
     dtypes = {variable.dtype for variable in variables}
-    if dtypes not in ({tf.float32}, {tf.float64}):
-        return default_optimizer(num_steps, decays=decays)
-    if num_parameters(variables, batch_ndims) > MAX_PARAMETERS:
-        return default_optimizer(num_steps, decays=decays)
-    return EigenbasisAdam(_schedule(num_steps, _LEARNING_RATE, decays), batch_ndims)
+    # Matrices of other or of mixed dtypes have no decomposition.
+    is_decomposable = dtypes in ({tf.float32}, {tf.float64})
+    if is_decomposable and num_parameters(variables, batch_ndims) <= MAX_PARAMETERS:
+        return EigenbasisAdam(_schedule(num_steps, _LEARNING_RATE, decays), batch_ndims)
+    return default_optimizer(num_steps, decays=decays)
 
 
 def _schedule(num_steps, learning_rate, decays):
