@@ -46,7 +46,11 @@ class EigenbasisAdam:
         self.variables = []
 
     def build(self, variables):
-        """Makes the slots: `[..., P]` and `[..., P, P]`, P parameters of each flow."""
+        """Makes the slots, for P parameters of each flow.
+
+        The mean and the square are `[..., P]`; the gradients since the last basis,
+        `[..., period, P]`; their moment until then and the basis, `[..., P, P]`.
+        """
         self._sizes = _sizes(variables, self._batch_ndims)
         batch_shape = variables[0].shape[: self._batch_ndims]
         size, dtype = sum(self._sizes), variables[0].dtype
@@ -58,11 +62,13 @@ class EigenbasisAdam:
                 tf.constant(0),
                 zeros,
                 zeros,
+                tf.zeros([*batch_shape, self._period, size], dtype),
                 tf.zeros([*batch_shape, size, size], dtype),
                 tf.eye(size, batch_shape=batch_shape, dtype=dtype),
             )
         ]
-        self._step, self._mean, self._square, self._moment, self._basis = self.variables
+        self._step, self._mean, self._square, self._recent, *matrices = self.variables
+        self._moment, self._basis = matrices
 
     def get_config(self):
         """What a checkpoint compares."""
@@ -84,9 +90,8 @@ class EigenbasisAdam:
             axis=-1,
         )
         rate = tf.cast(self._learning_rate_fn(self._step), gradient.dtype)
+        self._remember(gradient)
         step = tf.cast(self._step.assign_add(1), gradient.dtype)
-        outer = gradient[..., tf.newaxis] * gradient[..., tf.newaxis, :]
-        self._moment.assign(_BETA_2 * self._moment + (1.0 - _BETA_2) * outer)
         mean = self._mean.assign(_BETA_1 * self._mean + (1.0 - _BETA_1) * gradient)
         basis = tf.convert_to_tensor(self._basis)
         rotated = tf.stack([gradient, mean], axis=-2) @ basis
@@ -118,13 +123,53 @@ class EigenbasisAdam:
         del variables
         if state.step % self._period:
             return
-        moment = self._moment.numpy()
+        moment = self._moment_now()
+        self._moment.assign(moment)
         # Squares of finite gradients that were not clipped may overflow.
         if not np.all(np.isfinite(moment)):
             return
-        values, basis = np.linalg.eigh(moment)
+        values, basis = _eigh_of_distinct(moment)
         self._basis.assign(basis)
-        self._square.assign(np.maximum(values, 0.0))
+        self._square.assign(tf.maximum(values, 0.0))
+
+    def _remember(self, gradient):
+        """Keeps the gradient for the moment: P numbers, where its square has P^2."""
+        size = self._mean.shape[-1]
+        recent = tf.reshape(self._recent, [-1, self._period, size])
+        members = tf.range(recent.shape[0])
+        places = tf.fill(members.shape, self._step % self._period)
+        recent = tf.tensor_scatter_nd_update(
+            recent, tf.stack([members, places], axis=-1), tf.reshape(gradient, [-1, size])
+        )
+        self._recent.assign(tf.reshape(recent, self._recent.shape))
+
+    def _moment_now(self):
+        """The running mean of g g^T with the gradients of the last period."""
+        ages = np.arange(self._period)[::-1]
+        shares = (1.0 - _BETA_2) * _BETA_2**ages
+        scaled = self._recent * tf.constant(
+            np.sqrt(shares)[:, np.newaxis], self._recent.dtype
+        )
+        outer = tf.linalg.matmul(scaled, scaled, transpose_a=True)
+        return _BETA_2**self._period * self._moment + outer
+
+
+def _eigh_of_distinct(matrices):
+    """Eigenvalues and eigenvectors of `[..., P, P]`; of equal matrices, once."""
+    size = matrices.shape[-1]
+    flat = tf.reshape(matrices, [-1, size, size]).numpy()
+    # Flows that were dropped in a tournament have become copies of others.
+    keys = [matrix.tobytes() for matrix in flat]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    firsts = [keys.index(key) for key in places]
+    # By TensorFlow, as the threads of NumPy's library go on spinning after a call, and
+    # take a core from the loop.
+    values, vectors = tf.linalg.eigh(flat[firsts])
+    index = [places[key] for key in keys]
+    return (
+        tf.reshape(tf.gather(values, index), matrices.shape[:-1]),
+        tf.reshape(tf.gather(vectors, index), matrices.shape),
+    )
 
 
 def num_parameters(variables, batch_ndims):
