@@ -44,6 +44,8 @@ def _run(study, args):
         )
     if study in ("held_out", "other_dimensions"):
         return STUDIES[study](args.num_seeds)
+    if study == "wall_time":
+        return STUDIES[study](args.num_layers)
     return STUDIES[study]()
 
 

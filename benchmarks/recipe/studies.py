@@ -2,6 +2,7 @@
 
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -42,16 +43,48 @@ def elsewhere(entries, num_layers, num_seeds):
         yield dict(target=name, event_size=event_size, **arguments, **summary)
 
 
-def wall_time(num_layers=16, num_steps=10_000, repeats=3):
-    """Seconds of a fit as given, and of one start, in turns; the medians."""
+def wall_time(layers, num_steps=10_000, repeats=3):
+    """Seconds of a fit as given, and of a bare loop, in turns; the medians."""
     target = tff.targets.get("example1").unnormalized_log_prob
-    seconds = {8: [], 1: []}
-    for repeat in range(repeats):
-        for num_starts, values in seconds.items():
+    for num_layers in layers:
+        recipe, bare = [], []
+        for repeat in range(repeats):
             flow = tff.planar_flow(2, num_layers, seed=repeat)
-            values.append(_fit(target, flow, num_steps, num_starts=num_starts)[1])
-    recipe, bare = (float(np.median(seconds[n])) for n in (8, 1))
-    yield dict(recipe_seconds=recipe, one_start_seconds=bare, ratio=recipe / bare)
+            recipe.append(_fit(target, flow, num_steps)[1])
+            flow = tff.planar_flow(2, num_layers, seed=repeat)
+            bare.append(_bare_loop(target, flow, num_steps))
+        recipe, bare = float(np.median(recipe)), float(np.median(bare))
+        yield dict(
+            num_layers=num_layers,
+            recipe_seconds=recipe,
+            bare_loop_seconds=bare,
+            ratio=recipe / bare,
+        )
+
+
+def _bare_loop(log_prob_fn, flow, num_steps, sample_size=1_024):
+    """Seconds of one compiled loop of gradient steps and nothing else, compiled anew."""
+    started = time.perf_counter()
+    variables = flow.trainable_variables
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(variables)
+
+    def step(index):
+        with tf.GradientTape() as tape:
+            x, log_q = flow.experimental_sample_and_log_prob(
+                sample_size, seed=tf.stack([0, index])
+            )
+            loss = tf.reduce_mean(log_q - log_prob_fn(x))
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return index + 1
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run():
+        return tf.while_loop(lambda index: index < num_steps, step, [tf.constant(0)])
+
+    int(run()[0])
+    return time.perf_counter() - started
 
 
 def gradient_variance(num_layers=16, num_draws=200, sample_size=1_024):

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+# With Adam's 0.9 and 0.999 the KL of 16 layers is a fifth to a third higher.
+_BETA_1, _BETA_2, _EPSILON = 0.95, 0.99, 1e-7
 
 # Steps between two decompositions. They cost 0.3 ms per flow at 80 parameters and 5 ms at
 # 320, a step of eight flows 0.15 to 0.5 ms.
