@@ -8,7 +8,7 @@ _BETA_1, _BETA_2, _EPSILON = 0.95, 0.99, 1e-7
 
 # Steps between two decompositions. They cost 0.3 ms per flow at 80 parameters and 5 ms at
 # 320, a step of eight flows 0.15 to 0.5 ms.
-_PERIOD, _LONG_PERIOD, _FEW_PARAMETERS = 100, 200, 128
+_PERIOD, _LONG_PERIOD, _FEW_PARAMETERS = 50, 200, 128
 
 # The moment has the square of so many parameters, of each flow: with more, it would cost
 # more than the step.

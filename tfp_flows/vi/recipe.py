@@ -5,10 +5,11 @@ import tensorflow as tf
 
 from tfp_flows.vi.eigenbasis import MAX_PARAMETERS, EigenbasisAdam, num_parameters
 
-_LEARNING_RATE = 0.02
+# Peak rates of Adam, and of Adam in the eigenbasis.
+_LEARNING_RATE, _EIGENBASIS_LEARNING_RATE = 0.02, 0.04
 
 
-def linear_annealing(num_steps, *, initial=0.01, fraction=0.3):
+def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
     """An inverse temperature that rises linearly to 1.
 
     Rezende & Mohamed (2015), eq. 20, anneal the target by beta_t = min(1, 0.01 + t /
@@ -71,7 +72,8 @@ def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
     # Matrices of other or of mixed dtypes have no decomposition.
     is_decomposable = dtypes in ({tf.float32}, {tf.float64})
     if is_decomposable and num_parameters(variables, batch_ndims) <= MAX_PARAMETERS:
-        return EigenbasisAdam(_schedule(num_steps, _LEARNING_RATE, decays), batch_ndims)
+        schedule = _schedule(num_steps, _EIGENBASIS_LEARNING_RATE, decays)
+        return EigenbasisAdam(schedule, batch_ndims)
     return default_optimizer(num_steps, decays=decays)
 
 
