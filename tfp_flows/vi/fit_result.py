@@ -25,7 +25,8 @@ class FitResult:
       train_seconds: the part of it that the steps took.
       num_skipped_steps: how many steps had a loss or gradient that was not finite, of
         each member of a batch of flows.
-      num_rollbacks: how often the flow went back to its best parameters.
+      num_rollbacks: how often the flow, or one of a batch, went back to its best
+        parameters, after faulty steps or a late rise of the loss.
       log_normalizer: log Z of the target in nats, if it is known; else `None`.
       restart_losses: of `fit_restarts`, the negative ELBO in nats of each of the R flows,
         `[R]`, by fresh samples at the end; else `None`.
@@ -93,13 +94,14 @@ class FitResult:
             count = len(self.restart_losses)
             rows.append(("restarts", f"best of {count} restarts, of losses {losses}"))
         if np.any(self.num_skipped_steps):
+            skipped = np.sum(self.num_skipped_steps)
             rows.append(
-                (
-                    "faults",
-                    f"{np.sum(self.num_skipped_steps)} steps skipped, of a loss or "
-                    f"gradient that was not finite; {self.num_rollbacks} times back to "
-                    "the best parameters",
-                )
+                ("faults", f"{skipped} steps skipped: loss or gradient not finite")
+            )
+        if self.num_rollbacks:
+            times = f"{self.num_rollbacks} times"
+            rows.append(
+                ("went back", f"{times} to its best parameters, at half the rate")
             )
         rows.append(
             ("judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict")

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 # The best parameters are chosen by an exponential mean of the loss over about this many
 # steps. Before as many have been made, those that the fit started from count as best.
-_MEAN_LENGTH = 50
+MEAN_LENGTH = 50
 
 # Steps in a row whose loss or gradient is not finite, before a fit goes back to its best
 # parameters. A single bad sample is gone at the next step.
@@ -135,9 +135,9 @@ def initial_best(variables, batch_shape, dtype):
 def _update_best(best, loss, variables, step, is_finite):
     running, lowest, parameters = best
     # A plain mean at first, as the mean of one loss would be that loss and its noise.
-    weight = 1.0 / tf.cast(tf.minimum(step + 1, _MEAN_LENGTH), loss.dtype)
+    weight = 1.0 / tf.cast(tf.minimum(step + 1, MEAN_LENGTH), loss.dtype)
     running = tf.where(is_finite, running + weight * (loss - running), running)
-    is_better = is_finite & (running < lowest) & (step >= _MEAN_LENGTH)
+    is_better = is_finite & (running < lowest) & (step >= MEAN_LENGTH)
     lowest = tf.where(is_better, running, lowest)
     return running, lowest, choose(is_better, variables, parameters)
 

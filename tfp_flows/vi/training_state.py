@@ -70,11 +70,22 @@ class TrainingState:
         After `MAX_ROLLBACKS` halves, at the rate 0: the member stays at its best.
         """
         is_faulty = self.is_faulty
-        training_loop.roll_back(variables, self.best[2], is_faulty)
+        is_last = is_faulty & (self.rate <= 0.5**MAX_ROLLBACKS)
+        self.go_back(variables, is_faulty)
+        self.rate = tf.where(is_last, 0.0, self.rate)
+
+    def go_back(self, variables, members):
+        """Takes up the best parameters of `members` again, at half their rate.
+
+        Args:
+          variables: list of `tf.Variable`s.
+          members: boolean `Tensor`, which members of the batch.
+        """
+        training_loop.roll_back(variables, self.best[2], members)
         total, in_a_row = self.faults
-        lower = tf.where(self.rate <= 0.5**MAX_ROLLBACKS, 0.0, 0.5 * self.rate)
-        self.rate = tf.where(is_faulty, lower, self.rate)
-        self.faults = total, tf.where(is_faulty, tf.zeros_like(in_a_row), in_a_row)
+        lower = tf.maximum(0.5 * self.rate, 0.5**MAX_ROLLBACKS)
+        self.rate = tf.where(members, lower, self.rate)
+        self.faults = total, tf.where(members, tf.zeros_like(in_a_row), in_a_row)
         self.num_rollbacks += 1
 
     def reorder(self, parents):

@@ -1,0 +1,52 @@
+"""A way back for flows whose loss rises late in a fit."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.vi.training_loop import MEAN_LENGTH
+
+# Shares of the steps at which the loss should have settled.
+_SHARES = (0.8, 0.85, 0.9, 0.95)
+
+
+class RiseTest:
+    """Takes up the best parameters again where the loss has risen for good.
+
+    Where rare samples have large gradients, as at a sharp fold of a flow, clipping and
+    the scaling of Adam make little of them, so that the mean update can point uphill,
+    step after step. One fit of 32 of 16 planar layers to `u1` went so from a KL of 0.014
+    to 0.08. The loss has risen if its running mean is above its lowest value by more than
+    the standard deviation of single steps, about ten times its own.
+    """
+
+    def __init__(self, num_steps):
+        """Plans the tests, in the last fifth of a fit of so many steps."""
+        self._steps = {int(share * num_steps) for share in _SHARES}
+
+    def steps_left(self, step):
+        """How many steps may follow `step` before the next test."""
+        return min((at - step for at in self._steps if at > step), default=np.inf)
+
+    def has_stopped(self, state):
+        """Never."""
+        del state
+        return False
+
+    def update(self, state, variables):
+        """Tests, if it is time, and if the target had its full weight.
+
+        Args:
+          state: `TrainingState`.
+          variables: list of the `tf.Variable`s that are trained.
+        """
+        if state.step not in self._steps:
+            return
+        losses, betas, _ = (trace[-MEAN_LENGTH:] for trace in state.stacked_traces())
+        if np.any(betas < 1.0):
+            return
+        running, lowest, _ = state.best
+        losses = losses.reshape([len(losses), *running.shape, -1]).sum(axis=-1)
+        has_risen = running - lowest > np.std(losses, axis=0)
+        has_risen &= state.rate > 0.0
+        if tf.reduce_any(has_risen):
+            state.go_back(variables, has_risen)
