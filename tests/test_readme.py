@@ -32,12 +32,14 @@ def test_speed_table_comes_from_the_results_file():
     assert written == tables.document(found)
 
 
-def test_linked_files_exist():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
+@pytest.mark.parametrize("name", ["README.md", "report/predecessor.md"])
+def test_linked_files_exist(name):
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
     local = [link for link in links if not link.startswith("http")]
     assert len(local) >= 4
     for link in local:
-        assert (ROOT / link).exists(), link
+        assert (page.parent / link).exists(), link
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -20,8 +20,10 @@ _TEXT = (
 )
 _SPEED = ("benchmarks/results/results.json", "benchmarks/results/speed.png")
 # Sections that are there if their file is: hours of training, by `python -m
-# benchmarks.vae_table`; and further densities.
+# benchmarks.vae_table`, with pictures by `python -m benchmarks.vae_latent`; and further
+# densities.
 _VAE = "report/vae.json"
+_VAE_IMAGES = ("report/imgs/vae-latent-none.png", "report/imgs/vae-latent-planar.png")
 _ENERGIES = "energies/results.json"
 
 
@@ -84,6 +86,8 @@ def check_sources(root):
     root = pathlib.Path(root)
     _check(root, _TEXT, "run in the top folder of a complete checkout")
     _check(root, _SPEED, "make it with python -m benchmarks")
+    if (root / _VAE).is_file():
+        _check(root, _VAE_IMAGES, "make it with python -m benchmarks.vae_latent")
 
 
 def _files(out, root):
@@ -98,7 +102,7 @@ def _files(out, root):
     files = {name: root / name for name in (*_TEXT, *_SPEED)}
     files |= {f"report/{name}": out / name for name in results}
     if (root / _VAE).is_file():
-        files[_VAE] = root / _VAE
+        files |= {name: root / name for name in (_VAE, *_VAE_IMAGES)}
     return files
 
 
