@@ -44,9 +44,7 @@ def run_in_chunks(
       monitor: `Monitor` that shows the progress.
       jit_compile: whether `run_steps` is compiled with XLA, for the error message.
       checkpoint: `Checkpoint` to write to, or `None`.
-      events: objects with `steps_left(step)`, the steps that may pass before the next
-        event; `update(state, variables)`, called after each call of the loop; and
-        `has_stopped(state)`, whether the fit is over.
+      events: `Event`s, in the order of their updates.
       sharing_fn: callable, Python `int` step to the `sharing` of `run_steps`, constant
         between events; `None` is no sharing.
       max_chunk_size: most steps per call; `None` does not limit them.

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfp_flows.vi import training_loop
 from tfp_flows.vi.chunks import xla_errors
 from tfp_flows.vi.data_arguments import align
+from tfp_flows.vi.event import Event
 from tfp_flows.vi.training_state import TrainingState
 
 # Points per call of the compiled density, if there are as many.
@@ -42,7 +43,7 @@ class HeldOutState(TrainingState):
         )
 
 
-class HeldOut:
+class HeldOut(Event):
     """Evaluates the held-out points at steps 0, n, 2n, ... and at the last one."""
 
     def __init__(self, log_prob_fn, points, *, every_steps, num_steps, patience):

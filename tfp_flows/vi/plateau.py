@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from tfp_flows.vi.event import Event
+
 # Means of the loss over this many parts of a window count as independent, however the
 # losses of single steps are correlated.
 _NUM_PARTS = 20
@@ -17,7 +19,7 @@ _RATE_FACTOR = 0.3
 _NUM_RATES = 4
 
 
-class PlateauTest:
+class PlateauTest(Event):
     """Lowers the learning rate when the loss no longer falls, and at last stops.
 
     Two windows of a twentieth of the longest fit follow one another. The loss has reached

@@ -3,13 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.vi.event import Event, steps_until
 from tfp_flows.vi.training_loop import MEAN_LENGTH
 
 # Shares of the steps at which the loss should have settled.
 _SHARES = (0.8, 0.85, 0.9, 0.95)
 
 
-class RiseTest:
+class RiseTest(Event):
     """Takes up the best parameters again where the loss has risen for good.
 
     Where rare samples have large gradients, as at a sharp fold of a flow, clipping and
@@ -25,12 +26,7 @@ class RiseTest:
 
     def steps_left(self, step):
         """How many steps may follow `step` before the next test."""
-        return min((at - step for at in self._steps if at > step), default=np.inf)
-
-    def has_stopped(self, state):
-        """Never."""
-        del state
-        return False
+        return steps_until(self._steps, step)
 
     def update(self, state, variables):
         """Tests, if it is time, and if the target had its full weight.

@@ -1,12 +1,11 @@
 """Several starts that compete for one result at the price of one."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.vi.event import Event, steps_until
 from tfp_flows.vi.training_state import optimizer_slots, take_members
 
 # Shares of the steps after which the worse half of the flows is dropped. In fits of all
@@ -19,7 +18,7 @@ _DEFAULT_STARTS = 8
 _LEAST_SAMPLES = 64
 
 
-class Tournament:
+class Tournament(Event):
     """R flows of which, round by round, the better half goes on.
 
     The flows are a batch, `[R, ...]`, throughout, so that one compiled program serves all
@@ -45,12 +44,7 @@ class Tournament:
 
     def steps_left(self, step):
         """How many steps may follow `step` before the next round."""
-        return min((at - step for at in self._rounds if at > step), default=math.inf)
-
-    def has_stopped(self, state):
-        """Never: the last flow goes on to the end."""
-        del state
-        return False
+        return steps_until(self._rounds, step)
 
     def sharing(self, step):
         """The weights, `[R, R]`, by which members average their gradients."""
