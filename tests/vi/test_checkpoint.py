@@ -175,7 +175,7 @@ import tfp_flows as tff
 flow = tff.planar_flow(2, 4, seed=0)
 result = tff.vi.fit_reverse_kl(
     flow, tff.targets.get("example1").unnormalized_log_prob, num_steps=4000,
-    sample_size=64, seed=1, progress_bar=False, jit_compile=True,
+    sample_size=512, seed=1, progress_bar=False, jit_compile=True,
     checkpoint_dir=sys.argv[1] or None, checkpoint_steps=50, steps_per_execution=25,
 )
 np.savez(sys.argv[2], result.loss, *(v.numpy() for v in flow.trainable_variables))

@@ -42,6 +42,14 @@ def test_not_before_it_is_time_nor_while_annealed(variables, step, beta):
     assert variables[0][0, 0] == 1.0
 
 
+def test_short_fits_are_not_tested(variables):
+    state = state_at(792, variables, [1.0, 1.0])
+    test = RiseTest(990)
+    test.update(state, variables)
+    assert state.num_rollbacks == 0
+    assert test.steps_left(0) == np.inf
+
+
 def test_a_rate_that_is_low_or_zero_stays(variables):
     state = state_at(950, variables, [1.0, 1.0])
     state.rate = tf.constant([0.125, 0.0])

@@ -8,6 +8,7 @@ from tfp_flows.vi.training_loop import MEAN_LENGTH
 
 # Shares of the steps at which the loss should have settled.
 _SHARES = (0.8, 0.85, 0.9, 0.95)
+_LEAST_STEPS = 20 * MEAN_LENGTH
 
 
 class RiseTest(Event):
@@ -21,8 +22,13 @@ class RiseTest(Event):
     """
 
     def __init__(self, num_steps):
-        """Plans the tests, in the last fifth of a fit of so many steps."""
-        self._steps = {int(share * num_steps) for share in _SHARES}
+        """Plans the tests, in the last fifth of a fit of so many steps.
+
+        There are none in a fit so short that the running mean, or its memory of what was
+        before a way back, would span several of them.
+        """
+        is_long = num_steps >= _LEAST_STEPS
+        self._steps = {int(share * num_steps) for share in _SHARES} if is_long else set()
 
     def steps_left(self, step):
         """How many steps may follow `step` before the next test."""
