@@ -75,8 +75,8 @@ def fit_reverse_kl(
     and 8 starts: `flow` competes with 7 flows of other initial values, which share the
     samples of a step; after 40, 60 and 75 % of the steps the half with the higher loss is
     dropped. Where the loss rises in the last fifth of 1,000 steps or more, the best
-    parameters are taken up again, at half the rate. The paper used RMSprop, at 1e-5, for 500,000 steps, and one
-    start.
+    parameters are taken up again, at half the rate. The paper used RMSprop, at 1e-5, for
+    500,000 steps, and one start.
 
     The whole fit is one compiled program, called in chunks to move the progress bar.
     Other divergences, and bounds with importance weights, are those of `tfp.vi`:
