@@ -86,7 +86,7 @@ def markdown(results):
 
 
 def _text(value):
-    return value if isinstance(value, str) else number(value)
+    return str(value) if isinstance(value, str | int) else number(value)
 
 
 if __name__ == "__main__":
