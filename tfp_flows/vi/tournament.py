@@ -1,4 +1,4 @@
-"""Several starts that compete for one result at the price of one."""
+"""Several starts that compete for one result and share the samples of one."""
 
 import numpy as np
 import tensorflow as tf
