@@ -6,6 +6,9 @@ import tensorflow as tf
 from tfp_flows.plotting.points import frame
 from tfp_flows.plotting.style import DENSITY_COLORS
 
+# Of a grid, so that a fine one fits in memory, and in the processor's cache.
+_POINTS_AT_ONCE = 160_000
+
 
 def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
     """Draws the density exp(log_prob_fn) as colours.
@@ -40,13 +43,16 @@ def density_on_grid(log_prob_fn, limits, *, resolution=400):
     dtype = getattr(log_prob_fn, "dtype", tf.float32)
     axes = np.linspace(*np.broadcast_to(limits, [2, 2]).T, resolution).T
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape([-1, 2])
-    points = tf.constant(grid, dtype)
     if hasattr(log_prob_fn, "log_prob"):
         # As a graph: the inverse of a long flow at 160,000 points is 5 times as fast. One
         # concrete function: a tf.function, new in each call, would warn of retracing.
         function = tf.function(log_prob_fn.log_prob, autograph=False)
-        log_prob_fn = function.get_concrete_function(points)
-    density = np.exp(np.asarray(log_prob_fn(points))).reshape([resolution, resolution])
+        log_prob_fn = function.get_concrete_function(tf.TensorSpec([None, 2], dtype))
+    log_density = [
+        log_prob_fn(tf.constant(grid[start : start + _POINTS_AT_ONCE], dtype))
+        for start in range(0, len(grid), _POINTS_AT_ONCE)
+    ]
+    density = np.exp(np.concatenate(log_density)).reshape([resolution, resolution])
     return axes if np.ndim(limits) == 2 else axes[0], density
 
 
