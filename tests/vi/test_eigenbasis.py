@@ -110,6 +110,19 @@ def test_default_is_chosen_by_number_and_dtype_of_the_parameters(
     assert isinstance(optimizer, EigenbasisAdam) == is_eigenbasis
 
 
+def test_rate_and_memory_follow_the_number_of_parameters():
+    rates, memories = [], []
+    for size in (20, 80, 160, 320):
+        variables = [tf.Variable(tf.zeros([size]))]
+        optimizer = optimizer_for(variables, 0, 100)
+        optimizer.build(variables)
+        rates.append(optimizer.get_config()["learning_rate"]["warmup_target"])
+        memories.append(1.0 / (1.0 - optimizer._beta_2))
+    # From 80 on, the length of a step, rate * sqrt(P), is constant.
+    np.testing.assert_allclose(rates, [0.04, 0.04, 0.04 / 2**0.5, 0.02])
+    np.testing.assert_allclose(memories, [100, 100, 160, 320])
+
+
 def test_fit_goes_on_from_a_checkpoint_between_two_bases(tmp_path):
     target = tff.targets.get("example1").unnormalized_log_prob
     values = []

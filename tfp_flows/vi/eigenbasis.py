@@ -6,7 +6,11 @@ import tensorflow as tf
 from tfp_flows.vi.event import Event
 
 # With Adam's 0.9 and 0.999 the KL of 16 layers was an eighth (u3) to a third (u4) higher.
-_BETA_1, _BETA_2, _EPSILON = 0.95, 0.99, 1e-7
+_BETA_1, _EPSILON = 0.95, 1e-7
+
+# beta_2 is such that the moment is a mean over as many steps as there are parameters, as
+# one over fewer has directions in which it saw no gradient; but over so many at least.
+_LEAST_MEMORY = 100
 
 # Steps between two decompositions. They cost 0.3 ms per flow at 80 parameters and 5 ms at
 # 320, a step of eight flows 0.15 to 0.5 ms.
@@ -57,6 +61,7 @@ class EigenbasisAdam(Event):
         self._sizes = _sizes(variables, self._batch_ndims)
         batch_shape = variables[0].shape[: self._batch_ndims]
         size, dtype = sum(self._sizes), variables[0].dtype
+        self._beta_2 = 1.0 - 1.0 / max(_LEAST_MEMORY, size)
         self._period = _PERIOD if size <= _FEW_PARAMETERS else _LONG_PERIOD
         zeros = tf.zeros([*batch_shape, size], dtype)
         self.variables = [
@@ -99,9 +104,9 @@ class EigenbasisAdam(Event):
         basis = tf.convert_to_tensor(self._basis)
         rotated = tf.stack([gradient, mean], axis=-2) @ basis
         gradient, mean = tf.unstack(rotated, axis=-2)
-        square = _BETA_2 * self._square + (1.0 - _BETA_2) * tf.square(gradient)
+        square = self._beta_2 * self._square + (1.0 - self._beta_2) * tf.square(gradient)
         self._square.assign(square)
-        deviation = tf.sqrt(square / (1.0 - _BETA_2**step)) + _EPSILON
+        deviation = tf.sqrt(square / (1.0 - self._beta_2**step)) + _EPSILON
         change = tf.linalg.matvec(basis, mean / (1.0 - _BETA_1**step) / deviation)
         parts = tf.split(rate * change, self._sizes, axis=-1)
         for variable, part in zip(variables, parts, strict=True):
@@ -144,12 +149,12 @@ class EigenbasisAdam(Event):
     def _moment_now(self):
         """The running mean of g g^T with the gradients of the last period."""
         ages = np.arange(self._period)[::-1]
-        shares = (1.0 - _BETA_2) * _BETA_2**ages
+        shares = (1.0 - self._beta_2) * self._beta_2**ages
         scaled = self._recent * tf.constant(
             np.sqrt(shares)[:, np.newaxis], self._recent.dtype
         )
         outer = tf.linalg.matmul(scaled, scaled, transpose_a=True)
-        return _BETA_2**self._period * self._moment + outer
+        return self._beta_2**self._period * self._moment + outer
 
 
 def _eigh_of_distinct(matrices):

@@ -1,12 +1,15 @@
 """The default recipe of a reverse-KL fit: annealing and learning rate."""
 
+import math
+
 import keras
 import tensorflow as tf
 
 from tfp_flows.vi.eigenbasis import MAX_PARAMETERS, EigenbasisAdam, num_parameters
 
-# Peak rates of Adam, and of Adam in the eigenbasis.
-_LEARNING_RATE, _EIGENBASIS_LEARNING_RATE = 0.02, 0.04
+# Peak rates of Adam, and of Adam in the eigenbasis. There each coordinate moves by about
+# the rate, all of P by its sqrt(P)-fold: from so many parameters on, that stays the same.
+_LEARNING_RATE, _EIGENBASIS_LEARNING_RATE, _FULL_RATE_PARAMETERS = 0.02, 0.04, 80
 
 
 def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
@@ -71,8 +74,10 @@ def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
     dtypes = {variable.dtype for variable in variables}
     # Matrices of other or of mixed dtypes have no decomposition.
     is_decomposable = dtypes in ({tf.float32}, {tf.float64})
-    if is_decomposable and num_parameters(variables, batch_ndims) <= MAX_PARAMETERS:
-        schedule = _schedule(num_steps, _EIGENBASIS_LEARNING_RATE, decays)
+    size = num_parameters(variables, batch_ndims)
+    if is_decomposable and size <= MAX_PARAMETERS:
+        share = min(1.0, math.sqrt(_FULL_RATE_PARAMETERS / size))
+        schedule = _schedule(num_steps, share * _EIGENBASIS_LEARNING_RATE, decays)
         return EigenbasisAdam(schedule, batch_ndims)
     return default_optimizer(num_steps, decays=decays)
 
