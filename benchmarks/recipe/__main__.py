@@ -4,7 +4,7 @@ python -m benchmarks.recipe --study energies --targets example1 u4 --num-layers 
 
 Prints the median and worst KL as it goes, and writes `recipe.md`, a table. An entry of
 `benchmarks/results/recipe.json` takes the place of an earlier one of the same study,
-target and number of layers.
+target, number of layers and samples per step.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import pathlib
 
 import tfp_flows as tff
 from benchmarks.markdown import MISSING, number, table_lines
-from benchmarks.recipe.studies import STUDIES
+from benchmarks.recipe.studies import SAMPLE_SIZE, STUDIES
 from tfp_flows import files
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "recipe.json"
-_KEYS = ("target", "num_layers", "moment")
+_KEYS = ("num_layers", "target", "moment", "sample_size")
 
 
 def main():
@@ -27,6 +27,7 @@ def main():
     parser.add_argument("--targets", nargs="+", default=list(tff.targets.names()))
     parser.add_argument("--num-layers", nargs="+", type=int, default=[16, 32, 64])
     parser.add_argument("--num-steps", type=int, default=10_000)
+    parser.add_argument("--sample-size", type=int, default=SAMPLE_SIZE)
     parser.add_argument("--num-seeds", type=int, default=32)
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
     args = parser.parse_args()
@@ -40,7 +41,11 @@ def main():
 def _run(study, args):
     if study == "energies":
         return STUDIES[study](
-            args.targets, args.num_layers, args.num_seeds, args.num_steps
+            args.targets,
+            args.num_layers,
+            args.num_seeds,
+            args.num_steps,
+            args.sample_size,
         )
     if study in ("held_out", "other_dimensions"):
         return STUDIES[study](args.num_seeds)
@@ -57,6 +62,8 @@ def _merge(path, study, entry):
 
     kept = [one for one in results.get(study, []) if key(one) != key(entry)]
     results[study] = [*kept, entry]
+    if study == "energies":
+        results[study].sort(key=key)
     files.write_json(path, results)
     files.write_text(path.with_suffix(".md"), markdown(results))
 
@@ -70,12 +77,14 @@ def markdown(results):
             columns = [k for k, v in entries[0].items() if not isinstance(v, list)]
             rows = [[_text(entry[column]) for column in columns] for entry in entries]
         else:
-            columns = ["target", "K", "steps", "seeds", "KL, median", "KL, worst"]
+            columns = ["target", "K", "steps", "samples per step", "seeds"]
+            columns += ["KL, median", "KL, worst"]
             rows = [
                 [
                     entry["target"],
                     str(entry["num_layers"]),
                     f"{entry['num_steps']:,}",
+                    f"{entry['sample_size']:,}",
                     str(len(entry["khat"])),
                     *(_text(entry.get(name, MISSING)) for name in ("median", "worst")),
                 ]

@@ -9,8 +9,11 @@ import tensorflow as tf
 import tfp_flows as tff
 from benchmarks.recipe import targets as own_targets
 
+# The default of the fit.
+SAMPLE_SIZE = 4_096
 
-def energies(names, layers, num_seeds, num_steps):
+
+def energies(names, layers, num_seeds, num_steps, sample_size):
     """KL of the seven energies, all seeds of one as a batch of flows.
 
     Each member of a batch has starts, norms and rounds of its own, as a single fit has.
@@ -22,12 +25,14 @@ def energies(names, layers, num_seeds, num_steps):
                 target.unnormalized_log_prob,
                 tff.planar_flow(2, num_layers, seed=num_layers, batch_shape=(num_seeds,)),
                 num_steps,
+                sample_size=sample_size,
             )
             reports = [
                 tff.diagnostics.evaluate(flow, target, seed=index)
                 for index, flow in enumerate(members(flows, num_layers))
             ]
-            yield dict(target=name, **_summary(num_layers, num_steps, seconds, reports))
+            sizes = num_layers, num_steps, sample_size
+            yield dict(target=name, **_summary(sizes, seconds, reports))
 
 
 def elsewhere(entries, num_layers, num_seeds):
@@ -39,7 +44,8 @@ def elsewhere(entries, num_layers, num_seeds):
             flow, fit_seconds = _fit(log_prob_fn, flow, num_steps, seed=seed)
             seconds += fit_seconds
             reports.append(tff.diagnostics.evaluate(flow, log_prob_fn, seed=seed))
-        summary = _summary(num_layers, num_steps, seconds, reports, log_z)
+        sizes = num_layers, num_steps, SAMPLE_SIZE
+        summary = _summary(sizes, seconds, reports, log_z)
         yield dict(target=name, event_size=event_size, **arguments, **summary)
 
 
@@ -62,7 +68,7 @@ def wall_time(layers, num_steps=10_000, repeats=3):
         )
 
 
-def _bare_loop(log_prob_fn, flow, num_steps, sample_size=1_024):
+def _bare_loop(log_prob_fn, flow, num_steps, sample_size=SAMPLE_SIZE):
     """Seconds of one compiled loop of gradient steps and nothing else, compiled anew.
 
     It returns the loss of each step, as `tfp.math.minimize` does. Without, XLA would
@@ -95,7 +101,7 @@ def _bare_loop(log_prob_fn, flow, num_steps, sample_size=1_024):
     return time.perf_counter() - started
 
 
-def gradient_variance(num_layers=16, num_draws=200, sample_size=1_024):
+def gradient_variance(num_layers=16, num_draws=200, sample_size=SAMPLE_SIZE):
     """Trace of the covariance of both gradient estimators, far from and at a fit."""
     target = tff.targets.get("example1").unnormalized_log_prob
     flow = tff.planar_flow(2, num_layers, seed=0)
@@ -146,14 +152,16 @@ def _fit(log_prob_fn, flow, num_steps, *, seed=1, **arguments):
     return flow, time.perf_counter() - started
 
 
-def _summary(num_layers, num_steps, seconds, reports, log_z=None):
+def _summary(sizes, seconds, reports, log_z=None):
     if log_z is None:
         kls = [report.kl for report in reports]
     else:
         kls = [log_z - report.elbo for report in reports]
+    num_layers, num_steps, sample_size = sizes
     values = dict(
         num_layers=num_layers,
         num_steps=num_steps,
+        sample_size=sample_size,
         seconds=seconds,
         khat=[report.khat for report in reports],
         verdicts=[report.verdict for report in reports],

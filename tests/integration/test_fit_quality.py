@@ -17,11 +17,11 @@ def fit(target, num_layers, seed, **arguments):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "median", "worst"),
-    [("example1", 0.03, 0.05), ("example2", 0.02, 0.03), ("example3", 0.03, 0.05)],
+    [("example1", 0.02, 0.03), ("example2", 0.002, 0.005), ("example3", 0.02, 0.03)],
 )
-def test_kl_of_16_layers_over_8_seeds(name, median, worst):
+def test_kl_of_16_layers_over_4_seeds(name, median, worst):
     target = tff.targets.get(name)
-    kls = [fit(target, 16, seed).kl for seed in range(8)]
+    kls = [fit(target, 16, seed).kl for seed in range(4)]
     assert np.median(kls) <= median, kls
     assert np.max(kls) <= worst, kls
 

@@ -114,7 +114,7 @@ def _add_fit(subparsers):
     )
     parser.add_argument("--num-steps", type=int, default=10_000, help="updates")
     parser.add_argument(
-        "--sample-size", type=int, default=1_024, help="samples per update"
+        "--sample-size", type=int, default=4_096, help="samples per update"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
     parser.add_argument(

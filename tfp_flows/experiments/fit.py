@@ -28,7 +28,7 @@ class FitConfig:
     event_size: int = 2
     num_layers: int = 16
     num_steps: int = 10_000
-    sample_size: int = 1_024
+    sample_size: int = 4_096
     seed: int = 0
     jit_compile: bool | None = None
 

@@ -41,7 +41,7 @@ class ReproduceConfig:
     families: tuple[str, ...] = ("planar", "radial")
     num_layers: tuple[int, ...] = (2, 4, 8, 16, 32)
     num_steps: int = 10_000
-    sample_size: int = 1_024
+    sample_size: int = 4_096
     jit_compile: bool | None = None
     num_evaluation_samples: int = 100_000
     num_chains: int = 200

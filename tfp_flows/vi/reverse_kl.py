@@ -45,7 +45,7 @@ def fit_reverse_kl(
     target_log_prob_fn,
     *,
     num_steps=10_000,
-    sample_size=1_024,
+    sample_size=4_096,
     num_starts=None,
     optimizer=None,
     early_stopping=False,
