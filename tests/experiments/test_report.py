@@ -1,8 +1,10 @@
 """The report: what runs again, what is missing, and that its numbers are read."""
 
 import dataclasses
+import functools
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -72,6 +74,29 @@ def test_what_makes_results_stale(tmp_path):
     path.write_text(json.dumps(results))
     (tmp_path / "small.png").unlink()
     assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
+
+
+def write_process(name, out, config, progress_bar):
+    assert not progress_bar  # bars of several processes would write over one another
+    (out / f"{name}.txt").write_text(f"{os.getpid()} {config.seed}")
+
+
+def test_on_several_cores_they_run_beside_one_another(tmp_path, capsys, monkeypatch):
+    module = importlib.import_module("tfp_flows.experiments.report")
+    names = ["one", "two"]
+    experiments = tuple(
+        dataclasses.replace(SMALL, name=name, run=functools.partial(write_process, name))
+        for name in names
+    )
+    monkeypatch.setattr(module, "EXPERIMENTS", experiments)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module, "check_sources", lambda root: None)
+    monkeypatch.setattr(module, "compile_report", lambda out, root: out)
+    report(tmp_path, ROOT, seed=3)
+    written = [(tmp_path / f"{name}.txt").read_text().split() for name in names]
+    assert str(os.getpid()) not in {process for process, _ in written}
+    assert [seed for _, seed in written] == ["3", "3"]
+    assert capsys.readouterr().err.count("done after") == 2
 
 
 TINY = dict(
@@ -235,6 +260,8 @@ def test_command_runs_what_is_stale_and_no_more(complete, capsys, monkeypatch):
 
     module = importlib.import_module("tfp_flows.experiments.report")
     monkeypatch.setattr(module, "EXPERIMENTS", tuple(map(spying, EXPERIMENTS)))
+    # On several cores they run in processes of their own, where nobody spies.
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
     for experiment in EXPERIMENTS:
         # As if made by this version with the default configuration.
         path = complete / experiment.results_file
