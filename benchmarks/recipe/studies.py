@@ -31,7 +31,9 @@ def energies(names, layers, num_seeds, num_steps, sample_size):
                 tff.diagnostics.evaluate(flow, target, seed=index)
                 for index, flow in enumerate(members(flows, num_layers))
             ]
-            sizes = num_layers, num_steps, sample_size
+            sizes = dict(
+                num_layers=num_layers, num_steps=num_steps, sample_size=sample_size
+            )
             yield dict(target=name, **_summary(sizes, seconds, reports))
 
 
@@ -44,7 +46,9 @@ def elsewhere(entries, num_layers, num_seeds):
             flow, fit_seconds = _fit(log_prob_fn, flow, num_steps, seed=seed)
             seconds += fit_seconds
             reports.append(tff.diagnostics.evaluate(flow, log_prob_fn, seed=seed))
-        sizes = num_layers, num_steps, SAMPLE_SIZE
+        sizes = dict(
+            num_layers=num_layers, num_steps=num_steps, sample_size=SAMPLE_SIZE
+        )
         summary = _summary(sizes, seconds, reports, log_z)
         yield dict(target=name, event_size=event_size, **arguments, **summary)
 
@@ -157,11 +161,8 @@ def _summary(sizes, seconds, reports, log_z=None):
         kls = [report.kl for report in reports]
     else:
         kls = [log_z - report.elbo for report in reports]
-    num_layers, num_steps, sample_size = sizes
     values = dict(
-        num_layers=num_layers,
-        num_steps=num_steps,
-        sample_size=sample_size,
+        **sizes,
         seconds=seconds,
         khat=[report.khat for report in reports],
         verdicts=[report.verdict for report in reports],
