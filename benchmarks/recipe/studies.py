@@ -46,9 +46,7 @@ def elsewhere(entries, num_layers, num_seeds):
             flow, fit_seconds = _fit(log_prob_fn, flow, num_steps, seed=seed)
             seconds += fit_seconds
             reports.append(tff.diagnostics.evaluate(flow, log_prob_fn, seed=seed))
-        sizes = dict(
-            num_layers=num_layers, num_steps=num_steps, sample_size=SAMPLE_SIZE
-        )
+        sizes = dict(num_layers=num_layers, num_steps=num_steps, sample_size=SAMPLE_SIZE)
         summary = _summary(sizes, seconds, reports, log_z)
         yield dict(target=name, event_size=event_size, **arguments, **summary)
 
