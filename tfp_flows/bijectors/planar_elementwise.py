@@ -3,7 +3,12 @@
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.point_layout import batches_first, samples_last
+from tfp_flows.bijectors.point_layout import (
+    batches_first,
+    layers_first,
+    layers_second_last,
+    samples_last,
+)
 
 
 def forward_elementwise(x, w, b, layers):
@@ -19,7 +24,7 @@ def forward_elementwise(x, w, b, layers):
       The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
     y, s = _run(x, w, layers.u_hat, b)
-    return y, _layers_second_last(s)
+    return y, layers_second_last(s)
 
 
 @tf.custom_gradient
@@ -35,8 +40,8 @@ def _run(x, w, u_hat, b):
     intermediate number of every layer, which doubles the time of a training step.
     """
     num_layers, event_size = w.shape[-2:]
-    normals, steps = _layers_first(w, 2), _layers_first(u_hat, 2)
-    offsets = _layers_first(b, 1)
+    normals, steps = layers_first(w, 1), layers_first(u_hat, 1)
+    offsets = layers_first(b, 0)
 
     def along(vectors, coordinates):
         return tf.add_n([vectors[d] * coordinates[d] for d in range(event_size)])
@@ -63,7 +68,7 @@ def _run(x, w, u_hat, b):
 
         v = tf.TensorArray(x.dtype, num_layers, element_shape=points.shape[1:])
         _, by_x, v = _loop(layer, num_layers, tf.unstack(samples_last(by_y)), v)
-        v, t = _layers_second_last(v.stack()), _layers_second_last(t)
+        v, t = layers_second_last(v.stack()), layers_second_last(t)
         m = numerics.strictly_lower(tf.matmul(v, t, transpose_b=True))
         by_w = v @ batches_first(x) + m @ u_hat
         by_u_hat = t @ batches_first(by_y) + tf.matmul(m, w, transpose_a=True)
@@ -80,17 +85,3 @@ def _loop(body, num_layers, points, scalars):
         (0, points, scalars),
         maximum_iterations=num_layers,
     )
-
-
-def _layers_first(parameter, event_ndims):
-    """`[*B, K, *event]` to `[K, *event, *B, 1]`."""
-    rank = parameter.shape.rank
-    first = rank - event_ndims
-    axes = [*range(first, rank), *range(first)]
-    return tf.transpose(parameter, axes)[..., tf.newaxis]
-
-
-def _layers_second_last(scalars):
-    """`[K, *B, S]` to `[*B, K, S]`."""
-    rank = scalars.shape.rank
-    return tf.transpose(scalars, [*range(1, rank - 1), 0, rank - 1])

@@ -80,3 +80,17 @@ def samples_first(value, event_ndims):
     if axis == 0:
         return value
     return tf.transpose(value, [axis, *range(axis), *range(axis + 1, rank)])
+
+
+def layers_first(parameter, event_ndims):
+    """`[*B, K, *event]` to `[K, *event, *B, 1]`, to meet points `[D, *B, S]`."""
+    rank = parameter.shape.rank
+    first = rank - event_ndims - 1
+    axes = [*range(first, rank), *range(first)]
+    return tf.transpose(parameter, axes)[..., tf.newaxis]
+
+
+def layers_second_last(scalars):
+    """`[K, *B, S]` to `[*B, K, S]`."""
+    rank = scalars.shape.rank
+    return tf.transpose(scalars, [*range(1, rank - 1), 0, rank - 1])

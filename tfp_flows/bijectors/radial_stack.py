@@ -4,14 +4,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_loop import layers_first, run_layers
 from tfp_flows.bijectors.layer_stack import LayerStack, num_layers_of
-from tfp_flows.bijectors.radial_layer import (
-    constrain_radial,
-    radial_log_det,
-    radial_scale,
-    radial_score,
-    solve_radius,
+from tfp_flows.bijectors.point_layout import flatten_points, samples_first
+from tfp_flows.bijectors.radial_layer import constrain_radial, radial_log_det
+from tfp_flows.bijectors.radial_recurrence import (
+    forward_radial,
+    inverse_radial,
+    score_radial,
 )
 
 
@@ -119,16 +118,6 @@ class RadialStack(LayerStack):
             tf.convert_to_tensor(self.alpha), tf.convert_to_tensor(self.beta)
         )
 
-    def _forward_and_log_det(self, x):
-        return self._run(x, lambda r, layer: (r, radial_scale(r, layer)))
-
-    def _inverse_and_log_det(self, y):
-        def invert(g, layer):
-            r = solve_radius(g, layer)
-            return r, 1.0 / radial_scale(r, layer)
-
-        return self._run(y, invert, reverse=True)
-
     def forward_score(self, x, score):
         """The score of the image, layer by layer; see `Radial`.
 
@@ -140,58 +129,34 @@ class RadialStack(LayerStack):
           `Tensor` of shape `[..., D]`, the score at `forward(x)`.
         """
         x = tf.convert_to_tensor(x, dtype=self.dtype)
-        points, centers, layers_at, _ = self._prepare(x)
+        flat, center, layers, restore = self._prepare(x)
+        flat_score, *_ = self._prepare(tf.broadcast_to(score, tf.shape(x)))
+        return restore(score_radial(flat_score, flat, center, layers))
 
-        def layer(k, both):
-            offset = both[0] - centers[k]
-            scale = radial_scale(numerics.safe_norm(offset), layers_at(k))
-            moved = centers[k] + scale[..., tf.newaxis] * offset
-            score = radial_score(offset, both[1], layers_at(k))
-            return tf.stack([moved, score]), tf.zeros_like(both[..., 0])
+    def _forward_and_log_det(self, x):
+        return self._run(x, forward_radial)
 
-        both = tf.stack([points, tf.broadcast_to(score, tf.shape(points))])
-        both, _ = run_layers(layer, both, self.num_layers)
-        return both[1]
+    def _inverse_and_log_det(self, y):
+        return self._run(y, inverse_radial)
 
-    def _run(self, points, radius_and_scale, reverse=False):
-        """Moves points along their rays, layer by layer.
-
-        Args:
-          points: `Tensor` of shape `[..., D]`.
-          radius_and_scale: callable, `(distance, layer) -> (r, scale)`: of the distance
-            to the center, the radius before the forward map, and the scale to apply.
-          reverse: whether to run the layers last to first.
-
-        Returns:
-          The moved points, and the sum of the forward log-dets at the radii.
-        """
-        points, centers, layers_at, layers = self._prepare(points)
-
-        def layer(k, z):
-            offset = z - centers[k]
-            r, scale = radius_and_scale(numerics.safe_norm(offset), layers_at(k))
-            return centers[k] + scale[..., tf.newaxis] * offset, r
-
-        points, r = run_layers(layer, points, self.num_layers, reverse=reverse)
-        log_dets = radial_log_det(r, layers, event_size=tf.shape(points)[-1])
-        return points, tf.reduce_sum(log_dets, axis=-1)
+    def _run(self, points, move):
+        """Moved points and forward log-det."""
+        flat, center, layers, restore = self._prepare(points)
+        image, r = move(flat, center, layers)
+        layers = type(layers)(*(value[..., tf.newaxis] for value in layers))
+        log_dets = radial_log_det(r, layers, event_size=tf.shape(flat)[-1])
+        log_det = samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
+        return restore(image), restore(log_det)
 
     def _prepare(self, points):
-        """Points of their final shape, centers by layer, and the constrained layers."""
+        """Points `[S, *B, D]`, parameters `[*B, ...]`, and the way back; reads once."""
         center = tf.convert_to_tensor(self.center)
         numerics.check_event_size(points, center, bijector="RadialStack", name="center")
         layers = self._constrained()
-        centers = layers_first(center, -2)
-        by_layer = tf.nest.map_structure(lambda value: layers_first(value, -1), layers)
-        # The loop needs points of their final shape: add zeros of the batch shape.
-        zeros = tf.zeros_like(layers.q[..., 0])[..., tf.newaxis]
-        points = points + tf.zeros_like(centers[0]) + zeros
-        return (
-            points,
-            centers,
-            lambda k: type(layers)(*(value[k] for value in by_layer)),
-            layers,
+        flat, (center, *values), restore = flatten_points(
+            points, [center, *layers], [2, *[1] * len(layers)]
         )
+        return flat, center, type(layers)(*values), restore
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

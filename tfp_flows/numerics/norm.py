@@ -3,19 +3,20 @@
 import tensorflow as tf
 
 
-def safe_norm(x):
-    """Euclidean norm over the last axis, with gradient 0 at x = 0.
+def safe_norm(x, axis=-1):
+    """Euclidean norm over one axis, with gradient 0 at x = 0.
 
     The gradient of `tf.norm` is NaN there. A vector whose squared norm underflows
     (entries below 1e-19 in float32, 1e-154 in float64) counts as zero.
 
     Args:
-      x: floating `Tensor` of shape `[..., D]`.
+      x: floating `Tensor`.
+      axis: which.
 
     Returns:
-      `Tensor` of shape `[...]`.
+      `Tensor` of the shape of `x` without that axis.
     """
-    squared = tf.reduce_sum(tf.square(x), axis=-1)
+    squared = tf.reduce_sum(tf.square(x), axis=axis)
     is_zero = squared < _smallest_normal(x.dtype)
     root = tf.sqrt(tf.where(is_zero, tf.ones_like(squared), squared))
     return tf.where(is_zero, tf.zeros_like(root), root)
