@@ -58,3 +58,14 @@ def test_axes(rng):
     assert first.shape == (3, 4, 5, 2)
     np.testing.assert_array_equal(point_layout.samples_first(first, 1), x)
     np.testing.assert_array_equal(point_layout.samples_first(first[..., 0], 0), x[..., 0])
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (3, 4)], ids=str)
+def test_layer_axes(batch, rng):
+    parameter = rng.normal(size=(*batch, 6, 2))
+    first = point_layout.layers_first(tf.constant(parameter), 1)
+    assert first.shape == (6, 2, *batch, 1)
+    np.testing.assert_array_equal(first[..., 0], np.moveaxis(parameter, [-2, -1], [0, 1]))
+    scalars = rng.normal(size=(6, *batch, 5))
+    last = point_layout.layers_second_last(tf.constant(scalars))
+    np.testing.assert_array_equal(last, np.moveaxis(scalars, 0, -2))
