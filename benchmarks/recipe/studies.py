@@ -37,9 +37,10 @@ def energies(names, layers, num_seeds, num_steps, sample_size):
             yield dict(target=name, **_summary(sizes, seconds, reports))
 
 
-def elsewhere(entries, num_layers, num_seeds):
+def elsewhere(entries, num_seeds):
     """KL, or k-hat and verdict, of other targets, each seed a fit of its own."""
-    for name, (event_size, log_prob_fn, log_z, arguments, num_steps) in entries:
+    for name, entry in entries:
+        event_size, log_prob_fn, log_z, num_layers, arguments, num_steps = entry
         reports, seconds = [], 0.0
         for seed in range(num_seeds):
             flow = tff.planar_flow(event_size, num_layers, seed=seed, **arguments)
@@ -172,9 +173,9 @@ def _summary(sizes, seconds, reports, log_z=None):
 
 STUDIES = {
     "energies": energies,
-    "held_out": lambda n_seeds: elsewhere(own_targets.held_out(), 16, n_seeds),
+    "held_out": lambda n_seeds: elsewhere(own_targets.held_out(), n_seeds),
     "other_dimensions": lambda n_seeds: elsewhere(
-        own_targets.other_dimensions(), 16, n_seeds
+        own_targets.other_dimensions(), n_seeds
     ),
     "wall_time": wall_time,
     "gradient_variance": gradient_variance,

@@ -1,6 +1,7 @@
 """Densities that the recipe was not tuned on, with their log Z where it is known.
 
-Each is `(event_size, log_prob_fn, log_normalizer or None, builder arguments, num_steps)`.
+Each is `(event_size, log_prob_fn, log_normalizer or None, num_layers, builder arguments,
+num_steps)`.
 """
 
 import math
@@ -105,15 +106,17 @@ def held_out():
     """Of the plane, as the energies of the paper are, and never tuned on."""
     for log_prob_fn in (crescents, five_modes, step):
         log_z = _log_z_in_plane(log_prob_fn)
-        yield log_prob_fn.__name__, (2, log_prob_fn, log_z, {}, 10_000)
+        yield log_prob_fn.__name__, (2, log_prob_fn, log_z, 16, {}, 10_000)
 
 
 def other_dimensions():
     """Away from the plane, and a banana in it."""
-    yield "banana", (2, banana, _log_z_in_plane(banana, 40.0, 6_001), {}, 10_000)
+    yield "banana", (2, banana, _log_z_in_plane(banana, 40.0, 6_001), 16, {}, 10_000)
     for event_size in (16, 64):
         log_prob_fn, log_z = gaussian(event_size)
-        arguments = (event_size, log_prob_fn, log_z, dict(affine=True), 20_000)
+        arguments = (event_size, log_prob_fn, log_z, 16, dict(affine=True), 20_000)
         yield f"gaussian{event_size}", arguments
-    yield "funnel", (10, funnel, 0.0, dict(affine=True), 10_000)
-    yield "eight_schools", (10, eight_schools, None, dict(affine=True), 10_000)
+    # Nine scales that depend on one coordinate ask for more layers than the others do.
+    for num_layers in (16, 64):
+        yield "funnel", (10, funnel, 0.0, num_layers, dict(affine=True), 10_000)
+    yield "eight_schools", (10, eight_schools, None, 16, dict(affine=True), 10_000)

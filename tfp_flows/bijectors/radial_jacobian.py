@@ -9,7 +9,7 @@ and its inverse as
 
 So the gradients of both directions, and the score of the image, need the offsets alone.
 Automatic differentiation of the loops would store every intermediate number of every
-layer, which takes several times as long.
+layer.
 """
 
 import collections
