@@ -113,12 +113,10 @@ def _log_det(s, q_minus_one, log_q):
 
     def grad(upstream):
         weight = upstream * slope / blend.denominator
-        scale = tf.where(blend.is_near, tf.ones_like(blend.scale), blend.scale)
-        q = tf.where(blend.is_near, 1.0 + q_minus_one, blend.scaled_q)
         # t scale / denominator is at most 1 / (2 sqrt(q)): no overflow in this order.
-        by_s = (t * scale) * weight * (-2.0 * q_minus_one)
+        by_s = (t * blend.scale) * weight * (-2.0 * q_minus_one)
         # Both factors are functions of w.u: its gradient goes through the logarithm.
-        by_log_q = numerics.sum_to_shape_of(weight * q, log_q)
+        by_log_q = numerics.sum_to_shape_of(weight * blend.scaled_q, log_q)
         return numerics.sum_to_shape_of(by_s, s), tf.zeros_like(q_minus_one), by_log_q
 
     return blend.log, grad
@@ -142,8 +140,7 @@ def planar_score_terms(s, layer):
     """
     t, slope = numerics.tanh_and_slope(s)
     blend = numerics.blend(tf.square(t), slope, layer.q_minus_one, layer.log_q)
-    scale = tf.where(blend.is_near, tf.ones_like(blend.scale), blend.scale)
-    inverse = scale / blend.denominator
+    inverse = blend.scale / blend.denominator
     return slope * inverse, -2.0 * layer.q_minus_one * (t * inverse)
 
 

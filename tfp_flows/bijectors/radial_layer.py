@@ -107,11 +107,9 @@ def _log_det_slopes(a, across, along, q_minus_one, event_size):
     def slopes(blend, weight, by_a):
         # Of 1 + weight (q - 1), in an order that does not overflow where q is no normal
         # number.
-        scale = tf.where(blend.is_near, tf.ones_like(blend.scale), blend.scale)
-        q = tf.where(blend.is_near, 1.0 + q_minus_one, blend.scaled_q)
         return (
-            (by_a * scale / blend.denominator) * q_minus_one,
-            weight * (q / blend.denominator),
+            (by_a * blend.scale / blend.denominator) * q_minus_one,
+            weight * (blend.scaled_q / blend.denominator),
         )
 
     across_by_a, across_by_log_q = slopes(across, a, tf.ones_like(a))

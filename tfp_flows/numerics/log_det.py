@@ -36,17 +36,14 @@ def log_blend(complement, weight, q_minus_one, log_q):
     return blend(complement, weight, q_minus_one, log_q).log
 
 
-Blend = collections.namedtuple(
-    "Blend", ["log", "is_near", "denominator", "scale", "scaled_q"]
-)
+Blend = collections.namedtuple("Blend", ["log", "denominator", "scale", "scaled_q"])
 Blend.__doc__ = """The blend (1 - weight) + weight * q, as a logarithm and as a fraction.
 
 Attributes:
   log: `Tensor`, its logarithm, as `log_blend` returns it.
-  is_near: boolean `Tensor`, where q was taken from `q_minus_one`, elsewhere from `log_q`.
-  denominator: `Tensor`, a normal number: the blend where near, elsewhere scale * blend.
-  scale: `Tensor` like `log_q`, 1 unless q is no normal number.
-  scaled_q: `Tensor` like `log_q`, scale * q, a normal number.
+  denominator: `Tensor`, scale * blend, a normal number.
+  scale: `Tensor` like it, 1 unless the blend depends on a q that is no normal number.
+  scaled_q: `Tensor` like it, scale * q.
 """
 
 
@@ -68,4 +65,6 @@ def blend(complement, weight, q_minus_one, log_q):
     denominator = tf.where(is_near, rounded, scaled)
     lost = tf.where(near < 1.0, near - (rounded - 1.0), tf.zeros_like(near))
     log = tf.math.log(denominator) + tf.where(is_near, lost, -log_scale)
-    return Blend(log, is_near, denominator, scale, scaled_q)
+    scale = tf.where(is_near, tf.ones_like(scale), scale)
+    scaled_q = tf.where(is_near, 1.0 + q_minus_one, scaled_q)
+    return Blend(log, denominator, scale, scaled_q)
