@@ -7,5 +7,5 @@ from sklearn.datasets import load_digits
 
 @pytest.fixture(scope="session")
 def digits():
-    """400 of scikit-learn's digits, `[N, 8, 8]`, intensities in [0, 1]."""
-    return (load_digits().images[:400] / 16.0).astype(np.float32)
+    """200 of scikit-learn's digits, `[N, 8, 8]`, intensities in [0, 1]."""
+    return (load_digits().images[:200] / 16.0).astype(np.float32)

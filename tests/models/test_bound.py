@@ -64,8 +64,8 @@ def test_bounds_against_quadrature(digits, flow):
     model = tff.models.FlowVAE(1, (8, 8), flow=flow, binarization="fixed", seed=3)
     images = digits[:20]
     exact = exact_log_likelihood(model, images > 0.5)
-    importance = model.importance_log_likelihood(images, 20_000, batch_size=20, seed=1)
-    np.testing.assert_allclose(importance, exact, atol=0.02)
+    importance = model.importance_log_likelihood(images, 5_000, batch_size=20, seed=1)
+    np.testing.assert_allclose(importance, exact, atol=0.04)
     elbo = model.elbo(images, num_samples=2_000, seed=1)
     assert np.all(elbo < exact)
     few = model.importance_log_likelihood(images, 10, seed=1)
@@ -78,8 +78,8 @@ def test_elbo_with_an_analytic_kl(digits):
     loc, log_scale, features = (part.numpy() for part in model.posterior(images))
     loc, scale = 2.0 * loc - features[:, :1], 2.0 * np.exp(log_scale)
     exact = np.sum(0.5 * (loc**2 + scale**2 - 1.0) - np.log(scale), axis=-1)
-    _, kl = model.bound_terms(images, num_samples=20_000, seed=(0, 1))
-    np.testing.assert_allclose(np.mean(kl, axis=0), exact, rtol=0.02)
+    _, kl = model.bound_terms(images, num_samples=4_000, seed=(0, 1))
+    np.testing.assert_allclose(np.mean(kl, axis=0), exact, rtol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,9 @@ def test_posterior_density_of_a_flow_by_autodiff(digits, flow):
 
 def test_likelihoods_do_not_depend_on_the_batch_size(digits):
     model = tff.models.FlowVAE(1, (8, 8), binarization="fixed", seed=3)
-    whole = model.importance_log_likelihood(digits[:30], 5_000, batch_size=30, seed=1)
-    parts = model.importance_log_likelihood(digits[:30], 5_000, batch_size=7, seed=2)
+    # The first in several chunks of samples, the second in batches of images.
+    whole = model.importance_log_likelihood(digits[:10], 1_200, batch_size=10, seed=1)
+    parts = model.importance_log_likelihood(digits[:10], 1_200, batch_size=4, seed=2)
     np.testing.assert_allclose(whole, parts, atol=0.15)
 
 

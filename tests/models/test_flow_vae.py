@@ -14,8 +14,15 @@ def model():
     return tff.models.FlowVAE(2, (8, 8), seed=0)
 
 
-@pytest.mark.parametrize("image_shape", [(8, 8), (8, 12, 1), (28, 20), (8, 8, 3)])
-@pytest.mark.parametrize("kind", ["mlp", "gated_conv"])
+@pytest.mark.parametrize(
+    ("kind", "image_shape"),
+    [
+        ("mlp", (8, 12)),
+        ("mlp", (8, 8, 3)),
+        ("gated_conv", (12, 8)),
+        ("gated_conv", (8, 8, 3)),
+    ],
+)
 def test_networks_keep_the_shape_of_images(image_shape, kind):
     model = tff.models.FlowVAE(3, image_shape, encoder=kind, decoder=kind, seed=0)
     images = np.zeros((2, *image_shape), np.float32)
@@ -57,11 +64,11 @@ def test_initial_weights_follow_the_seed(model):
 
 def test_dynamic_binarization_has_the_intensities_as_means():
     intensities = tf.constant([0.0, 0.1, 0.5, 0.9, 1.0])
-    draws = binarize(tf.tile(intensities[tf.newaxis], [20_000, 1]), "dynamic", (0, 1))
+    draws = binarize(tf.tile(intensities[tf.newaxis], [4_000, 1]), "dynamic", (0, 1))
     assert set(np.unique(draws)) == {0.0, 1.0}
     means = np.mean(draws, axis=0)
     assert (means[0], means[-1]) == (0.0, 1.0)
-    np.testing.assert_allclose(means, intensities, atol=0.015)
+    np.testing.assert_allclose(means, intensities, atol=0.03)
     fixed = binarize(intensities, "fixed")
     np.testing.assert_array_equal(fixed, [0, 0, 0, 1, 1])
     np.testing.assert_array_equal(binarize(intensities, None), intensities)

@@ -20,6 +20,7 @@ def own_networks():
 
 KINDS = {
     "mlp, no flow": dict,
+    "mlp, Sylvester": lambda: dict(flow=tff.layers.AmortizedSylvester(2, 2, seed=0)),
     "own networks, planar": lambda: dict(
         own_networks(), flow=tff.layers.AmortizedPlanar(3, seed=0)
     ),
@@ -28,15 +29,14 @@ KINDS = {
         decoder="gated_conv",
         flow=tff.layers.SharedPlanar(3, seed=0),
     ),
-    "mlp, Sylvester": lambda: dict(flow=tff.layers.AmortizedSylvester(2, 2, seed=0)),
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def model(request, digits):
+@pytest.fixture(params=KINDS)
+def model(request, rng):
+    """Weights apart from the initial ones, which a model built anew would have, too."""
     model = tff.models.FlowVAE(2, (8, 8), seed=0, **KINDS[request.param]())
-    model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(digits[:64], epochs=1, verbose=0)
+    model.set_weights([w + 0.1 * rng.normal(size=w.shape) for w in model.get_weights()])
     return model
 
 
@@ -54,19 +54,19 @@ def test_keras_file(model, digits, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_equal_models(model, loaded, digits)
-    np.testing.assert_array_equal(
-        model.predict(digits[:9], verbose=0), loaded.predict(digits[:9], verbose=0)
-    )
-    evaluate = dict(verbose=0, return_dict=True)
-    assert model.evaluate(digits[:64], **evaluate) == loaded.evaluate(
-        digits[:64], **evaluate
-    )
-    # With the optimizer: both train on in the same way.
+
+
+def test_a_loaded_model_trains_on(digits, tmp_path):
+    flow = tff.layers.AmortizedPlanar(3, seed=0)
+    model = tff.models.FlowVAE(2, (8, 8), flow=flow, seed=0, **own_networks())
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     train = dict(epochs=1, verbose=0, shuffle=False)
-    assert (
-        model.fit(digits[:64], **train).history
-        == loaded.fit(digits[:64], **train).history
-    )
+    model.fit(digits[:64], **train)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    # With the state of the optimizer, and the noise of the steps to come.
+    again = [m.fit(digits[:64], **train).history for m in (model, loaded)]
+    assert again[0] == again[1]
 
 
 def test_config_is_plain_and_builds_the_same_model(model):

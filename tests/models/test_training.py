@@ -24,12 +24,9 @@ FLOWS = {
 }
 
 
-def planar():
-    return FLOWS["planar"]()
-
-
 def compiled(model, **changes):
-    model.compile(keras.optimizers.Adam(1e-3), **changes)
+    settings = dict(jit_compile=False) | changes
+    model.compile(keras.optimizers.Adam(1e-3), **settings)
     return model
 
 
@@ -47,7 +44,7 @@ def losses(digits):
 def test_training_raises_the_bound_and_reports_its_terms(digits):
     model = compiled(build())
     before = model.evaluate(digits, verbose=0, return_dict=True)
-    history = fit(model, digits, epochs=6, validation_data=(digits,)).history
+    history = fit(model, digits, epochs=6, validation_data=(digits[:50],)).history
     names = {"loss", "elbo", "reconstruction", "kl", "beta"}
     assert set(history) == names | {f"val_{name}" for name in names}
     assert history["val_elbo"][-1] > before["elbo"] + 10
@@ -58,18 +55,18 @@ def test_training_raises_the_bound_and_reports_its_terms(digits):
 
 def test_evaluate_is_the_mean_elbo_and_repeats(digits):
     model = compiled(build(binarization="dynamic"))
-    fit(model, digits, epochs=1)
-    first = model.evaluate(digits[:301], verbose=0, return_dict=True)
-    second = model.evaluate(digits[:301], verbose=0, return_dict=True)
+    first = model.evaluate(digits[:151], verbose=0, return_dict=True)
+    second = model.evaluate(digits[:151], verbose=0, return_dict=True)
     assert first == second
-    elbo = model.elbo(digits[:301], num_samples=50, seed=0)
+    elbo = model.elbo(digits[:151], num_samples=20, seed=0)
     assert first["elbo"] == pytest.approx(np.mean(elbo), abs=1.5)
     assert first["loss"] == pytest.approx(-first["elbo"])
 
 
-def test_same_seed_same_training(digits, losses):
-    assert fit(compiled(build()), digits).history["loss"] == losses
-    assert fit(compiled(build(seed=1)), digits, epochs=1).history["loss"] != losses[:1]
+def test_the_noise_of_training_follows_the_seed(digits, losses):
+    other = build(seed=1)
+    other.set_weights(build().get_weights())
+    assert fit(compiled(other), digits, epochs=1).history["loss"] != losses[:1]
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -87,21 +84,17 @@ def test_every_weight_gets_a_gradient(digits, flow):
         assert np.any(gradient != 0), variable.path
 
 
-def test_jit_compile_trains_to_the_same_bound(digits):
+def test_jit_compile_trains_to_the_same_bound(digits, losses):
     # XLA draws other noise: equal up to that.
-    final = [
-        fit(compiled(build(flow=planar()), jit_compile=jit), digits)
-        for jit in (True, False)
-    ]
-    final = [history.history["loss"][-1] for history in final]
-    assert final[0] == pytest.approx(final[1], abs=0.7)
+    history = fit(compiled(build(), jit_compile=True), digits).history
+    np.testing.assert_allclose(history["loss"], losses, atol=0.7)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
 def test_dtype_policies(digits, policy):
     flow = tff.layers.AmortizedPlanar(3, seed=0, dtype=policy)
     model = compiled(build(flow=flow, dtype=policy))
-    history = fit(model, digits[:200]).history
+    history = fit(model, digits[:100]).history
     assert np.all(np.isfinite(history["loss"]))
     assert history["loss"][-1] < history["loss"][0]
     for variable in model.trainable_variables:
@@ -113,26 +106,22 @@ def test_dtype_policies(digits, policy):
 
 
 def test_data_from_tf_data_is_the_data_from_arrays(digits, losses):
-    dataset = tf.data.Dataset.from_tensor_slices((digits, np.zeros(len(digits))))
-    dataset = dataset.batch(50)
-    options = dict(epochs=2, verbose=0, shuffle=False)
+    images = tf.data.Dataset.from_tensor_slices(digits).batch(50)
     model = compiled(build())
-    np.testing.assert_allclose(model.fit(dataset, **options).history["loss"], losses)
-    images_alone = dataset.map(lambda images, _: images)
-    model = compiled(build())
-    np.testing.assert_allclose(model.fit(images_alone, **options).history["loss"], losses)
-    assert np.isfinite(model.evaluate(dataset, verbose=0, return_dict=True)["elbo"])
+    history = model.fit(images, epochs=2, verbose=0, shuffle=False).history
+    np.testing.assert_allclose(history["loss"], losses)
+    with_labels = images.map(lambda batch: (batch, tf.zeros(50)))
+    results = [
+        model.evaluate(data, batch_size=size, verbose=0, return_dict=True)
+        for data, size in ((digits, 50), (with_labels, None))
+    ]
+    assert results[0] == results[1]
 
 
-def test_steps_per_execution(digits, losses):
-    model = compiled(build(), steps_per_execution=3)
-    np.testing.assert_allclose(fit(model, digits).history["loss"], losses, rtol=1e-5)
-
-
-def test_under_a_strategy(digits, losses):
+def test_under_a_strategy_with_several_steps_per_execution(digits, losses):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():
-        model = compiled(build())
+        model = compiled(build(), steps_per_execution=3)
     np.testing.assert_allclose(fit(model, digits).history["loss"], losses, rtol=1e-5)
     assert np.isfinite(model.evaluate(digits[:100], verbose=0, return_dict=True)["elbo"])
 
