@@ -7,6 +7,7 @@ Metropolis baseline, and diagnostics of the fit. See the README for a tour.
 
 import importlib
 
+from tfp_flows import collector
 from tfp_flows.version import __version__
 
 # Imported at first use (PEP 562): TensorFlow takes seconds to load, which
@@ -44,10 +45,15 @@ __all__ = [
 
 def __getattr__(name):
     if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return _load(name)
     if name in _BUILDERS:
-        return getattr(importlib.import_module(f"{__name__}.distributions"), name)
+        return getattr(_load("distributions"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _load(name):
+    with collector.paused():
+        return importlib.import_module(f"{__name__}.{name}")
 
 
 def __dir__():
