@@ -139,8 +139,8 @@ def shared_case(request):
 
 @pytest.fixture
 def every_case():
-    """All of them."""
-    return CASES
+    """All of them, by name."""
+    return {case.name: case for case in CASES}
 
 
 def scramble(layer, rng):

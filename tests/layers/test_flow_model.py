@@ -38,7 +38,7 @@ def test_one_step_on_data_is_one_step_of_gradient_descent(rng):
     with tf.GradientTape() as tape:
         nll = -tf.reduce_mean(reference.distribution().log_prob(x))
     gradients = tape.gradient(nll, reference.trainable_weights)
-    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     history = model.fit(x, batch_size=50, verbose=0).history
     assert history == {"loss": [pytest.approx(nll)], "nll": [pytest.approx(nll)]}
     for ours, start, gradient in zip(
@@ -72,7 +72,7 @@ def test_datasets(wrap, rng):
     x = crescent(rng, 80)
     by_array, by_dataset = planar_model(2), planar_model(2)
     for model in (by_array, by_dataset):
-        model.compile("sgd", jit_compile=False)
+        model.compile("sgd", run_eagerly=True)
     data = tf.data.Dataset.from_tensor_slices(x).batch(20).map(wrap)
     arguments = dict(verbose=0, shuffle=False)
     first = by_array.fit(x, batch_size=20, validation_split=0.5, **arguments).history
@@ -86,18 +86,18 @@ def test_datasets(wrap, rng):
 
 
 def test_reverse_kl(rng):
-    model = planar_model(8)
+    model = planar_model(6)
     model.compile(
-        keras.optimizers.Adam(0.02),
+        keras.optimizers.Adam(0.03),
         target_log_prob_fn=crescent_log_prob,
         jit_compile=True,
         steps_per_execution=50,
     )
-    history = model.fit(steps_per_epoch=200, epochs=4, verbose=0).history
+    history = model.fit(steps_per_epoch=100, epochs=3, verbose=0).history
     assert set(history) == {"loss", "elbo"}
     assert history["loss"] == pytest.approx([-elbo for elbo in history["elbo"]])
     fit = tff.diagnostics.evaluate(
-        model.distribution(), crescent_log_prob, num_samples=20_000, seed=0
+        model.distribution(), crescent_log_prob, num_samples=5_000, seed=0
     )
     assert CRESCENT_LOG_NORMALIZER - 0.15 < fit.elbo < CRESCENT_LOG_NORMALIZER
     result = model.evaluate(steps=40, verbose=0, return_dict=True)
@@ -136,7 +136,7 @@ def test_annealing_changes_the_loss_and_not_the_elbo():
 def test_seeds():
     def losses(seed):
         model = FlowModel(2, SharedPlanar(2, seed=0), seed=seed)
-        model.compile("adam", target_log_prob_fn=crescent_log_prob, jit_compile=False)
+        model.compile("adam", target_log_prob_fn=crescent_log_prob, run_eagerly=True)
         return model.fit(steps_per_epoch=2, epochs=2, verbose=0).history["loss"]
 
     first = losses(1)
@@ -161,7 +161,7 @@ def test_every_weight_is_trained(rng):
     assert {id(w.value) for w in model.weights} == {
         id(v) for v in model.distribution().trainable_variables
     }
-    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     before = model.get_weights()
     model.fit(rng.normal(size=(20, 3)), batch_size=20, verbose=0)
     for old, new in zip(before, model.get_weights(), strict=True):
@@ -195,8 +195,8 @@ def test_double_precision(rng):
     np.testing.assert_allclose(model(x), flow.log_prob(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision(policy, rng):
+def test_mixed_precision(rng):
+    policy = "mixed_float16"
     model = FlowModel(2, SharedPlanar(3, seed=0, dtype=policy), dtype=policy, seed=0)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     losses = model.fit(crescent(rng, 200), epochs=5, verbose=0).history["loss"]

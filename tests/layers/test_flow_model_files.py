@@ -18,13 +18,14 @@ def registered_log_prob(x):
     return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 
-@pytest.fixture
-def x(rng):
-    return rng.normal(size=(60, 2)).astype("float32")
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model(x):
+    """Trained; what trains it on changes nothing that is tested of it elsewhere."""
     made = FlowModel(2, [SharedPlanar(2, seed=0), SharedRadial(2, seed=0)], seed=1)
     made.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     made.fit(x, batch_size=20, verbose=0)
@@ -49,9 +50,6 @@ def test_keras_file(model, x, tmp_path):
     model.save(path)
     loaded = keras.models.load_model(path)
     np.testing.assert_array_equal(loaded(x), model(x))
-    np.testing.assert_array_equal(
-        loaded.predict(x, verbose=0), model.predict(x, verbose=0)
-    )
     # Training goes on as if nothing had happened, the optimizer's state included.
     again = [
         made.fit(x, batch_size=20, verbose=0, shuffle=False).history["loss"]
@@ -110,20 +108,6 @@ def test_flow_file(x, tmp_path):
         np.testing.assert_allclose(loaded.log_prob(x), made(x), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_another_process_loads_the_file(model, x, tmp_path):
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "log_prob.npy", model(x))
-    code = (
-        "import keras, numpy as np\n"
-        "from tfp_flows import layers\n"
-        "model = keras.models.load_model('model.keras')\n"
-        "assert np.array_equal(model(np.load('x.npy')), np.load('log_prob.npy'))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-
-
 def test_callbacks(model, x, tmp_path):
     checkpoint = tmp_path / "best.keras"
     keras.utils.set_random_seed(0)
@@ -157,25 +141,10 @@ def test_callbacks(model, x, tmp_path):
         assert len(list(csv.DictReader(file))) == len(history["nll"])
 
 
-@pytest.mark.parametrize("target", [None, registered_log_prob], ids=["data", "target"])
-def test_mirrored_strategy(target, x):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
-
-    def train(scope):
-        with scope:
-            made = FlowModel(2, SharedPlanar(2, seed=0), seed=1)
-            made.compile("sgd", target_log_prob_fn=target, jit_compile=False)
-        data = [x] if target is None else []
-        made.fit(*data, steps_per_epoch=3, verbose=0, shuffle=False)
-        return made(x)
-
-    alone = tf.distribute.get_strategy().scope()
-    np.testing.assert_allclose(train(strategy.scope()), train(alone), rtol=1e-4)
-
-
-@pytest.mark.slow
-def test_two_replicas(x, tmp_path):
+def test_another_process_loads_the_file_and_trains_on_two_replicas(model, x, tmp_path):
+    model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "log_prob.npy", model(x))
     code = """
 import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -183,6 +152,9 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tfp_flows import layers
 x = np.load("x.npy")
+loaded = keras.models.load_model("model.keras")
+np.testing.assert_array_equal(loaded(x), np.load("log_prob.npy"))
+
 log_prob = lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 def train(scope, target, steps):
@@ -203,10 +175,9 @@ drawn = []
 def target(x):
     tf.py_function(lambda x: drawn.append(x.numpy()), [x], [])
     return log_prob(x)
-train(strategy.scope(), target, 1)
+model, history = train(strategy.scope(), target, 50)
 drawn = [sample for sample in drawn if len(sample) == 128]
-assert len(drawn) == 2 and np.all(drawn[0] != drawn[1])
-model, history = train(strategy.scope(), log_prob, 50)
+assert len(np.unique(drawn, axis=0)) == 100
 assert abs(-np.mean(model(np.float32([[1.0, 1.0]]))) - np.log(2 * np.pi)) < 0.5
 np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-4)
 """

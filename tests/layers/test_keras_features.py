@@ -48,7 +48,9 @@ def test_output_shapes_are_known_before_building(case):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision(case, policy, rng):
+@pytest.mark.parametrize("name", ["AmortizedPlanar", "SharedRadial"])
+def test_mixed_precision(name, policy, every_case, rng):
+    case = every_case[name]
     model = functional_model(case, dtype=policy)
     inputs = tf.nest.map_structure(
         tf.constant, case.inputs(rng, batch=64, dtype="float32")
@@ -86,22 +88,19 @@ def test_log_dets_are_finite_at_large_inputs(case, rng):
         assert np.all(np.isfinite(output))
 
 
-def test_training_step_in_a_graph(case, rng):
-    check_compiled_step(case, rng, jit_compile=False)
-
-
-@pytest.mark.parametrize("name", ["AmortizedPlanar", "SharedPlanar"])
-def test_training_step_under_xla(name, every_case, rng):
-    (case,) = (case for case in every_case if case.name == name)
-    check_compiled_step(case, rng, jit_compile=True)
-
-
-@pytest.mark.slow
-def test_training_step_of_any_layer_under_xla(case, rng):
-    check_compiled_step(case, rng, jit_compile=True)
-
-
-def check_compiled_step(case, rng, jit_compile):
+@pytest.mark.parametrize(
+    ("name", "jit_compile"),
+    [
+        ("AmortizedRadial", False),
+        ("SharedPlanar", False),
+        ("AmortizedSylvester", False),
+        ("SharedSylvester", False),
+        ("AmortizedPlanar", True),
+        ("SharedRadial", True),
+    ],
+)
+def test_compiled_training_step(name, jit_compile, every_case, rng):
+    case = every_case[name]
     model = functional_model(case)
     inputs = tf.nest.map_structure(tf.constant, case.inputs(rng, dtype="float32"))
 
@@ -117,16 +116,10 @@ def check_compiled_step(case, rng, jit_compile):
         np.testing.assert_allclose(ours, eager, rtol=2e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize(
-    "make_strategy",
-    [
-        lambda: tf.distribute.OneDeviceStrategy("/cpu:0"),
-        lambda: tf.distribute.MirroredStrategy(["/cpu:0"]),
-    ],
-    ids=["one_device", "mirrored"],
-)
-def test_strategy_scope(case, make_strategy, rng):
-    strategy = make_strategy()
+@pytest.mark.parametrize("name", ["AmortizedPlanar", "SharedRadial", "SharedSylvester"])
+def test_strategy_scope(name, every_case, rng):
+    case = every_case[name]
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     with strategy.scope():
         model = functional_model(case)
     inputs = case.inputs(rng, dtype="float32")
@@ -152,20 +145,12 @@ class Encoder(keras.Model):
         return z
 
 
-@pytest.mark.parametrize(
-    ("policy", "jit_compile"),
-    [
-        ("float32", False),
-        pytest.param("float32", True, marks=pytest.mark.slow),
-        pytest.param("mixed_float16", True, marks=pytest.mark.slow),
-    ],
-)
-def test_trains_in_a_subclassed_model(policy, jit_compile, rng):
+def test_trains_in_a_subclassed_model(rng):
     keras.utils.set_random_seed(0)
-    model = Encoder(layers.AmortizedPlanar(3, seed=0), dtype=policy)
-    model.compile(keras.optimizers.Adam(0.02), loss="mse", jit_compile=jit_compile)
+    model = Encoder(layers.AmortizedPlanar(3, seed=0), dtype="mixed_float16")
+    model.compile(keras.optimizers.Adam(0.02), loss="mse", jit_compile=True)
     x = rng.normal(size=(64, 4)).astype("float32")
-    losses = model.fit(x, 0.5 * x, epochs=20, verbose=0).history["loss"]
+    losses = model.fit(x, 0.5 * x, epochs=10, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
     assert losses[-1] < losses[0] - 0.1
 

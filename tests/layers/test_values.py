@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
@@ -16,31 +15,19 @@ def build(case, inputs, **kwargs):
 
 
 def test_every_layer_is_tested(every_case):
-    tested = {case.layer_class.__name__ for case in every_case}
+    tested = {case.layer_class.__name__ for case in every_case.values()}
     assert tested | {"FlowModel"} == set(layers.__all__)
 
 
-@pytest.mark.parametrize("sample_shape", [(), (2,), (2, 3)], ids=str)
-def test_value_and_log_det(case, sample_shape, rng, scramble):
-    inputs = case.inputs(rng, *sample_shape)
-    layer = build(case, inputs)
+def test_value_and_log_det(case, rng, scramble):
+    layer = build(case, case.inputs(rng))
     scramble(layer, rng)
-    y, log_det = layer(inputs)
-    image, truth = case.truth(layer, inputs)
-    np.testing.assert_allclose(y, image, rtol=1e-10, atol=1e-10)
-    np.testing.assert_allclose(log_det, truth, rtol=1e-9, atol=1e-10)
-
-
-def test_log_det_is_that_of_the_jacobian(case, rng, scramble):
-    inputs = case.inputs(rng)
-    layer = build(case, inputs)
-    scramble(layer, rng)
-    z0 = tf.constant(inputs[0] if case.amortized else inputs)
-    with tf.GradientTape() as tape:
-        tape.watch(z0)
-        y, log_det = layer([z0, inputs[1]] if case.amortized else z0)
-    _, expected = np.linalg.slogdet(tape.batch_jacobian(y, z0))
-    np.testing.assert_allclose(log_det, expected, rtol=1e-8, atol=1e-9)
+    for sample_shape in ((), (2, 3)):
+        inputs = case.inputs(rng, *sample_shape)
+        y, log_det = layer(inputs)
+        image, truth = case.truth(layer, inputs)
+        np.testing.assert_allclose(y, image, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(log_det, truth, rtol=1e-9, atol=1e-10)
 
 
 def test_starts_near_the_identity(case, rng):
@@ -81,17 +68,17 @@ def test_gradients_are_those_of_differences(case, rng, scramble):
 
     with tf.GradientTape() as tape:
         value = loss()
-    for weight, gradient in zip(
-        layer.weights, tape.gradient(value, layer.weights), strict=True
-    ):
-        start, step = weight.numpy(), 1e-6 * rng.normal(size=weight.shape)
-        weight.assign(start + step)
-        above = loss()
-        weight.assign(start - step)
-        below = loss()
-        weight.assign(start)
-        expected = np.sum(gradient * step)
-        np.testing.assert_allclose((above - below) / 2.0, expected, rtol=1e-5, atol=1e-11)
+    gradients = tape.gradient(value, layer.weights)
+    # Along one random direction of all weights: a wrong gradient of any changes the sum.
+    steps = [1e-6 * rng.normal(size=weight.shape) for weight in layer.weights]
+    losses = []
+    for factor in (1.0, -2.0):
+        for weight, step in zip(layer.weights, steps, strict=True):
+            weight.assign_add(factor * step)
+        losses.append(loss())
+    expected = sum(np.sum(g * d) for g, d in zip(gradients, steps, strict=True))
+    difference = (losses[0] - losses[1]) / 2.0
+    np.testing.assert_allclose(difference, expected, rtol=1e-5, atol=1e-11)
 
 
 def test_each_data_point_has_its_own_flow(rng):
