@@ -1,11 +1,8 @@
 """The README's results are those of the results file."""
 
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -51,41 +48,3 @@ def test_ci_runs_the_readmes_test_command():
     assert "\npytest\n" in script
     assert install == 'pip install ".[test]"'
     assert 'pip install --quiet ".[test]"' in script
-
-
-@pytest.mark.slow
-def test_code_runs_from_top_to_bottom(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) >= 6
-    code = "\n".join(blocks)
-    short = code.replace("num_steps=5_000", "num_steps=100").replace(
-        "epochs=30", "epochs=2"
-    )
-    script = tmp_path / "readme.py"
-    script.write_text(_SHORT + short, "utf-8")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    run = subprocess.run(
-        [sys.executable, script],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    for shown in ("ELBO", "verdict", "R-hat", "NLL"):
-        assert shown in run.stdout, run.stdout
-
-
-# Fits of a hundredth of their default length: this tests that the calls exist and fit
-# together.
-_SHORT = """
-import functools
-import tfp_flows as tff
-
-for name in ("fit_reverse_kl", "fit_maximum_likelihood"):
-    fit = getattr(tff.vi, name)
-    setattr(tff.vi, name, functools.partial(fit, num_steps=100))
-restarts = tff.vi.fit_restarts
-tff.vi.fit_restarts = functools.partial(restarts, num_steps=100)
-"""
