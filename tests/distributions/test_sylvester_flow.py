@@ -54,7 +54,7 @@ def test_sizes_that_are_given():
 
 def test_density_is_normalised(form):
     flow = sylvester_flow(2, 3, form=form, seed=3, dtype=tf.float64, init_scale=0.5)
-    grid = np.linspace(-10.0, 10.0, 501)
+    grid = np.linspace(-10.0, 10.0, 201)
     points = np.stack(np.meshgrid(grid, grid), axis=-1)
     total = np.sum(np.exp(flow.log_prob(points))) * (grid[1] - grid[0]) ** 2
     assert total == pytest.approx(1.0, abs=1e-3)
@@ -99,7 +99,11 @@ def test_seeds(form):
 
 @pytest.mark.parametrize(
     ("form", "estimator"),
-    [*((form, "reparameterized") for form in SYLVESTER_FORMS), ("orthogonal", "path")],
+    [
+        ("orthogonal", "path"),
+        ("householder", "reparameterized"),
+        ("triangular", "reparameterized"),
+    ],
 )
 def test_training(form, estimator):
     flow = sylvester_flow(2, 3, form=form, seed=0)
@@ -107,7 +111,7 @@ def test_training(form, estimator):
     result = tff.vi.fit_reverse_kl(
         flow,
         target.unnormalized_log_prob,
-        num_steps=150,
+        num_steps=20,
         sample_size=64,
         seed=1,
         jit_compile=False,

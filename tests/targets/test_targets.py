@@ -151,8 +151,8 @@ def test_edge_is_exact_for_judging_and_soft_for_fitting(name):
     slopes = tape.gradient(values, near).numpy()[:, 0]
     assert abs(slopes[0] - slopes[1]) < 1e-2
     # The edge adds less than 0.1 % to the normalizer.
-    z1 = np.linspace(4.0, 4.2, 20_001)
-    z2 = np.linspace(-8.0, 8.0, 401)
+    z1 = np.linspace(4.0, 4.2, 2_001)
+    z2 = np.linspace(-8.0, 8.0, 201)
     grid = np.stack(np.meshgrid(z1, z2, indexing="ij"), axis=-1)
     density = np.exp(target.unnormalized_log_prob(grid) - target.log_normalizer())
     extra = 2 * np.sum(density) * (z1[1] - z1[0]) * (z2[1] - z2[0])
@@ -169,7 +169,7 @@ def test_gradients_are_finite_far_away_and_at_the_origin(target):
 
 
 def test_samples_follow_the_density(target):
-    num_samples, cells, fine = 200_000, 24, 40
+    num_samples, cells, fine = 50_000, 24, 20
     samples = target.sample(num_samples, seed=(3, 4)).numpy()
     assert np.all(np.isfinite(target.log_prob(samples)))
     # Expected counts: the density integrated over each cell by midpoints.
@@ -188,21 +188,26 @@ def test_samples_follow_the_density(target):
     assert p_value > 1e-3
 
 
-def test_sampling_is_stateless_and_compiles(target):
+def test_sampling_is_stateless(target):
     first = target.sample(100, seed=(1, 2))
     np.testing.assert_array_equal(first, target.sample(100, seed=(1, 2)))
     assert not np.array_equal(first, target.sample(100, seed=(1, 3)))
+
+
+@pytest.mark.parametrize("name", ["example1", "example2", "example3", "u3"])
+def test_sampling_compiles(name):
+    target = targets.get(name, tf.float64)
     compiled = tf.function(lambda: target.sample(100, seed=(1, 2)), jit_compile=True)
     assert np.all(np.isfinite(target.log_prob(compiled())))
 
 
 def test_modes(target):
-    samples = target.sample(100_000, seed=(5, 6))
+    samples = target.sample(30_000, seed=(5, 6))
     responsibilities = target.mode_responsibilities(samples).numpy()
     np.testing.assert_allclose(responsibilities.sum(axis=-1), 1.0, atol=1e-9)
     probabilities = target.mode_probabilities().numpy()
     assert abs(probabilities.sum() - 1.0) < 1e-12
-    np.testing.assert_allclose(responsibilities.mean(axis=0), probabilities, atol=0.006)
+    np.testing.assert_allclose(responsibilities.mean(axis=0), probabilities, atol=0.01)
 
 
 def test_modes_of_example1_are_its_quadrants():
