@@ -1,7 +1,5 @@
 """Steps that are not finite: skipped, then rolled back, then a clear error."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -20,6 +18,13 @@ ARGUMENTS = dict(
 )
 
 
+def build(*, seed=None, batch_shape=(), mean=(0.0, 0.0)):
+    """A flow of little to trace: a normal with a variable mean."""
+    del seed
+    mean = tf.Variable(np.broadcast_to(np.float32(mean), [*batch_shape, 2]))
+    return tfp.distributions.MultivariateNormalDiag(mean, [1.0, 1.0])
+
+
 def normal(x):
     """An unnormalized N((1, -2), I), far from the start of a flow."""
     return -0.5 * tf.reduce_sum(tf.square(x - [1.0, -2.0]), axis=-1)
@@ -31,32 +36,28 @@ def nan_where(condition):
 
 
 def fit(target, flow=None, **arguments):
-    flow = flow or tff.planar_flow(2, 4, seed=0)
-    optimizer = keras.optimizers.Adam(arguments.pop("learning_rate", 1e-2))
+    flow = flow or build()
     return tff.vi.fit_reverse_kl(
-        flow, target, optimizer=optimizer, **(ARGUMENTS | arguments)
+        flow,
+        target,
+        optimizer=keras.optimizers.Adam(1e-2),
+        **(ARGUMENTS | arguments),
     )
 
 
-def values(flow):
-    return [v.numpy() for v in flow.trainable_variables]
-
-
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_single_bad_samples_are_skipped_and_counted(jit_compile):
-    # One sample in a few thousand is beyond 3.5 from the mean.
+def test_single_bad_samples_are_skipped_and_counted():
+    # One sample in 600 is beyond 3.6 from the mean. The flow is the target, so that only
+    # its far samples are bad.
     target = nan_where(lambda x: tf.norm(x - [1.0, -2.0], axis=-1) > 3.6)
-    # The base is the target, so that only its far samples are bad.
-    base = tfp.distributions.MultivariateNormalDiag([1.0, -2.0], [1.0, 1.0])
-    flow = tff.planar_flow(2, 4, seed=0, base=base, init_scale=0.0)
-    result = fit(target, flow, jit_compile=jit_compile)
+    flow = build(mean=(1.0, -2.0))
+    result = fit(target, flow, num_steps=100)
     bad = ~np.isfinite(result.loss)
-    assert 0 < np.sum(bad) < 200
+    assert 0 < np.sum(bad) < 50
     assert result.num_skipped_steps == np.sum(bad)
     assert result.num_rollbacks == 0
-    assert result.num_steps_done == 400
+    assert result.num_steps_done == 100
     assert np.isfinite(result.final_loss)
-    assert all(np.all(np.isfinite(v)) for v in values(flow))
+    assert np.all(np.isfinite(flow.loc))
     assert f"{np.sum(bad)} steps skipped" in str(result)
 
 
@@ -64,10 +65,9 @@ def test_single_bad_samples_are_skipped_and_counted(jit_compile):
 def test_lasting_faults_end_in_an_error_with_the_best_flow(jit_compile):
     # NaN as soon as the flow's mean is half-way to the target's.
     target = nan_where(lambda x: tf.reduce_mean(x[..., 1]) < -1.0)
-    flow = tff.planar_flow(2, 4, seed=0)
-    start = tff.planar_flow(2, 4, seed=0)
+    flow = build()
     with pytest.raises(tff.vi.FitError) as caught:
-        fit(target, flow, num_steps=3000, jit_compile=jit_compile)
+        fit(target, flow, num_steps=2000, jit_compile=jit_compile)
     message = str(caught.value)
     for part in ("at step", "4th time", "0.125", "worst sample", "[", "nan", "lower the"):
         assert part in message, part
@@ -75,13 +75,9 @@ def test_lasting_faults_end_in_an_error_with_the_best_flow(jit_compile):
     assert result.flow is flow
     assert result.num_rollbacks == 4
     assert result.num_skipped_steps >= 40
-    assert 50 < result.num_steps_done < 3000
-    assert all(np.all(np.isfinite(v)) for v in values(flow))
-    judged = [
-        tff.diagnostics.evaluate(f, normal, seed=3, num_samples=10_000).elbo
-        for f in (flow, start)
-    ]
-    assert judged[0] > judged[1] + 0.1
+    assert 50 < result.num_steps_done < 2000
+    # The best is where the loss had been finite for long, and that is not the start.
+    assert -1.2 < flow.loc[1] < -0.5
 
 
 def test_rolling_back_can_save_a_fit():
@@ -105,24 +101,37 @@ def test_members_of_a_batch_fail_alone():
         bad = tf.constant([False, True, False]) & (tf.reduce_mean(x[..., 1], 0) < -1.0)
         return tf.where(bad, tf.constant(np.nan), normal(x))
 
-    flow = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
-    result = fit(target, flow, num_steps=1500)
-    assert result.num_steps_done == 1500
+    flow = build(batch_shape=(3,))
+    result = fit(target, flow, num_steps=600)
+    assert result.num_steps_done == 600
     np.testing.assert_array_equal(result.num_skipped_steps > 0, [False, True, False])
-    assert np.all(result.loss[-50:, [0, 2]].mean(axis=0) < result.loss[0, [0, 2]] - 1.0)
-    assert all(np.all(np.isfinite(v)) for v in values(flow))
+    np.testing.assert_allclose(flow.loc[::2], [[1.0, -2.0]] * 2, atol=0.1)
+    assert -1.2 < flow.loc[1, 1] < -0.5
 
 
 def test_restarts_do_without_the_members_that_fail():
+    # Two of three members fail, each with a loss that a plain minimum would take: one
+    # that is NaN in training, too, and one whose ELBO is infinite when it is judged.
     def target(x):
-        bad = tf.reduce_mean(x[..., 0], axis=0) > 0.5
-        bad &= tf.range(tf.shape(bad)[0]) == 0 if bad.shape.rank else False
-        return tf.where(bad, tf.constant(np.nan), normal(x))
+        if x.shape.rank == 2:  # of a single flow
+            return normal(x)
+        member, is_judged = tf.range(3), x.shape[0] > ARGUMENTS["sample_size"]
+        is_far = tf.reduce_mean(x[..., 0], axis=0) > 0.5
+        fails = (member == 0) & (is_far | is_judged)
+        log_prob = tf.where(fails, tf.constant(np.nan), normal(x))
+        return tf.where((member == 1) & is_judged, np.inf, log_prob)
 
     result = tff.vi.fit_restarts(
-        functools.partial(tff.planar_flow, 2, 4), target, num_restarts=3, **ARGUMENTS
+        build,
+        target,
+        num_restarts=3,
+        optimizer=keras.optimizers.Adam(1e-2),
+        **ARGUMENTS,
     )
-    assert np.isfinite(np.nanmin(result.restart_losses))
+    np.testing.assert_array_equal(np.isfinite(result.restart_losses), [0, 0, 1])
+    np.testing.assert_array_equal(result.num_skipped_steps > 0, [1, 0, 0])
+    assert np.all(np.isfinite(result.loss))
+    np.testing.assert_allclose(result.flow.loc, [1.0, -2.0], atol=0.2)
 
 
 def test_a_target_that_is_infinite_somewhere_is_refused_at_once():

@@ -1,5 +1,6 @@
 """What a running fit shows."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -7,7 +8,7 @@ import tfp_flows as tff
 
 
 def fit(target, **arguments):
-    flow = tff.planar_flow(2, 4, seed=0)
+    flow = tff.planar_flow(2, 2, seed=0)
     defaults = dict(num_steps=40, sample_size=32, seed=1, jit_compile=False)
     return tff.vi.fit_reverse_kl(flow, target, **(defaults | arguments))
 
@@ -32,8 +33,8 @@ def test_the_kl_is_that_of_the_last_steps(capfd):
     result = fit(target.unnormalized_log_prob, steps_per_execution=20)
     kl = result.loss[-20:].mean() + float(target.log_normalizer())
     assert f"KL={kl:.4f}" in capfd.readouterr().err
-    kl = float(result.final_loss + target.log_normalizer())
-    assert f"KL            {kl:.3f}" in str(result)[:400].replace("\n", " ")
+    kl = np.array2string(result.final_loss + result.log_normalizer, precision=4)
+    assert f"KL            {kl} " in str(result)
 
 
 def test_tensorboard(tmp_path):

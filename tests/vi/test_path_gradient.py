@@ -15,7 +15,7 @@ SEED = tf.constant([1, 2])
 
 def make(builder, event_size=3, **kwargs):
     settings = dict(seed=4, dtype=tf.float64, init_scale=1.0)
-    return builder(event_size, 4, **{**settings, **kwargs})
+    return builder(event_size, 3, **{**settings, **kwargs})
 
 
 def target_log_prob(x):
@@ -49,12 +49,10 @@ def stop_gradient_form(flow, beta=1.0):
 
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("batch_shape", [(), (3,)], ids=str)
-@pytest.mark.parametrize("beta", [1.0, 0.3])
-def test_equals_the_stop_gradient_form(builder, fused, batch_shape, beta):
-    flow = make(builder, fused=fused, batch_shape=batch_shape)
-    actual = gradients(flow, "path", beta=beta)
-    expected = stop_gradient_form(flow, beta)
+def test_equals_the_stop_gradient_form(builder, fused):
+    flow = make(builder, fused=fused, batch_shape=(3,))
+    actual = gradients(flow, "path", beta=0.3)
+    expected = stop_gradient_form(flow, beta=0.3)
     for a, e in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-10, atol=1e-10 * np.max(np.abs(e)))
 
@@ -86,7 +84,7 @@ def test_no_noise_where_the_flow_is_the_target(builder):
                     for g in gradients(flow, estimator, target, seed=tf.constant([0, i]))
                 ]
             )
-            for i in range(20)
+            for i in range(3)
         ]
         norms[estimator] = np.mean(np.sum(np.square(drawn), axis=1))
     assert norms["reparameterized"] > 1e-4
@@ -99,7 +97,7 @@ def test_is_unbiased():
     means = {}
     for estimator in OBJECTIVES:
         drawn = [
-            gradients(flow, estimator, sample_size=20_000, seed=tf.constant([0, i]))
+            gradients(flow, estimator, sample_size=5_000, seed=tf.constant([0, i]))
             for i in range(10)
         ]
         stacked = [np.stack(parts) for parts in zip(*drawn, strict=True)]
@@ -108,18 +106,16 @@ def test_is_unbiased():
         assert np.all(np.abs(a - b) <= 6.0 * np.sqrt(e_a**2 + e_b**2) + 1e-6)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_fit(jit_compile):
-    flow = tff.planar_flow(2, 4, seed=0)
+def test_fit_under_xla():
     result = tff.vi.fit_reverse_kl(
-        flow,
+        tff.planar_flow(2, 3, seed=0),
         lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1),
-        num_steps=600,
+        num_steps=400,
         sample_size=64,
         gradient_estimator="path",
         seed=1,
         progress_bar=False,
-        jit_compile=jit_compile,
+        jit_compile=True,
     )
     assert result.settings["gradient_estimator"] == "path"
     assert result.final_loss == pytest.approx(-np.log(2 * np.pi), abs=0.1)

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow as tf
 import tfp_flows as tff
 
 ARGUMENTS = dict(
-    num_steps=60, sample_size=32, seed=1, progress_bar=False, jit_compile=False
+    num_steps=30, sample_size=32, seed=1, progress_bar=False, jit_compile=False
 )
 
 
@@ -18,23 +19,43 @@ def target(x):
 
 
 def restarts(build=None, **arguments):
-    build = build or functools.partial(tff.planar_flow, 2, 4)
-    return tff.vi.fit_restarts(build, target, **(ARGUMENTS | arguments))
+    build = build or functools.partial(tff.planar_flow, 2, 2)
+    defaults = dict(num_restarts=3) | ARGUMENTS
+    return tff.vi.fit_restarts(build, target, **(defaults | arguments))
 
 
-@pytest.mark.parametrize("builder", [tff.planar_flow, tff.radial_flow])
-@pytest.mark.parametrize("fused", [True, False])
-def test_returns_the_best_as_a_single_trainable_flow(builder, fused):
-    result = restarts(functools.partial(builder, 2, 4, fused=fused), num_restarts=5)
+@pytest.fixture(scope="module")
+def planar():
+    return restarts()
+
+
+def check_best(result, num_variables):
     assert result.flow.batch_shape == ()
-    assert result.restart_losses.shape == (5,)
-    assert np.unique(result.restart_losses).size == 5
-    assert result.loss.shape == (60,)
-    assert result.gradient_norm.shape == (60,)
-    judged = tff.diagnostics.evaluate(result.flow, target, num_samples=50_000, seed=3)
+    assert result.restart_losses.shape == (3,)
+    assert np.unique(result.restart_losses).size == 3
+    assert result.loss.shape == (30,)
+    assert result.gradient_norm.shape == (30,)
+    judged = tff.diagnostics.evaluate(result.flow, target, num_samples=20_000, seed=3)
     assert -judged.elbo == pytest.approx(np.min(result.restart_losses), abs=0.05)
-    assert len(result.flow.trainable_variables) == (3 if fused else 12)
-    assert "best of 5 restarts" in str(result)
+    assert len(result.flow.trainable_variables) == num_variables
+    assert "best of 3 restarts" in str(result)
+
+
+def test_returns_the_best_as_a_single_trainable_flow(planar):
+    check_best(planar, num_variables=3)
+
+
+def test_of_chains_too():
+    build = functools.partial(tff.radial_flow, 2, 2, fused=False)
+    check_best(restarts(build), num_variables=6)
+
+
+def test_same_seed_same_numbers(planar):
+    again = restarts()
+    np.testing.assert_array_equal(again.restart_losses, planar.restart_losses)
+    np.testing.assert_array_equal(again.loss, planar.loss)
+    other = restarts(seed=2)
+    assert not np.any(np.isin(other.restart_losses, planar.restart_losses))
 
 
 def test_the_best_flow_can_be_trained_further_and_saved(tmp_path):
@@ -45,35 +66,33 @@ def test_the_best_flow_can_be_trained_further_and_saved(tmp_path):
 
 
 def test_members_train_as_if_alone():
-    # Without noise: the same samples for every member, and a member of its own.
-    flows = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
-    single = tff.planar_flow(2, 4, seed=0)
+    flows = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
+    single = tff.planar_flow(2, 2, seed=0)
     for variable, batch in zip(
         single.trainable_variables, flows.trainable_variables, strict=True
     ):
         variable.assign(batch[1])
+        # The last one has larger gradients, and is clipped more.
         batch.assign(tf.stack([batch[0], batch[1], 5.0 * batch[2]]))
     before = [v.numpy() for v in single.trainable_variables]
-    settings = ARGUMENTS | dict(num_steps=400, sample_size=64, clip_norm=0.5)
-    together = tff.vi.fit_reverse_kl(flows, target, **settings)
-    alone = tff.vi.fit_reverse_kl(single, target, **settings)
+    settings = ARGUMENTS | dict(num_steps=100, sample_size=256, clip_norm=0.5)
+    settings |= dict(num_starts=1, annealing_fn=None)
+    fits = [
+        tff.vi.fit_reverse_kl(f, target, optimizer=keras.optimizers.SGD(0.1), **settings)
+        for f in (flows, single)
+    ]
     assert not np.array_equal(before[0], single.trainable_variables[0])
-    assert together.final_loss[1] == pytest.approx(alone.final_loss, abs=0.05)
-
-
-def test_same_seed_same_numbers():
-    first, second = restarts(num_restarts=3), restarts(num_restarts=3)
-    np.testing.assert_array_equal(first.restart_losses, second.restart_losses)
-    np.testing.assert_array_equal(first.loss, second.loss)
-    other = restarts(num_restarts=3, seed=2)
-    assert not np.array_equal(first.restart_losses, other.restart_losses)
+    assert fits[1].final_loss < fits[1].loss[0] - 0.5
+    assert fits[0].final_loss[1] == pytest.approx(fits[1].final_loss, abs=0.1)
 
 
 def test_bad_builders_are_refused():
     with pytest.raises(TypeError, match=r"functools.partial\(tff.planar_flow"):
         restarts(tff.planar_flow(2, 4))
     with pytest.raises(ValueError, match=r"batch_shape=\(8,\).*like tff.planar_flow"):
-        restarts(lambda seed, batch_shape: tff.planar_flow(2, 4, seed=seed))
+        restarts(
+            lambda seed, batch_shape: tff.planar_flow(2, 4, seed=seed), num_restarts=8
+        )
     with pytest.raises(ValueError, match=r"num_restarts.*0"):
         restarts(num_restarts=0)
 
@@ -88,6 +107,6 @@ def test_no_finite_fit_is_an_error():
 
     with pytest.raises(ValueError, match="None of the 2 fits"):
         tff.vi.fit_restarts(
-            functools.partial(tff.planar_flow, 2, 4), breaks, num_restarts=2, **ARGUMENTS
+            functools.partial(tff.planar_flow, 2, 2), breaks, num_restarts=2, **ARGUMENTS
         )
     assert 32 in calls

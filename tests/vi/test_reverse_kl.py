@@ -22,13 +22,32 @@ def shifted_normal(x):
 LOG_Z = float(np.log(2.0 * np.pi))
 
 
+def normal(seed=0):
+    """A flow of little to trace."""
+    mean = tf.random.stateless_normal([2], [0, seed])
+    scale = tfp.util.TransformedVariable([1.0, 1.0], tfp.bijectors.Exp())
+    return tfd.MultivariateNormalDiag(tf.Variable(mean), scale)
+
+
 def fit(flow=None, target=shifted_normal, **arguments):
-    flow = flow or tff.planar_flow(2, 4, seed=0)
+    flow = flow or normal()
     # Without XLA, whose compile time would dominate; a few tests ask for it.
     defaults = dict(
         num_steps=60, sample_size=32, seed=1, progress_bar=False, jit_compile=False
     )
     return tff.vi.fit_reverse_kl(flow, target, **(defaults | arguments))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """A fit that others are compared with."""
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """A fit of a planar flow, by XLA."""
+    return fit(tff.planar_flow(2, 2, seed=5), num_steps=200, jit_compile=True)
 
 
 def values(flow):
@@ -42,12 +61,12 @@ def assert_same(first, second):
 
 @pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
 def test_lowers_the_kl(build):
-    flow = build(2, 8, seed=0)
-    before = tff.diagnostics.evaluate(flow, shifted_normal, seed=2)
-    result = fit(flow, num_steps=1500, sample_size=64, jit_compile=True)
-    after = tff.diagnostics.evaluate(flow, shifted_normal, seed=2)
+    flow = build(2, 4, seed=0)
+    before = tff.diagnostics.evaluate(flow, shifted_normal, num_samples=10_000, seed=2)
+    result = fit(flow, num_steps=300, sample_size=64)
+    after = tff.diagnostics.evaluate(flow, shifted_normal, num_samples=10_000, seed=2)
     assert result.flow is flow
-    assert LOG_Z - after.elbo < 0.15
+    assert LOG_Z - after.elbo < 0.6
     assert LOG_Z - before.elbo > 1.0
     assert result.final_loss == pytest.approx(-after.elbo, abs=0.1)
 
@@ -63,7 +82,7 @@ def test_loss_is_the_negative_elbo_of_the_samples_of_each_step():
 
 
 def test_traces_and_settings():
-    result = fit(num_steps=103)
+    result = fit(tff.planar_flow(2, 2, seed=0), num_steps=103)
     assert result.num_steps_done == 103
     for trace in (result.loss, result.beta, result.gradient_norm):
         assert trace.shape == (103,)
@@ -76,73 +95,89 @@ def test_traces_and_settings():
     assert result.settings["num_steps"] == 103
     assert result.settings["sample_size"] == 32
     assert result.settings["seed"] == [0, 1]
-    assert result.settings["optimizer"] == "EigenbasisAdam"
     assert result.seconds > 0.0
     assert "103 steps" in str(result)
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-def test_same_seed_same_numbers(jit_compile):
-    first = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile)
-    second = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile)
-    other = fit(tff.planar_flow(2, 4, seed=5), jit_compile=jit_compile, seed=2)
-    assert_same(values(first.flow), values(second.flow))
-    np.testing.assert_array_equal(first.loss, second.loss)
-    assert not np.array_equal(first.loss, other.loss)
+def test_the_default_recipe():
+    # Its parts; what they are good for is measured by `benchmarks.recipe`.
+    result = fit(tff.planar_flow(2, 2, seed=0), num_steps=20, sample_size=512)
+    settings = result.settings
+    assert settings["optimizer"] == "EigenbasisAdam"
+    schedule = settings["optimizer_config"]["learning_rate"]
+    assert schedule["warmup_target"] == 0.04
+    assert schedule["alpha"] == 0.0
+    assert (schedule["warmup_steps"], schedule["decay_steps"]) == (1, 19)
+    assert settings["num_starts"] == 8
+    assert settings["clip_norm"] == 1.0
+    assert settings["gradient_estimator"] == "reparameterized"
+    np.testing.assert_allclose(result.beta[[0, 5, 10, 19]], [0.01, 0.505, 1.0, 1.0])
 
 
-def test_progress_bar_changes_nothing_but_stderr(capfd):
-    silent = fit()
+def test_same_seed_same_numbers(reference):
+    second = fit()
+    assert_same(values(reference.flow), values(second.flow))
+    np.testing.assert_array_equal(reference.loss, second.loss)
+    other = fit(seed=2)
+    assert not np.array_equal(reference.loss, other.loss)
+
+
+def test_same_seed_same_numbers_under_xla(compiled):
+    second = fit(tff.planar_flow(2, 2, seed=5), num_steps=200, jit_compile=True)
+    assert_same(values(compiled.flow), values(second.flow))
+    np.testing.assert_array_equal(compiled.loss, second.loss)
+
+
+def test_progress_bar_changes_nothing_but_stderr(reference, capfd):
+    fit(num_steps=2)
     assert capfd.readouterr().err.count("step") == 0
     loud = fit(progress_bar=True)
     assert "60/60" in capfd.readouterr().err
-    assert_same(values(silent.flow), values(loud.flow))
+    assert_same(values(reference.flow), values(loud.flow))
 
 
-def test_xla_and_graph_agree_roughly():
+def test_xla_and_graph_agree_roughly(compiled):
     # Other random numbers: never the same bits, but the same quality.
-    losses = [
-        fit(num_steps=800, sample_size=64, jit_compile=jit).final_loss
-        for jit in (True, False)
-    ]
+    graph = fit(tff.planar_flow(2, 2, seed=5), num_steps=200)
+    losses = [np.mean(result.loss[-50:]) for result in (compiled, graph)]
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
+    assert losses[0] < compiled.loss[0] - 1.0
 
 
 @pytest.mark.parametrize("module", [keras, tf_keras])
 @pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop"])
 def test_optimizers_of_both_keras(module, name):
-    optimizer = getattr(module.optimizers, name)(1e-2)
-    result = fit(optimizer=optimizer, num_steps=200, annealing_fn=None)
-    assert result.loss[-20:].mean() < result.loss[:20].mean()
+    optimizer = getattr(module.optimizers, name)(5e-2)
+    result = fit(optimizer=optimizer, num_steps=30, annealing_fn=None)
+    assert result.loss[-5:].mean() < result.loss[:5].mean() - 0.5
     assert result.settings["optimizer"] == name
     assert np.all(result.beta == 1.0)
 
 
 def test_own_annealing():
-    result = fit(annealing_fn=lambda step: 0.25 + 0.0 * tf.cast(step, tf.float32))
-    assert np.all(result.beta == 0.25)
+    result = fit(annealing_fn=lambda step: 0.01 * tf.cast(step, tf.float32))
+    np.testing.assert_allclose(result.beta, 0.01 * np.arange(60), rtol=1e-6)
 
 
 def test_float64_and_chain():
     flow = tff.planar_flow(2, 3, seed=0, dtype=tf.float64, fused=False)
-    result = fit(flow)
+    result = fit(flow, num_steps=5)
     assert result.loss.dtype == np.float64
     assert result.settings["dtype"] == "float64"
 
 
 def test_batch_of_flows_is_fitted_member_by_member():
-    flow = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
-    result = fit(flow, num_steps=600)
-    assert result.loss.shape == (600, 3)
-    assert np.all(result.final_loss < result.loss[0])
+    flow = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
+    result = fit(flow, num_steps=150)
+    assert result.loss.shape == (150, 3)
+    assert np.all(result.final_loss < result.loss[0] - 0.5)
     assert np.unique(result.final_loss).size == 3
 
 
-@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
-def test_each_member_of_a_batch_is_clipped_by_its_own_norm(build):
+def test_each_member_of_a_batch_is_clipped_by_its_own_norm():
     # Plain gradient steps whose length is the clip: the members' differ only if the
     # norm is taken over all of them.
-    flow = build(2, 4, seed=0, batch_shape=(3,))
+    flow = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
     before = values(flow)
     optimizer = keras.optimizers.SGD(1.0)
     result = fit(flow, optimizer=optimizer, num_steps=1, clip_norm=1e-3)
@@ -156,36 +191,27 @@ def test_each_member_of_a_batch_is_clipped_by_its_own_norm(build):
 
 
 def test_gradients_are_clipped_only_above_the_norm():
-    same = [
-        fit(tff.planar_flow(2, 4, seed=5), clip_norm=clip_norm).loss
-        for clip_norm in (None, 1e6)
-    ]
+    same = [fit(clip_norm=clip_norm).loss for clip_norm in (None, 1e6)]
     np.testing.assert_array_equal(*same)
-    other = fit(tff.planar_flow(2, 4, seed=5), clip_norm=0.01).loss
+    other = fit(clip_norm=0.01).loss
     assert not np.array_equal(other, same[0])
 
 
-@pytest.mark.parametrize("steps", [1, 7, 60, 1000])
-def test_steps_per_execution_change_nothing(steps):
-    expected = fit(tff.planar_flow(2, 4, seed=5))
-    actual = fit(tff.planar_flow(2, 4, seed=5), steps_per_execution=steps)
-    np.testing.assert_array_equal(actual.loss, expected.loss)
-    assert_same(values(actual.flow), values(expected.flow))
+@pytest.mark.parametrize("steps", [1, 7, 1000])
+def test_steps_per_execution_change_nothing(steps, reference):
+    actual = fit(steps_per_execution=steps)
+    np.testing.assert_array_equal(actual.loss, reference.loss)
+    assert_same(values(actual.flow), values(reference.flow))
 
 
-def test_seconds_are_accounted_for():
-    result = fit(jit_compile=True)
-    assert result.compile_seconds > 0.0
-    assert result.train_seconds > 0.0
-    assert result.seconds >= result.compile_seconds + result.train_seconds
+def test_seconds_are_accounted_for(compiled):
+    assert compiled.compile_seconds > 0.0
+    assert compiled.train_seconds > 0.0
+    assert compiled.seconds >= compiled.compile_seconds + compiled.train_seconds
 
 
 def test_any_reparameterised_distribution():
-    flow = tfd.MultivariateNormalDiag(
-        tf.Variable([0.0, 0.0]),
-        tfp.util.TransformedVariable([1.0, 1.0], tfp.bijectors.Exp()),
-    )
-    result = fit(flow, num_steps=1500, sample_size=64)
+    result = fit(normal(), num_steps=1_000, sample_size=64)
     # The target is in the family: the ELBO reaches log Z, without variance.
     assert result.final_loss == pytest.approx(-LOG_Z, abs=1e-3)
 
@@ -199,7 +225,7 @@ def test_any_reparameterised_distribution():
         (dict(optimizer="adam"), TypeError, "keras.optimizers.Adam.*'adam'"),
         (dict(clip_norm=0.0), ValueError, "clip_norm.*positive.*0.0"),
         (dict(steps_per_execution=0), ValueError, "steps_per_execution.*0"),
-        (dict(seed="one"), Exception, "seed|one"),
+        (dict(seed="one"), TypeError, "`seed` must be an int.*'one'"),
         (dict(target=lambda x: x), ValueError, r"shape \(32, 2\).*shape \(32,\)"),
         (dict(target=lambda x: tf.reduce_sum(x)), ValueError, r"returned shape \(\)"),
         (
@@ -280,4 +306,4 @@ def test_target_that_xla_cannot_compile():
         return tf.ensure_shape(values, [32])
 
     with pytest.raises(RuntimeError, match="jit_compile=False"):
-        fit(target=target, jit_compile=True)
+        fit(tff.planar_flow(2, 2, seed=0), target, jit_compile=True)

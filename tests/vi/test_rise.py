@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_flows as tff
 from tfp_flows.vi.rise import RiseTest
@@ -60,20 +61,21 @@ def test_a_rate_that_is_low_or_zero_stays(variables):
 
 
 def test_fit_whose_updates_point_uphill_at_the_end():
-    flow = tff.planar_flow(2, 4, seed=0)
-    target = tff.targets.get("example1").unnormalized_log_prob
+    mean = tf.Variable([0.0, 0.0])
     uphill = keras.optimizers.schedules.PiecewiseConstantDecay([700], [0.05, -0.05])
     result = tff.vi.fit_reverse_kl(
-        flow,
-        target,
+        tfp.distributions.MultivariateNormalDiag(mean, [1.0, 1.0]),
+        lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1),
         num_steps=1_000,
-        sample_size=256,
+        sample_size=64,
         optimizer=keras.optimizers.SGD(uphill),
         annealing_fn=None,
         seed=1,
         progress_bar=False,
+        jit_compile=False,
     )
     assert 1 <= result.num_rollbacks <= 4
     assert "went back" in str(result)
     before, worst = np.mean(result.loss[650:700]), np.mean(result.loss[750:800])
+    assert worst > before + 0.5
     assert result.final_loss < 0.3 * before + 0.7 * worst

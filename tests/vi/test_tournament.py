@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from tfp_flows.vi.tournament import Tournament
+from tfp_flows.vi.tournament import Tournament, resolve_num_starts
 
 ARGUMENTS = dict(
-    num_steps=80, sample_size=64, seed=1, progress_bar=False, jit_compile=False
+    num_steps=40, sample_size=64, seed=1, progress_bar=False, jit_compile=False
 )
 
 
@@ -18,7 +18,7 @@ def target(x):
 
 
 def fit(flow=None, target=target, **arguments):
-    flow = flow or tff.planar_flow(2, 4, seed=0)
+    flow = flow or tff.planar_flow(2, 2, seed=0)
     return tff.vi.fit_reverse_kl(flow, target, **(ARGUMENTS | arguments))
 
 
@@ -33,14 +33,25 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.fixture(scope="module")
+def of_eight():
+    """A fit that others are compared with."""
+    return fit(num_starts=8)
+
+
 def test_the_default_is_eight_starts_where_they_are_possible():
-    assert fit(sample_size=512).settings["num_starts"] == 8
-    assert fit(sample_size=256).settings["num_starts"] == 4
-    assert fit(sample_size=100).settings["num_starts"] == 1
-    optimizer = tff.vi.default_optimizer(80)
-    assert fit(sample_size=512, optimizer=optimizer).settings["num_starts"] == 1
-    copied = tff.planar_flow(2, 4, seed=0).copy()
-    assert fit(copied, sample_size=512).settings["num_starts"] == 1
+    flow = tff.planar_flow(2, 2, seed=0)
+    sizes = {512: 8, 511: 1, 504: 4, 256: 4, 128: 2, 127: 1, 100: 1}
+    found = {size: resolve_num_starts(None, flow, size, True) for size in sizes}
+    assert found == sizes
+    assert resolve_num_starts(None, flow, 512, has_default_optimizer=False) == 1
+    assert resolve_num_starts(None, flow.copy(), 512, has_default_optimizer=True) == 1
+
+
+def test_an_optimizer_of_ones_own_has_one_start():
+    optimizer = tff.vi.default_optimizer(5)
+    result = fit(num_steps=5, sample_size=512, optimizer=optimizer)
+    assert result.settings["num_starts"] == 1
 
 
 @pytest.mark.parametrize(
@@ -48,20 +59,20 @@ def test_the_default_is_eight_starts_where_they_are_possible():
     [tff.planar_flow, tff.radial_flow, tff.sylvester_flow],
 )
 def test_trains_the_flow_that_it_was_given(build):
-    flow = build(2, 3, seed=0)
-    result = fit(flow, num_starts=4, num_steps=200)
+    flow = build(2, 2, seed=0)
+    result = fit(flow, num_starts=4, num_steps=100)
     assert result.flow is flow
     assert flow.batch_shape == ()
-    assert result.loss.shape == result.gradient_norm.shape == (200,)
+    assert result.loss.shape == result.gradient_norm.shape == (100,)
     assert result.loss[-10:].mean() < result.loss[0] - 0.3
     judged = tff.diagnostics.evaluate(flow, target, num_samples=20_000, seed=2)
-    assert -judged.elbo == pytest.approx(result.final_loss, abs=0.1)
+    assert -judged.elbo == pytest.approx(result.final_loss, abs=0.2)
     assert "best of 4" in str(result)
 
 
 def test_the_first_start_is_the_flow_as_given():
     # It fits already, and nothing moves: none of the others can beat it.
-    flow = tff.planar_flow(2, 4, seed=0, init_scale=0.0)
+    flow = tff.planar_flow(2, 2, seed=0, init_scale=0.0)
     flow.rebuild.keywords["init_scale"] = 1.0
     start = values(flow)
     result = fit(
@@ -98,7 +109,7 @@ def test_the_better_half_goes_on(monkeypatch):
         return starts_of[0]
 
     monkeypatch.setattr(tff.vi.reverse_kl, "build_starts", spy)
-    flow = tff.planar_flow(2, 4, seed=0)
+    flow = tff.planar_flow(2, 2, seed=0)
     flow.rebuild.keywords["init_scale"] = 1.0
     fit(flow, num_starts=8, optimizer=keras.optimizers.SGD(0.0), sample_size=1024)
     starts, initial = starts_of
@@ -127,18 +138,14 @@ def test_copies_remain_one_flow(monkeypatch):
         np.testing.assert_allclose(spread, 0.0, atol=1e-5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_same_seed_same_numbers_in_calls_of_any_length(jit_compile):
-    arguments = dict(num_starts=4, jit_compile=jit_compile)
-    expected = fit(**arguments)
-    assert_same(fit(**arguments), expected)
-    assert_same(fit(steps_per_execution=7, **arguments), expected)
+def test_same_numbers_in_calls_of_any_length(of_eight):
+    assert_same(fit(num_starts=8, steps_per_execution=7), of_eight)
 
 
 def test_batches_of_flows_choose_member_by_member():
-    flow = tff.planar_flow(2, 4, seed=0, batch_shape=(3,))
-    result = fit(flow, num_starts=4, num_steps=200)
-    assert result.loss.shape == (200, 3)
+    flow = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
+    result = fit(flow, num_starts=4, num_steps=100)
+    assert result.loss.shape == (100, 3)
     assert np.all(result.loss[-10:].mean(axis=0) < result.loss[0] - 0.3)
     assert np.unique(result.final_loss).size == 3
 
@@ -150,22 +157,21 @@ def test_targets_see_samples_without_an_axis_of_starts():
         ranks.append(x.shape.rank)
         return -tf.linalg.norm(tf.linalg.matmul(x, tf.eye(2)), axis=1)
 
-    fit(target=narrow, num_starts=8)
+    fit(target=narrow, num_starts=8, num_steps=2)
     assert set(ranks) == {2}
 
 
-def test_resumes_between_rounds(tmp_path, monkeypatch):
-    expected = fit(num_starts=8)
-    settings = dict(num_starts=8, checkpoint_dir=tmp_path, checkpoint_steps=25)
+def test_resumes_between_rounds(of_eight, tmp_path, monkeypatch):
+    settings = dict(num_starts=8, checkpoint_dir=tmp_path, checkpoint_steps=10)
     save, count = tff.vi.checkpoint.Checkpoint.save, []
 
     def save_and_die(self, *args):
         save(self, *args)
         count.append(1)
-        if len(count) == 2:  # at step 50, between the first round and the second
+        if len(count) == 2:  # at step 20, between the first round and the second
             raise KeyboardInterrupt
 
-    flow = tff.planar_flow(2, 4, seed=0)
+    flow = tff.planar_flow(2, 2, seed=0)
     before = values(flow)
     with monkeypatch.context() as context:
         context.setattr(tff.vi.checkpoint.Checkpoint, "save", save_and_die)
@@ -173,11 +179,11 @@ def test_resumes_between_rounds(tmp_path, monkeypatch):
             fit(flow, **settings)
     # What was reached is in the flow.
     assert not np.array_equal(before[0], values(flow)[0])
-    assert_same(fit(tff.planar_flow(2, 4, seed=7), **settings), expected)
+    assert_same(fit(tff.planar_flow(2, 2, seed=7), **settings), of_eight)
 
 
 def test_a_start_that_fails_loses():
-    # NaN for the samples of the first start, of 8 in turn, from half the first stage on.
+    # NaN for the samples of the first start, of 8 in turn, in most of the first stage.
     calls = tf.Variable(0)
 
     def flaky(x):
@@ -185,13 +191,14 @@ def test_a_start_that_fails_loses():
             return target(x)
         calls.assign_add(1)
         is_first = tf.range(64) % 8 == 0
-        is_bad = is_first & (calls > 5) & (calls < 70)
+        is_bad = is_first & (calls > 5) & (calls < 35)
         return tf.where(is_bad, tf.constant(np.nan), target(x))
 
-    result = fit(target=flaky, num_starts=8, num_steps=160)
+    result = fit(target=flaky, num_starts=8, num_steps=80)
     assert np.isfinite(result.final_loss)
-    assert np.all(np.isfinite(result.loss[:60]))
-    assert result.num_steps_done == 160
+    assert np.all(np.isfinite(result.loss))
+    assert result.num_skipped_steps == 0
+    assert result.num_steps_done == 80
 
 
 @pytest.mark.parametrize(
