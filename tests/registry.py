@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import oracles
+import pytest
 import tensorflow as tf
 
 from tfp_flows import bijectors
 from tfp_flows.bijectors.layer_stack import LayerStack
+from tfp_flows.bijectors.planar_stack import ELEMENTWISE_EVENT_SIZE
 
 NUM_LAYERS = 3
 
@@ -32,6 +34,7 @@ class Entry:
       layer_class: of a bijector that is several layers, the class of one of them.
       form: of a bijector of several forms, the name of this one.
       options: arguments of the class that are no tensors.
+      event_sizes: D of the generic tests, one for each form that D chooses.
     """
 
     bijector_class: type
@@ -42,6 +45,7 @@ class Entry:
     layer_class: type | None = None
     form: str = ""
     options: dict = dataclasses.field(default_factory=dict)
+    event_sizes: tuple = (3,)
 
     @property
     def name(self):
@@ -94,6 +98,23 @@ class Entry:
     def truth(self, z, parameters):
         """The image [N, D] and the log-det [N], by mpmath; no batch of parameters."""
         return oracles.compose_exact(self.exact, z, self.layers(parameters))
+
+
+def at_each_size(entries):
+    """Mark of a test of `entry` and `event_size`: each entry at each of its sizes."""
+    return pytest.mark.parametrize(
+        ("entry", "event_size"),
+        [
+            pytest.param(entry, size, id=f"{entry.name}-D{size}")
+            for entry in entries
+            for size in entry.event_sizes
+        ],
+    )
+
+
+def one_per_class():
+    """The first entry of each class: for what all forms of a class share."""
+    return list({entry.bijector_class: entry for entry in ENTRIES[::-1]}.values())[::-1]
 
 
 def stacks():
@@ -175,6 +196,7 @@ ENTRIES = (
         oracles.planar,
         oracles.planar_exact,
         layer_class=bijectors.Planar,
+        event_sizes=(ELEMENTWISE_EVENT_SIZE - 1, ELEMENTWISE_EVENT_SIZE + 1),
     ),
     Entry(
         bijectors.Radial,

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import registry
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_flows import bijectors
 
 tfd = tfp.distributions
 
@@ -22,8 +25,8 @@ def score_through_the_inverse(bijector, y):
     return tfp.math.value_and_gradient(flow.log_prob, y)[1]
 
 
-@pytest.mark.parametrize("event_size", [1, 3, 12])
-@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("scale", [0.1, 3.0])
+@registry.at_each_size(registry.ENTRIES)
 def test_equals_autodiff_through_the_inverse(entry, scale, event_size, rng):
     _, bijector = entry.make(rng, scale, event_size=event_size)
     z = tf.constant(rng.normal(size=(20, event_size)))
@@ -34,29 +37,26 @@ def test_equals_autodiff_through_the_inverse(entry, scale, event_size, rng):
     assert np.max(np.abs(actual - expected) / size) <= 1e-10 * max(1.0, scale) ** 4
 
 
-@pytest.mark.parametrize("batch_shape", [(), (4,), (4, 1)], ids=str)
-def test_batches(entry, batch_shape, rng):
-    _, bijector = entry.make(rng, batch_shape=batch_shape, event_size=2)
-    z = tf.constant(rng.normal(size=(5, *batch_shape, 2)))
+def test_batches(entry, rng):
+    _, bijector = entry.make(rng, batch_shape=(4, 1), event_size=2)
+    z = tf.constant(rng.normal(size=(5, 4, 3, 2)))
     actual = bijector.forward_score(z, base_score(z))
     expected = score_through_the_inverse(bijector, bijector.forward(z))
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_compiled(entry, jit_compile, rng):
+@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
+def test_xla_agrees_with_eager(entry, rng):
     _, bijector = entry.make(rng, event_size=3)
     z = tf.constant(rng.normal(size=(5, 3)))
-    compiled = tf.function(bijector.forward_score, jit_compile=jit_compile)
+    compiled = tf.function(bijector.forward_score, jit_compile=True)
     expected = bijector.forward_score(z, base_score(z))
     np.testing.assert_allclose(
         compiled(z, base_score(z)), expected, rtol=1e-10, atol=1e-12
     )
 
 
-def test_center_of_a_radial_layer(rng):
-    from tfp_flows import bijectors
-
+def test_center_of_a_radial_layer():
     layer = bijectors.Radial(np.array([0.5, -1.0]), np.float64(1.0), np.float64(2.0))
     score = layer.forward_score(np.array([[0.5, -1.0]]), np.array([[1.0, 2.0]]))
     # There, J = (p / alpha) I.

@@ -5,7 +5,6 @@ TFP caches by the identity of the input tensor; `tf.identity` breaks the cache.
 
 import importlib
 import inspect
-import itertools
 import pkgutil
 
 import numpy as np
@@ -17,9 +16,7 @@ import tensorflow_probability as tfp
 import tfp_flows
 from tfp_flows import bijectors
 
-SCALES = (0.01, 0.1, 1.0, 10.0)
-# Stacks of planar layers take another form above D = 8.
-EVENT_SIZES = (1, 2, 5, 12)
+SCALES = (0.01, 1.0, 10.0)
 
 
 def test_every_public_bijector_is_registered():
@@ -73,8 +70,8 @@ def autodiff_jacobian(bijector, x):
     return np.stack([tape.gradient(y, x).numpy() for y in columns], axis=-2)
 
 
-@pytest.mark.parametrize("event_size", EVENT_SIZES)
 @pytest.mark.parametrize("scale", SCALES)
+@registry.at_each_size(registry.ENTRIES)
 def test_float64_against_autodiff_and_mpmath(entry, scale, event_size, rng):
     parameters, bijector = entry.make(rng, scale, event_size=event_size)
     x = tf.constant(2.0 * rng.normal(size=(8, event_size)))
@@ -94,8 +91,8 @@ def test_float64_against_autodiff_and_mpmath(entry, scale, event_size, rng):
     assert np.all(np.linalg.slogdet(jacobian)[0][is_judge] == 1.0)
 
 
-@pytest.mark.parametrize("event_size", EVENT_SIZES)
 @pytest.mark.parametrize("scale", SCALES)
+@registry.at_each_size(registry.ENTRIES)
 def test_float32_against_float64(entry, scale, event_size, rng):
     parameters, bijector = entry.make(rng, scale, event_size=event_size, dtype=tf.float32)
     x = tf.constant(2.0 * rng.normal(size=(8, event_size)), tf.float32)
@@ -114,27 +111,29 @@ def test_float32_against_float64(entry, scale, event_size, rng):
 def test_one_dimensional_maps_increase(entry, scale, rng):
     # Only D = 1 shows bijectivity on a grid. Images may coincide, to rounding, where
     # the slope is below epsilon.
-    x = np.linspace(-30.0, 30.0, 2001)[:, np.newaxis]
-    for _ in range(10):
+    x = tf.constant(np.linspace(-30.0, 30.0, 2001)[:, np.newaxis])
+    for _ in range(3):
         _, bijector = entry.make(rng, scale, event_size=1)
-        y = bijector.forward(x).numpy()[:, 0]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            image = bijector.forward(x)
+        y, slope = image.numpy()[:, 0], tape.gradient(image, x).numpy()[:, 0]
         assert np.all(np.diff(y) >= -1e-12 * np.max(np.abs(y)))
         assert y[0] < y[-1]
+        log_det = bijector.forward_log_det_jacobian(tf.identity(x))
+        np.testing.assert_allclose(np.exp(log_det), slope, rtol=1e-6, atol=1e-10)
 
 
-@pytest.mark.parametrize("event_size", [3, 12])
+@registry.at_each_size(registry.ENTRIES)
 def test_batches_of_parameters_broadcast_against_points(entry, event_size, rng):
     batched = entry.draw(rng, 1.0, (4, 1), event_size)
     single = entry.draw(rng, 1.0, (), event_size)
-    for choice in itertools.product((False, True), repeat=len(single)):
-        parameters = {
-            name: batched[name] if is_batched else single[name]
-            for name, is_batched in zip(single, choice, strict=True)
-        }
-        batch_shape = (4, 1) if any(choice) else ()
+    one_alone = [{**single, name: value} for name, value in batched.items()]
+    for parameters in (single, batched, *one_alone):
+        batch_shape = () if parameters is single else (4, 1)
         bijector = entry.build(**parameters)
         assert bijector.experimental_batch_shape() == batch_shape
-        for points_shape in ((), (2,), (6, 1, 2)):
+        for points_shape in ((), (6, 1, 2)):
             x = rng.normal(size=(*points_shape, event_size))
             y, log_det = bijector.forward(x), bijector.forward_log_det_jacobian(x)
             image, truth = entry.oracle(x, parameters)
@@ -171,7 +170,7 @@ def test_event_shape_is_kept(entry, rng):
     assert not bijector.is_constant_jacobian
 
 
-@pytest.mark.parametrize("event_size", [3, 12])
+@registry.at_each_size(registry.ENTRIES)
 def test_gradients_match_finite_differences(entry, event_size, rng):
     values = entry.draw(rng, 1.0, (), event_size)
     values["x"] = rng.normal(size=(4, event_size))

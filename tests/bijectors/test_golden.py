@@ -50,7 +50,8 @@ def test_forward_and_log_det(kind, case):
         assert np.all(error <= 1e-13 * np.abs(log_det) + 4.0 * cancelled)
 
 
-@pytest.mark.parametrize(("kind", "case"), CASES)
+# The points and parameters of all three are the same.
+@pytest.mark.parametrize(("kind", "case"), [c for c in CASES if "normflows" in c.id])
 def test_inverse_of_their_images(kind, case):
     z, image = np.array(case["z"]), tf.constant(case["image"], tf.float64)
     for bijector in bijectors_of(kind, case):

@@ -39,8 +39,9 @@ def outputs(parameters, x):
     return y, log_det, first, outer.gradient(weighted, (parameters, x))
 
 
-@pytest.mark.parametrize("num_layers", [1, 2, 33, 70])
-@pytest.mark.parametrize("batch_shape", [(), (3,), (2, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("num_layers", "batch_shape"), [(1, ()), (2, (2, 1)), (33, (3,))], ids=str
+)
 def test_forms_agree_to_the_second_derivative(num_layers, batch_shape, rng, monkeypatch):
     parameters = stack_of(rng, num_layers, 2, batch_shape)
     x = tf.constant(rng.normal(size=(5, *batch_shape, 2)))
@@ -53,13 +54,12 @@ def test_forms_agree_to_the_second_derivative(num_layers, batch_shape, rng, monk
         np.testing.assert_allclose(compact, elementwise, rtol=1e-10, atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("event_size", [2, 12])
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_second_derivatives_match_central_differences(event_size, jit_compile, rng):
+@pytest.mark.parametrize("event_size", [2, 5])
+def test_second_derivatives_match_central_differences(event_size, rng):
     parameters = stack_of(rng, 5, event_size)
     x = tf.constant(rng.normal(size=(4, event_size)))
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function
     def first(parameters, x):
         with tf.GradientTape() as tape:
             tape.watch((parameters, x))
@@ -68,7 +68,7 @@ def test_second_derivatives_match_central_differences(event_size, jit_compile, r
         gradients = tape.gradient(total, (parameters, x))
         return tf.add_n([tf.reduce_sum(tf.sin(g)) for g in tf.nest.flatten(gradients)])
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function
     def second(parameters, x):
         with tf.GradientTape() as tape:
             tape.watch((parameters, x))
@@ -89,7 +89,7 @@ def test_second_derivatives_match_central_differences(event_size, jit_compile, r
         assert actual.numpy() == pytest.approx(expected.numpy(), rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("event_size", [2, 12])
+@pytest.mark.parametrize("event_size", [2, 5])
 def test_forward_mode_derivatives(event_size, rng):
     parameters = stack_of(rng, 4, event_size)
     x = tf.constant(rng.normal(size=(3, event_size)))
@@ -105,11 +105,11 @@ def test_forward_mode_derivatives(event_size, rng):
 
 
 def test_many_layers_split_into_blocks(rng, monkeypatch):
-    u, w, b = stack_of(rng, 50, 12)
+    u, w, b = stack_of(rng, 20, 5)
     stack = bijectors.PlanarStack(0.1 * u, w, b)
-    x = tf.constant(rng.normal(size=(6, 12)))
+    x = tf.constant(rng.normal(size=(6, 5)))
     expected = stack._forward_and_log_det(x)
-    for block in (1, 7, 50):
+    for block in (1, 7):
         monkeypatch.setattr(planar_recurrence, "_BLOCK", block)
         for actual, truth in zip(stack._forward_and_log_det(x), expected, strict=True):
             np.testing.assert_allclose(actual, truth, rtol=1e-12, atol=1e-12)

@@ -32,13 +32,11 @@ def grid(dtype):
     """All regimes: s ~ c/q, s ~ cube root of 3c, s ~ c, and saturation at c ~ q."""
     least = {"float32": 1e-28, "float64": 1e-280}[dtype]
     q = np.concatenate(
-        [[0.0], np.geomspace(least, 1e-6, 15), np.geomspace(1e-5, 1e8, 40), [1.0]]
+        [[0.0], np.geomspace(least, 1e-6, 5), np.geomspace(1e-5, 1e8, 20), [1.0]]
     )
-    c = np.concatenate(
-        [[0.0], np.geomspace(least, 1e-6, 15), np.geomspace(1e-5, 1e9, 60)]
-    )
+    c = np.concatenate([[0.0], np.geomspace(least, 1e-6, 5), np.geomspace(1e-5, 1e9, 30)])
     q, c = (a.ravel() for a in np.meshgrid(q, c))
-    steep, margin = np.meshgrid(np.geomspace(1.5, 1e8, 20), np.linspace(-30.0, 30.0, 21))
+    steep, margin = np.meshgrid(np.geomspace(1.5, 1e8, 8), np.linspace(-30.0, 30.0, 13))
     q, c = np.append(q, steep), np.append(c, np.abs(steep - 1.0 + margin))
     return np.append(c, -c).astype(dtype), np.append(q, q).astype(dtype)
 

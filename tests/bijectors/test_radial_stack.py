@@ -53,7 +53,7 @@ def test_strong_contraction_in_every_layer(dtype, bound):
     np.testing.assert_allclose(actual, truth, rtol=bound)
 
 
-@pytest.mark.parametrize("event_size", [1, 2, 6])
+@pytest.mark.parametrize("event_size", [1, 3])
 def test_gradients_of_the_forward_map(event_size, rng):
     # Of the first and second order, against those of the textbook form.
     inputs, weights = _gradient_case(event_size, rng)
@@ -81,7 +81,7 @@ def test_gradients_of_the_forward_map(event_size, rng):
         np.testing.assert_allclose(actual, gradient, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("event_size", [1, 2, 6])
+@pytest.mark.parametrize("event_size", [1, 3])
 def test_gradients_of_the_inverse(event_size, rng):
     # Against those of single layers, whose inverse is differentiated automatically.
     inputs, weights = _gradient_case(event_size, rng)

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tfp_flows import bijectors
 
 EVENT_SIZE = 6
-SCALES = (0.01, 0.1, 1.0, 10.0)
 # M, H, reverse
 FORMS = {
     "orthogonal M=1": (1, 1, False),
@@ -38,7 +37,7 @@ def draw(rng, form, scale=1.0, batch_shape=(), event_size=EVENT_SIZE):
     return values | dict(reverse=reverse)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [1.0, 10.0])
 def test_log_det_against_autodiff(form, scale, rng):
     layer = bijectors.Sylvester(**draw(rng, form, scale))
     x = tf.constant(rng.normal(size=(50, EVENT_SIZE)))
@@ -57,7 +56,7 @@ def test_log_det_against_autodiff(form, scale, rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", [1e-30, *SCALES, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
 @pytest.mark.parametrize("num_reflections", [1, 4, 20])
 def test_columns_are_orthonormal(num_reflections, scale, dtype, rng):
     v = (scale * rng.normal(size=(100, num_reflections, 20))).astype(dtype)
@@ -192,8 +191,8 @@ def test_forward_and_log_det_checks_parameters():
         layer.forward_and_log_det(np.zeros((3, 2)))
 
 
-def test_forward_mode_through_the_inverse(form, rng):
-    layer = bijectors.Sylvester(**draw(rng, form))
+def test_forward_mode_through_the_inverse(rng):
+    layer = bijectors.Sylvester(**draw(rng, FORMS["orthogonal M=4"]))
     y, tangent = (tf.constant(rng.normal(size=(3, EVENT_SIZE))) for _ in range(2))
     with tf.autodiff.ForwardAccumulator(y, tangent) as accumulator:
         x, log_det = layer.inverse(y), layer.inverse_log_det_jacobian(y)
