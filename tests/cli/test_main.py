@@ -52,8 +52,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
-    call = ["fit", "densities:normal", "--event-size", "3", "--out", "o", *SMALL]
-    assert main(call) == 0
+    call = ["fit", "densities:normal", "--event-size", "3", "--flow", "sylvester"]
+    assert main([*call, "--out", "o", *SMALL]) == 0
     assert "30 steps" in capsys.readouterr().out
     assert (
         main(["evaluate", "o/flow.npz", "densities:normal", "--out", "o/report.json"])
@@ -66,9 +66,8 @@ def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
     assert np.load(folder / "o" / "x.npz")["x"].shape == (9, 3)
 
 
-@pytest.mark.parametrize("kind", ["radial", "sylvester"])
-def test_fit_and_evaluate_a_built_in(folder, capsys, kind):
-    assert main(["fit", "u1", "--flow", kind, "--out", "o", *SMALL]) == 0
+def test_fit_and_evaluate_a_built_in(folder, capsys):
+    assert main(["fit", "u1", "--flow", "radial", "--out", "o", *SMALL]) == 0
     assert main(["evaluate", "o/flow.npz", "u1", "--num-samples", "1000"]) == 0
     out = capsys.readouterr().out
     assert "KL" in out

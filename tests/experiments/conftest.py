@@ -12,7 +12,7 @@ def reproduced(tmp_path_factory):
     """A folder, the configuration and the results of `reproduce`."""
     out = tmp_path_factory.mktemp("reproduce")
     config = experiments.ReproduceConfig(
-        examples=("example1", "u1"),
+        examples=("example1",),
         num_layers=(2,),
         num_steps=40,
         sample_size=16,

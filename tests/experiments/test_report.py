@@ -1,11 +1,10 @@
 """The report: what runs again, what is missing, and that its numbers are read."""
 
 import dataclasses
-import functools
 import importlib.util
 import json
-import os
 import pathlib
+import pickle
 import re
 import shutil
 
@@ -77,27 +76,21 @@ def test_what_makes_results_stale(tmp_path):
     assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
 
 
-def write_process(name, out, config, progress_bar):
-    assert not progress_bar  # bars of several processes would write over one another
-    (out / f"{name}.txt").write_text(f"{os.getpid()} {config.seed}")
-
-
-def test_on_several_cores_they_run_beside_one_another(tmp_path, capsys, monkeypatch):
+def test_on_several_cores_they_run_beside_one_another(tmp_path, monkeypatch):
     module = importlib.import_module("tfp_flows.experiments.report")
-    names = ["one", "two"]
-    experiments = tuple(
-        dataclasses.replace(SMALL, name=name, run=functools.partial(write_process, name))
-        for name in names
-    )
-    monkeypatch.setattr(module, "EXPERIMENTS", experiments)
+    calls = []
+    monkeypatch.setattr(module, "run_side_by_side", lambda *a, **k: calls.append((a, k)))
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(module, "check_sources", lambda root: None)
     monkeypatch.setattr(module, "compile_report", lambda out, root: out)
     report(tmp_path, ROOT, seed=3)
-    written = [(tmp_path / f"{name}.txt").read_text().split() for name in names]
-    assert str(os.getpid()) not in {process for process, _ in written}
-    assert [seed for _, seed in written] == ["3", "3"]
-    assert capsys.readouterr().err.count("done after") == 2
+    (((tasks,), options),) = calls
+    assert options == dict(num_workers=2, progress_bar=True)
+    # What goes to another process is pickled.
+    assert list(pickle.loads(pickle.dumps(tasks))) == [e.name for e in EXPERIMENTS]
+    for _, out, config, progress_bar in tasks.values():
+        assert (out, config.seed) == (tmp_path, 3)
+        assert not progress_bar  # bars of several processes would write over one another
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.results_file)

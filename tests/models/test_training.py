@@ -93,7 +93,7 @@ def test_jit_compile_trains_to_the_same_bound(digits, losses):
 @pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
 def test_dtype_policies(digits, policy):
     flow = tff.layers.AmortizedPlanar(3, seed=0, dtype=policy)
-    model = compiled(build(flow=flow, dtype=policy))
+    model = compiled(build(flow=flow, dtype=policy), run_eagerly=True)
     history = fit(model, digits[:100]).history
     assert np.all(np.isfinite(history["loss"]))
     assert history["loss"][-1] < history["loss"][0]
