@@ -155,4 +155,4 @@ def test_training_stores_pre_activations_not_points(rng):
         for output in operation.outputs
         if output.shape.is_fully_defined()
     ]
-    assert max(sizes) == max(samples, num_layers) * event_size
+    assert max(sizes) <= max(samples, num_layers) * event_size

@@ -63,3 +63,17 @@ def test_strong_contraction_in_every_layer(dtype, bound):
 def test_event_sizes_that_differ_are_refused():
     with pytest.raises(ValueError, match="u: 2, w: 1"):
         bijectors.PlanarStack(np.ones((3, 2)), np.ones((3, 1)), np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_of_the_inverse_of_a_strong_contraction(dtype):
+    # The slope q sech^2(s) + tanh^2(s) is 3e-8: 1 - sech^2(s) is no substitute for
+    # tanh^2(s) in float32.
+    parameters = [np.asarray(p, dtype) for p in ([[-20.0, 0.0]], [[1.0, 0.0]], [0.0])]
+    y = tf.constant([[2e-12, 0.3]], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(y)
+        x = bijectors.PlanarStack(*parameters).inverse(y)[0, 0]
+    t, q = np.tanh(np.float64(x)), np.log1p(np.exp(-20.0))
+    expected = 1.0 / (q * (1.0 - t**2) + t**2)
+    np.testing.assert_allclose(tape.gradient(x, y)[0, 0], expected, rtol=1e-5)
