@@ -1,4 +1,4 @@
-"""A million round trips, over six orders of magnitude of every parameter.
+"""Round trips over six orders of magnitude of every parameter: thousands, or a million.
 
 No inverse can return the point itself. Rounding the image y alone moves the preimage by
 the norm of the inverse Jacobian times the epsilon of the dtype times |y|; and where w.x
@@ -18,13 +18,15 @@ import tensorflow as tf
 
 from tfp_flows import bijectors
 
-NUM_PAIRS = 10**6
 # dtype: plain bound of the relative error, least share of pairs that it must cover.
 PLAIN = {"float64": (1e-12, 0.7), "float32": (2e-6, 0.2)}
 
 
 def log_uniform(rng, low, high, shape):
-    return 10.0 ** rng.uniform(np.log10(low), np.log10(high), size=shape)
+    """Stratified: of n numbers, one in each of n equal parts of the range of the log."""
+    n = np.prod(shape)
+    share = np.reshape((rng.permutation(n) + rng.uniform(size=n)) / n, shape)
+    return low * (high / low) ** share
 
 
 def norm(vectors):
@@ -36,9 +38,8 @@ def unit(rng, shape):
     return vectors / norm(vectors)[..., np.newaxis]
 
 
-def planar_pairs(rng, event_size):
+def planar_pairs(rng, n, event_size):
     """u, w, b, x: a third contracts down to q = 1e-7; half are near the hyperplane."""
-    n = NUM_PAIRS
     u = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
     w = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
     x = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e4, (n, 1))
@@ -61,9 +62,8 @@ def planar_condition(layer, u, w, b, x):
     return (size * (1.0 + reach * norm(w)) + reach * np.abs(b)) / norm(x)
 
 
-def radial_pairs(rng, event_size):
+def radial_pairs(rng, n, event_size):
     """center, alpha, beta, x: softplus(beta) from 1e-4 to 1e3, half near the center."""
-    n = NUM_PAIRS
     center = unit(rng, (n, event_size)) * log_uniform(rng, 1e-3, 1e3, (n, 1))
     alpha = log_uniform(rng, 1e-3, 1e3, n)
     p = log_uniform(rng, 1e-4, 1e3, n)
@@ -81,9 +81,9 @@ def radial_condition(layer, center, alpha, beta, x):
     return (norm(x) + norm(center) + stretch * (image + norm(center))) / norm(x)
 
 
-def sylvester_pairs(rng, event_size):
+def sylvester_pairs(rng, n, event_size):
     """r, r2, b, v, x: two units, a third contract, half near a hyperplane."""
-    n, m = NUM_PAIRS // 10, 2
+    m = 2
     signs = rng.choice([-1.0, 1.0], size=(2, n, m, m))
     r, r2 = signs * log_uniform(rng, 1e-3, 1e3, (2, n, m, m))
     diagonal = np.arange(m)
@@ -127,12 +127,10 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("event_size", [2, 5])
-@pytest.mark.parametrize("dtype", PLAIN)
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_million_round_trips(kind, dtype, event_size, rng):
+def assert_round_trips(kind, num_pairs, dtype, event_size, rng):
     layer_class, draw, condition = LAYERS[kind]
-    *parameters, x = (value.astype(dtype) for value in draw(rng, event_size))
+    pairs = draw(rng, num_pairs, event_size)
+    *parameters, x = (value.astype(dtype) for value in pairs)
     layer = layer_class(*parameters)
     y = tf.identity(layer.forward(x))  # past TFP's cache
     returned = layer.inverse(y).numpy()
@@ -153,12 +151,28 @@ def test_a_million_round_trips(kind, dtype, event_size, rng):
     assert np.max(error / bound) >= 0.05
 
 
+@pytest.mark.parametrize("event_size", [2, 5])
+@pytest.mark.parametrize("dtype", PLAIN)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_round_trips(kind, dtype, event_size, rng):
+    assert_round_trips(kind, 2_000, dtype, event_size, rng)
+
+
+@pytest.mark.evidence
+@pytest.mark.parametrize("event_size", [2, 5])
+@pytest.mark.parametrize("dtype", PLAIN)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_million_round_trips(kind, dtype, event_size, rng):
+    num_pairs = 10**5 if kind == "sylvester" else 10**6
+    assert_round_trips(kind, num_pairs, dtype, event_size, rng)
+
+
 def test_the_pairs_reach_the_ends_of_the_ranges(rng):
-    u, w, b, x = planar_pairs(rng, 2)
+    num_pairs = 2_000
+    u, w, b, x = planar_pairs(rng, num_pairs, 2)
     q = bijectors.Planar(u, w, b).injectivity_margin.numpy()
-    third = NUM_PAIRS // 3
-    assert np.min(q[:third]) == pytest.approx(1e-7, rel=1e-3)
+    assert np.min(q[: num_pairs // 3]) == pytest.approx(1e-7, rel=0.02)
     for values in (norm(w), np.abs(b)):
         assert np.min(values) < 1.1e-3
-        assert np.max(values) > 0.99e3
+        assert np.max(values) > 0.95e3
     assert np.max(norm(x)) > 0.99e4
