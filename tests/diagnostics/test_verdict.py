@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+import tensorflow_probability as tfp
 
 import tfp_flows as tff
 from tfp_flows.diagnostics import Evaluation
@@ -63,32 +64,19 @@ def test_the_worst_finding_decides():
     assert evaluation.reasons == ["Pareto k-hat of 0.90: heavy-tailed weights"]
 
 
-def fitted(num_layers, num_steps, seed):
+def test_a_bad_fit_is_not_trusted():
     target = tff.targets.get("example3")
-    flow = tff.planar_flow(2, num_layers, seed=seed)
-    tff.vi.fit_reverse_kl(
-        flow,
-        target.unnormalized_log_prob,
-        num_steps=num_steps,
-        seed=seed,
-        progress_bar=False,
-    )
-    return flow, target
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_bad_fit_is_not_trusted(seed):
-    flow, target = fitted(2, 2_000, seed)
+    flow = tff.planar_flow(2, 2, seed=0)
     for judged_by in (target, lambda x: target.log_prob(x)):  # log Z known, or not
         evaluation = tff.diagnostics.evaluate(flow, judged_by, seed=1)
         assert evaluation.verdict == BAD
         assert evaluation.reasons
 
 
-@pytest.mark.slow
 def test_a_good_fit_is_trusted():
-    flow, target = fitted(32, 10_000, 0)
+    target = tfp.distributions.MultivariateNormalDiag([0.1, 0.0], [0.95, 0.9])
+    flow = tff.planar_flow(2, 2, seed=0, init_scale=0.0)  # a standard normal
     evaluation = tff.diagnostics.evaluate(flow, target, seed=1)
     assert evaluation.verdict == GOOD
+    assert evaluation.reasons == []
     assert evaluation.injectivity_margin > 0.0

@@ -1,7 +1,6 @@
 """Interrupted fits go on to the same numbers; bad files are refused and left alone."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,12 +10,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 import tf_keras
 
 import tfp_flows as tff
 
+# Without XLA, fits past step 50, where the default optimizer takes its first eigenbasis,
+# may differ in their last bits: those of more steps than here are compiled.
 ARGUMENTS = dict(
-    num_steps=90, sample_size=32, seed=1, progress_bar=False, jit_compile=False
+    num_steps=45, sample_size=32, seed=1, progress_bar=False, jit_compile=False
 )
 
 
@@ -28,8 +30,15 @@ def target(x):
     return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 
+def normal(mean):
+    """A flow of little to compile."""
+    return tfp.distributions.MultivariateNormalDiag(
+        tf.Variable([mean, mean]), tf.Variable([1.0, 1.5])
+    )
+
+
 def fit(flow=None, **arguments):
-    flow = flow or tff.planar_flow(2, 4, seed=0)
+    flow = flow or tff.planar_flow(2, 2, seed=0)
     return tff.vi.fit_reverse_kl(flow, target, **(ARGUMENTS | arguments))
 
 
@@ -59,73 +68,114 @@ def interrupt(monkeypatch, after, **arguments):
             fit(**arguments)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.fixture(scope="module")
+def undisturbed():
+    """A fit without checkpoints."""
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The same fit with as many checkpoints as calls of the loop, and their folder."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as context:
+        saves = count_saves(context)
+        result = fit(checkpoint_dir=folder, checkpoint_seconds=0.0)
+    assert len(saves) > 5
+    return result, folder
+
+
+def count_saves(monkeypatch):
+    """A list that has an item for each checkpoint written from now on."""
+    save, count = tff.vi.checkpoint.Checkpoint.save, []
+
+    def save_and_count(self, *args):
+        save(self, *args)
+        count.append(1)
+
+    monkeypatch.setattr(tff.vi.checkpoint.Checkpoint, "save", save_and_count)
+    return count
+
+
+def test_checkpoints_change_nothing(finished, undisturbed):
+    assert_same(finished[0], undisturbed)
+
+
 @pytest.mark.parametrize("after", [1, 5])
-def test_resumes_to_the_same_numbers(after, jit_compile, tmp_path, monkeypatch):
-    undisturbed = fit(jit_compile=jit_compile)
-    settings = dict(jit_compile=jit_compile, checkpoint_dir=tmp_path, checkpoint_steps=16)
+def test_resumes_to_the_same_numbers(after, undisturbed, tmp_path, monkeypatch):
+    settings = dict(checkpoint_dir=tmp_path, checkpoint_steps=8)
     interrupt(monkeypatch, after, **settings)
     # Another start, which the checkpoint replaces.
-    resumed = fit(tff.planar_flow(2, 4, seed=7), **settings)
+    resumed = fit(tff.planar_flow(2, 2, seed=7), **settings)
     assert_same(resumed, undisturbed)
-    assert resumed.num_steps_done == 90
+    assert resumed.num_steps_done == 45
 
 
-def builders():
-    yield lambda: tff.radial_flow(2, 3, seed=0)
-    yield lambda: tff.planar_flow(2, 3, seed=0, batch_shape=(4,))
-    yield lambda: tff.planar_flow(3, 2, seed=0, dtype=tf.float64, fused=False)
+def test_resumes_between_two_bases_under_xla(tmp_path, monkeypatch):
+    settings = dict(num_steps=110, jit_compile=True)
+    undisturbed = fit(normal(0.0), **settings)
+    assert undisturbed.settings["optimizer"] == "EigenbasisAdam"
+    settings.update(checkpoint_dir=tmp_path, checkpoint_steps=16)
+    interrupt(monkeypatch, 5, flow=normal(0.0), **settings)  # at step 80, of 50 and 100
+    assert_same(fit(normal(5.0), **settings), undisturbed)
 
 
-@pytest.mark.parametrize("build", builders())
 @pytest.mark.parametrize(
-    "make_optimizer",
-    [lambda: None, lambda: keras.optimizers.RMSprop(1e-2), tf_keras.optimizers.Adam],
+    ("build", "make_optimizer"),
+    [
+        (lambda: tff.radial_flow(2, 2, seed=0), lambda: None),
+        (
+            lambda: tff.planar_flow(2, 2, seed=0, batch_shape=(3,)),
+            lambda: keras.optimizers.RMSprop(1e-2, momentum=0.5),
+        ),
+        (
+            lambda: tff.planar_flow(3, 2, seed=0, dtype=tf.float64, fused=False),
+            tf_keras.optimizers.Adam,
+        ),
+    ],
+    ids=["radial", "batch-keras", "chain-tf_keras"],
 )
 def test_any_flow_and_optimizer(build, make_optimizer, tmp_path, monkeypatch):
-    undisturbed = fit(build(), optimizer=make_optimizer())
-    settings = dict(checkpoint_dir=tmp_path, checkpoint_steps=40)
-    interrupt(monkeypatch, 2, flow=build(), optimizer=make_optimizer(), **settings)
-    assert_same(fit(build(), optimizer=make_optimizer(), **settings), undisturbed)
+    arguments = dict(num_steps=30)
+    undisturbed = fit(build(), optimizer=make_optimizer(), **arguments)
+    arguments.update(checkpoint_dir=tmp_path, checkpoint_steps=12)
+    interrupt(monkeypatch, 2, flow=build(), optimizer=make_optimizer(), **arguments)
+    assert_same(fit(build(), optimizer=make_optimizer(), **arguments), undisturbed)
 
 
-def test_checkpoints_change_nothing(tmp_path):
-    assert_same(fit(checkpoint_dir=tmp_path, checkpoint_steps=7), fit())
-    assert_same(fit(checkpoint_dir=tmp_path / "b", checkpoint_seconds=0.0), fit())
+def test_a_minute_passes_between_two_checkpoints(tmp_path, monkeypatch):
+    saves = count_saves(monkeypatch)
+    fit(checkpoint_dir=tmp_path, num_steps=30)
+    assert len(saves) == 1
 
 
-def test_a_finished_fit_returns_at_once(tmp_path):
-    first = fit(checkpoint_dir=tmp_path)
-    again = fit(tff.planar_flow(2, 4, seed=3), checkpoint_dir=tmp_path)
+def test_a_finished_fit_returns_at_once_with_the_seed_of_the_file(finished):
+    first, folder = finished
+    again = fit(tff.planar_flow(2, 2, seed=3), checkpoint_dir=folder, seed=None)
     assert_same(first, again)
+    assert again.settings["seed"] == [0, 1]
     assert again.seconds >= first.train_seconds
-
-
-def test_the_seed_comes_from_the_checkpoint(tmp_path, monkeypatch):
-    settings = dict(checkpoint_dir=tmp_path, checkpoint_steps=30, seed=None)
-    interrupt(monkeypatch, 1, **settings)
-    resumed = fit(**settings)
-    assert_same(fit(seed=tf.constant(resumed.settings["seed"])), resumed)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (dict(seed=2), "seed.*instead of"),
-        (dict(num_steps=91), "num_steps 90 instead of 91"),
+        (dict(num_steps=46), "num_steps 45 instead of 46"),
         (dict(sample_size=33), "sample_size 32 instead of 33"),
-        (dict(flow=tff.planar_flow(2, 5, seed=0)), r"shape \(4,.*has \(5,"),
+        (dict(flow=tff.planar_flow(2, 3, seed=0)), r"shape \(2,.*has \(3,"),
         (dict(optimizer=keras.optimizers.SGD(0.1)), "optimizer"),
     ],
 )
-def test_a_foreign_checkpoint_is_refused(arguments, message, tmp_path):
-    fit(checkpoint_dir=tmp_path)
-    before = (tmp_path / "fit.npz").read_bytes()
-    flow = arguments.pop("flow", tff.planar_flow(2, 4, seed=5))
+def test_a_foreign_checkpoint_is_refused(arguments, message, finished):
+    _, folder = finished
+    before = (folder / "fit.npz").read_bytes()
+    arguments = dict(flow=tff.planar_flow(2, 2, seed=5)) | arguments
+    flow = arguments["flow"]
     start = [v.numpy() for v in flow.trainable_variables]
     with pytest.raises(ValueError, match=message):
-        fit(flow, checkpoint_dir=tmp_path, **arguments)
-    assert (tmp_path / "fit.npz").read_bytes() == before
+        fit(checkpoint_dir=folder, **arguments)
+    assert (folder / "fit.npz").read_bytes() == before
     for value, variable in zip(start, flow.trainable_variables, strict=True):
         np.testing.assert_array_equal(value, variable)
 
@@ -137,10 +187,10 @@ def damaged_files(content):
     yield content[:300] + bytes(100) + content[400:]
 
 
-def test_damaged_checkpoints_are_refused(tmp_path):
-    fit(checkpoint_dir=tmp_path)
+def test_damaged_checkpoints_are_refused(finished, tmp_path):
+    _, folder = finished
     path = tmp_path / "fit.npz"
-    for content in list(damaged_files(path.read_bytes())):
+    for content in damaged_files((folder / "fit.npz").read_bytes()):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"damaged.*left as it is"):
             fit(checkpoint_dir=tmp_path)
@@ -165,43 +215,51 @@ def test_bad_arguments():
         fit(checkpoint_dir="unused", checkpoint_steps=0)
 
 
-NUM_KILLS = 8
+NUM_KILLS = 2
 
-KILLED = """
+# Resumes a fit and, if it comes to its end, compares it with one that was not disturbed:
+# in one process, as other libraries in a process can change the last bits.
+RESUME = """
 import sys
-import numpy as np, tensorflow as tf
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
 import tfp_flows as tff
 
-flow = tff.planar_flow(2, 4, seed=0)
-result = tff.vi.fit_reverse_kl(
-    flow, tff.targets.get("example1").unnormalized_log_prob, num_steps=4000,
-    sample_size=512, seed=1, progress_bar=False, jit_compile=True,
-    checkpoint_dir=sys.argv[1] or None, checkpoint_steps=50, steps_per_execution=25,
-)
-np.savez(sys.argv[2], result.loss, *(v.numpy() for v in flow.trainable_variables))
+results = [
+    tff.vi.fit_reverse_kl(
+        tfp.distributions.MultivariateNormalDiag(tf.Variable([0.0, 0.0]), [1.0, 1.0]),
+        tff.targets.get("example1").unnormalized_log_prob,
+        num_steps=10_000, sample_size=512, seed=1, progress_bar=False, jit_compile=True,
+        steps_per_execution=25, checkpoint_dir=folder, checkpoint_steps=50,
+    )
+    for folder in (sys.argv[1], None)
+]
+np.testing.assert_array_equal(results[0].loss, results[1].loss)
+np.testing.assert_array_equal(results[0].flow.loc, results[1].flow.loc)
 """
 
 
-@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path, rng):
-    # kill -9 until NUM_KILLS have hit a fit that was under way; then let it end.
-    def start(folder, out):
-        command = [sys.executable, "-c", KILLED, str(folder), str(out)]
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    path = tmp_path / "fit.npz"
 
-    assert start("", tmp_path / "expected.npz").wait() == 0
-    folder, out, kills = tmp_path / "fit", tmp_path / "actual.npz", 0
-    while not out.exists():
-        process = start(folder, out)
-        path = folder / "fit.npz"
+    def resume():
+        return subprocess.Popen(
+            [sys.executable, "-c", RESUME, str(tmp_path)], stderr=subprocess.PIPE
+        )
+
+    for _ in range(NUM_KILLS):
         before = path.stat().st_mtime_ns if path.exists() else None
-        while process.poll() is None and kills < NUM_KILLS:
-            if path.exists() and path.stat().st_mtime_ns != before:
-                time.sleep(rng.uniform(0.0, 0.02))
-                os.kill(process.pid, signal.SIGKILL)
-                kills += process.wait() == -signal.SIGKILL
-        process.wait()
-    assert kills == NUM_KILLS
-    with np.load(out) as actual, np.load(tmp_path / "expected.npz") as expected:
-        for name in expected:
-            np.testing.assert_array_equal(actual[name], expected[name])
+        process = resume()
+        while not path.exists() or path.stat().st_mtime_ns == before:
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0.0, 0.02))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    with np.load(path) as checkpoint:
+        assert 50 <= len(checkpoint["loss"]) < 10_000
+    process = resume()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors

@@ -26,7 +26,7 @@ def inverted(flow):
 
 def small_flow(seed):
     """In the direction whose log_prob is cheap."""
-    return inverted(tff.planar_flow(2, 4, seed=seed))
+    return inverted(tff.planar_flow(2, 2, seed=seed))
 
 
 def normal(dtype=tf.float32, size=2):
@@ -55,15 +55,18 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
-@pytest.mark.parametrize("turn", [lambda flow: flow, inverted], ids=["as-is", "inverted"])
-def test_lowers_the_nll_of_new_points(build, turn):
-    flow, new = turn(build(2, 6, seed=0)), banana(2_000, seed=1).astype(np.float32)
+@pytest.mark.parametrize(
+    "flow",
+    [tff.planar_flow(2, 4, seed=0), inverted(tff.radial_flow(2, 4, seed=0))],
+    ids=["planar", "radial, inverted"],
+)
+def test_lowers_the_nll_of_new_points(flow):
+    new = banana(2_000, seed=1).astype(np.float32)
     before = -np.mean(flow.log_prob(new))
-    result = fit(flow, banana(1_000), num_steps=200, batch_size=100)
-    after = -np.mean(flow.log_prob(new))
+    result = fit(flow, banana(1_000), num_steps=100, batch_size=100)
+    after = -np.mean(flow.log_prob(tf.identity(new)))
     assert result.flow is flow
-    assert after < before - 0.25
+    assert after < before - 0.15
     assert result.best_validation_loss == pytest.approx(after, abs=0.2)
 
 
@@ -130,17 +133,17 @@ def test_epochs_are_without_replacement_and_in_new_orders():
 @pytest.fixture(scope="module")
 def reference():
     """A fit that others are compared with."""
-    return fit(small_flow(5), banana(200))
+    return fit(normal(), banana(200))
 
 
 def test_same_seed_same_numbers(reference):
-    assert_same(fit(small_flow(5), banana(200), steps_per_execution=7), reference)
-    other = fit(small_flow(5), banana(200), seed=2)
+    assert_same(fit(normal(), banana(200), steps_per_execution=7), reference)
+    other = fit(normal(), banana(200), seed=2)
     assert not np.array_equal(reference.loss, other.loss)
 
 
 def test_xla_sees_the_same_batches(reference):
-    result = fit(small_flow(5), banana(200), jit_compile=True)
+    result = fit(normal(), banana(200), jit_compile=True)
     np.testing.assert_allclose(result.loss, reference.loss, rtol=1e-3)
 
 
@@ -167,33 +170,27 @@ def test_the_last_step_is_evaluated_too():
 
 
 def test_early_stopping_restores_the_best_parameters():
-    # A long flow on a few points learns them by heart.
-    flow, held_out = inverted(tff.planar_flow(2, 8, seed=0)), banana(200, seed=9)
-    result = fit(
-        flow,
-        banana(20),
-        validation_data=held_out,
-        num_steps=2_000,
-        evaluation_steps=10,
-        patience=3,
-    )
+    # A flow with a high learning rate learns a few points by heart.
+    held_out = banana(200, seed=9)
+    arguments = dict(validation_data=held_out, evaluation_steps=5)
+
+    def fit_anew(**more):
+        flow = inverted(tff.planar_flow(2, 4, seed=0))
+        optimizer = keras.optimizers.Adam(0.05)
+        return fit(flow, banana(10), optimizer=optimizer, **arguments, **more)
+
+    result = fit_anew(num_steps=1_000, patience=3)
     assert result.stop_reason == "early_stopping"
-    assert result.num_steps_done == result.best_step + 30 < 2_000
+    assert result.best_step > 0
+    assert result.num_steps_done == result.best_step + 15 < 1_000
     assert "stopped early" in str(result)
     assert np.all(result.validation_loss[-3:] >= result.best_validation_loss)
-    nll = -np.mean(flow.log_prob(held_out.astype(np.float32)))
+    nll = -np.mean(result.flow.log_prob(held_out.astype(np.float32)))
     assert nll == pytest.approx(result.best_validation_loss, rel=1e-5)
     assert nll == pytest.approx(np.min(result.validation_loss), rel=1e-5)
-    patient = fit(
-        inverted(tff.planar_flow(2, 8, seed=0)),
-        banana(20),
-        validation_data=held_out,
-        num_steps=result.num_steps_done + 50,
-        evaluation_steps=10,
-        patience=None,
-    )
+    patient = fit_anew(num_steps=result.num_steps_done + 20, patience=None)
     assert patient.stop_reason == "num_steps"
-    assert patient.num_steps_done == result.num_steps_done + 50
+    assert patient.num_steps_done == result.num_steps_done + 20
 
 
 def test_patience_counts_evaluations_since_the_lowest():
@@ -221,7 +218,7 @@ def test_patience_counts_evaluations_since_the_lowest():
 
 def test_a_dataset_of_all_points_equals_an_array():
     x = banana(64).astype(np.float32)
-    arguments = dict(validation_data=banana(32, seed=1), num_steps=30)
+    arguments = dict(validation_data=banana(32, seed=1), num_steps=20)
     results = [
         fit(small_flow(0), data, **arguments)
         for data in (x, tf.data.Dataset.from_tensor_slices(x).batch(64))
@@ -232,13 +229,12 @@ def test_a_dataset_of_all_points_equals_an_array():
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_batches_of_a_dataset_in_order_over_and_over(jit_compile):
+def test_batches_of_a_dataset_in_order_over_and_over_under_xla():
     x = banana(10).astype(np.float32)
-    flow = inverted(tff.planar_flow(2, 3, seed=0))
+    flow = small_flow(0)
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(4)
     still = keras.optimizers.SGD(0.0)
-    result = fit(flow, dataset, optimizer=still, num_steps=7, jit_compile=jit_compile)
+    result = fit(flow, dataset, optimizer=still, num_steps=7, jit_compile=True)
     log_prob = flow.log_prob(x).numpy()
     # The last batch has 2 points: their mean, not that of 4.
     parts = [-np.mean(log_prob[i : i + 4]) for i in (0, 4, 8)]
@@ -258,7 +254,7 @@ def test_validation_by_a_dataset():
 
 
 def test_members_of_a_batch_train_as_if_alone():
-    flows = inverted(tff.planar_flow(2, 4, seed=0, batch_shape=(3,)))
+    flows = inverted(tff.planar_flow(2, 2, seed=0, batch_shape=(3,)))
     alone = small_flow(0)
     for variable, batch in zip(
         alone.trainable_variables, flows.trainable_variables, strict=True
@@ -283,7 +279,7 @@ def test_members_of_a_batch_train_as_if_alone():
 def test_numbers_as_events():
     x = np.random.default_rng(0).normal(2.0, 3.0, [400])
     flow = tfd.Normal(tf.Variable(0.0), tfp.util.TransformedVariable(1.0, tfb.Exp()))
-    fit(flow, x, optimizer=keras.optimizers.SGD(1.0), num_steps=200)
+    fit(flow, x, optimizer=keras.optimizers.SGD(1.0), num_steps=100)
     assert float(flow.mean()) == pytest.approx(x.mean(), abs=0.2)
 
 
@@ -293,7 +289,8 @@ def test_tfp_masked_autoregressive_flow():
     flow = tfd.TransformedDistribution(
         tfd.MultivariateNormalDiag(tf.zeros([2])), tfb.MaskedAutoregressiveFlow(network)
     )
-    result = fit(flow, banana(500), num_steps=150)
+    optimizer = keras.optimizers.Adam(0.02)
+    result = fit(flow, banana(500), num_steps=60, optimizer=optimizer)
     assert result.best_validation_loss < result.validation_loss[0] - 0.2
 
 
@@ -309,7 +306,8 @@ def test_variables_that_tfp_does_not_see():
     x = np.add(banana(300), [0.0, 1.0])
     with pytest.raises(ValueError, match="no trainable variables"):
         fit(flow, x)
-    fit(flow, x, trainable_variables=[shift], num_steps=300)
+    optimizer = keras.optimizers.Adam(0.1)
+    fit(flow, x, trainable_variables=[shift], num_steps=50, optimizer=optimizer)
     assert float(shift[0]) == pytest.approx(1.0, abs=0.2)
 
 
@@ -326,7 +324,14 @@ def test_lasting_faults_end_in_an_error_with_the_best_flow(validation_split):
     flow = Brittle(tf.Variable(0.0), 1.0)
     x = np.random.default_rng(0).normal(3.0, 1.0, [200])
     with pytest.raises(tff.vi.FitError) as caught:
-        fit(flow, x, num_steps=3_000, validation_split=validation_split, patience=None)
+        fit(
+            flow,
+            x,
+            num_steps=1_000,
+            validation_split=validation_split,
+            patience=None,
+            optimizer=keras.optimizers.Adam(0.015),
+        )
     for part in ("at step", "4th time", "0.125", "point of that batch", "-inf", "lower"):
         assert part in str(caught.value), part
     result = caught.value.result
@@ -340,8 +345,7 @@ class DiedError(Exception):
     """What stands for the end of a process."""
 
 
-@pytest.mark.parametrize("after", [1, 4])
-def test_a_killed_fit_goes_on_to_the_same_numbers(after, tmp_path, monkeypatch):
+def test_a_killed_fit_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
     arguments = dict(evaluation_steps=7, patience=4, num_steps=80)
     undisturbed = fit(small_flow(0), banana(150), **arguments)
     arguments.update(checkpoint_dir=tmp_path, checkpoint_steps=11)
@@ -350,7 +354,7 @@ def test_a_killed_fit_goes_on_to_the_same_numbers(after, tmp_path, monkeypatch):
     def save_and_die(self, *args):
         save(self, *args)
         count.append(1)
-        if len(count) == after:
+        if len(count) == 2:
             raise DiedError
 
     with monkeypatch.context() as context:

@@ -31,9 +31,10 @@ def normal(seed=0):
 
 def fit(flow=None, target=shifted_normal, **arguments):
     flow = flow or normal()
-    # Without XLA, whose compile time would dominate; a few tests ask for it.
+    # Without XLA, whose compile time would dominate; a few tests ask for it. But past step
+    # 50, where the optimizer takes its first eigenbasis, XLA alone repeats the last bits.
     defaults = dict(
-        num_steps=60, sample_size=32, seed=1, progress_bar=False, jit_compile=False
+        num_steps=45, sample_size=32, seed=1, progress_bar=False, jit_compile=False
     )
     return tff.vi.fit_reverse_kl(flow, target, **(defaults | arguments))
 
@@ -132,7 +133,7 @@ def test_progress_bar_changes_nothing_but_stderr(reference, capfd):
     fit(num_steps=2)
     assert capfd.readouterr().err.count("step") == 0
     loud = fit(progress_bar=True)
-    assert "60/60" in capfd.readouterr().err
+    assert "45/45" in capfd.readouterr().err
     assert_same(values(reference.flow), values(loud.flow))
 
 
@@ -156,7 +157,7 @@ def test_optimizers_of_both_keras(module, name):
 
 def test_own_annealing():
     result = fit(annealing_fn=lambda step: 0.01 * tf.cast(step, tf.float32))
-    np.testing.assert_allclose(result.beta, 0.01 * np.arange(60), rtol=1e-6)
+    np.testing.assert_allclose(result.beta, 0.01 * np.arange(45), rtol=1e-6)
 
 
 def test_float64_and_chain():
