@@ -11,6 +11,7 @@ from tfp_flows import experiments
 from tfp_flows.experiments.density_estimation import FLOWS
 from tfp_flows.experiments.density_table import markdown_table
 from tfp_flows.experiments.real_nvp import real_nvp
+from tfp_flows.experiments.toy_points import TOY_POINTS
 
 
 def test_writes_every_file(estimated):
@@ -40,6 +41,15 @@ def test_results_are_complete(estimated):
         assert f"{row['nll']:.3f} ± {row['standard_error']:.3f}" in table
     parameters = {row["flow"]: row["num_parameters"] for row in results["fits"]}
     assert parameters == {"planar_inverted": 10, "radial_inverted": 8}
+
+
+def test_the_truth_is_that_of_the_standardised_points(estimated, rng):
+    _, _, results = estimated
+    for row in results["truths"]:
+        toy = TOY_POINTS[row["points"]]
+        entropy = -np.mean(toy.log_density(toy.sample(1_000, rng)))
+        expected = entropy - np.sum(np.log(row["standard_deviations"]))
+        assert row["nll"] == pytest.approx(expected, abs=4 * row["standard_error"])
 
 
 def test_the_reported_table_is_that_of_the_reported_results():

@@ -69,6 +69,13 @@ def test_the_noise_of_training_follows_the_seed(digits, losses):
     assert fit(compiled(other), digits, epochs=1).history["loss"] != losses[:1]
 
 
+def test_every_step_has_noise_of_its_own(digits):
+    model = build()
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    losses = fit(model, digits, batch_size=len(digits)).history["loss"]
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 def test_every_weight_gets_a_gradient(digits, flow):
     model = build(flow=FLOWS[flow]())
