@@ -66,7 +66,7 @@ def prepare_optimizer(optimizer, variables):
 
 
 def check_target(flow, target_log_prob_fn, sample_size, seed):
-    """Raises on a bad target, before anything is compiled."""
+    """The samples of the flow at which it was checked; raises on a bad target."""
     points = flow.sample(sample_size, seed=seed)
     log_prob = numerics.first_evaluation(target_log_prob_fn, points).numpy()
     num_outside = np.sum(np.isneginf(log_prob))
@@ -77,6 +77,7 @@ def check_target(flow, target_log_prob_fn, sample_size, seed):
             "target a steep finite edge (built-in targets have one in "
             "`unnormalized_log_prob`), or map the flow onto the support with a bijector."
         )
+    return points
 
 
 def optimizer_config(optimizer):

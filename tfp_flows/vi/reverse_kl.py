@@ -22,12 +22,14 @@ from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.monitor import Monitor, describe_negative_elbo
 from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.plateau import PlateauTest
+from tfp_flows.vi.program import Program, kept_program, rebuild_key
 from tfp_flows.vi.recipe import linear_annealing, optimizer_for
 from tfp_flows.vi.rise import RiseTest
 from tfp_flows.vi.tournament import (
     Tournament,
     adopt_leader,
     build_starts,
+    copy_values,
     flattened_target,
     resolve_num_starts,
 )
@@ -78,7 +80,10 @@ def fit_reverse_kl(
     last fifth of 1,000 steps or more, the best parameters are taken up again, at half the
     rate. The paper used RMSprop, at 1e-5, for 500,000 steps, and one start.
 
-    The whole fit is one compiled program, called in chunks to move the progress bar.
+    The whole fit is one compiled program, called in chunks to move the progress bar. The
+    programs of the last four fits are kept, with their targets: a fit to the same target,
+    with the same settings, of a flow of the same builder, such as one of a sweep over
+    seeds, compiles nothing, as long as `optimizer` and `annealing_fn` are the recipe's.
     Other divergences, and bounds with importance weights, are those of `tfp.vi`:
     `tfp.vi.fit_surrogate_posterior` takes the flows of this package as they are.
 
@@ -178,6 +183,7 @@ def fit_reverse_kl(
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
     if jit_compile is None:
         jit_compile = num_steps >= _XLA_STEPS
+    is_recipe = optimizer is None and (annealing_fn is None or annealing_fn == "default")
     if annealing_fn == "default":
         annealing_fn = linear_annealing(num_steps)
     checkpoint, seed = open_checkpoint(
@@ -186,96 +192,100 @@ def fit_reverse_kl(
         every_steps=checkpoint_steps,
         every_seconds=checkpoint_seconds,
     )
-    check_target(flow, target_log_prob_fn, sample_size, seed)
+    points = check_target(flow, target_log_prob_fn, sample_size, seed)
     log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
 
-    starts, log_prob_fn, size = flow, target_log_prob_fn, sample_size
-    if num_starts > 1:
-        starts = build_starts(flow, num_starts, seed)
-        log_prob_fn = flattened_target(target_log_prob_fn, flow.batch_shape)
-        size = sample_size // num_starts
-    variables, batch_shape = list(starts.trainable_variables), starts.batch_shape
-    if optimizer is None:
-        batch_ndims = num_batch_axes(variables, batch_shape)
-        optimizer = optimizer_for(
-            variables, batch_ndims, num_steps, decays=not early_stopping
-        )
-    prepare_optimizer(optimizer, variables)
     settings = dict(
         num_steps=num_steps,
         sample_size=sample_size,
         num_starts=num_starts,
-        optimizer=type(optimizer).__name__,
-        optimizer_config=optimizer_config(optimizer),
         early_stopping=bool(early_stopping),
         annealed=annealing_fn is not None,
         gradient_estimator=gradient_estimator,
         clip_norm=clip_norm,
-        seed=[int(part) for part in seed],
         jit_compile=bool(jit_compile),
         dtype=flow.dtype.name,
     )
-    state = TrainingState.initial(variables, batch_shape, flow.dtype)
-    if checkpoint is not None:
-        state = checkpoint.restore(state, settings, variables, optimizer)
+    # All that the program depends on besides the target.
+    key = (rebuild_key(flow), name, *settings.values())
+    is_kept = is_recipe and rebuild_key(flow) is not None
+    starts = build_starts(flow, num_starts, seed) if is_kept or num_starts > 1 else flow
 
-    sampled_objective_fn = OBJECTIVES[gradient_estimator](starts, log_prob_fn, size)
+    def build_program():
+        return _build_program(
+            starts,
+            flattened_target(target_log_prob_fn, flow.batch_shape)
+            if num_starts > 1
+            else target_log_prob_fn,
+            optimizer,
+            annealing_fn,
+            settings,
+            name,
+        )
 
-    def objective_fn(step):
-        with tf.name_scope(name):
-            step_seed = tf.random.experimental.stateless_fold_in(seed, step)
-            beta = 1.0 if annealing_fn is None else annealing_fn(step)
-            beta = tf.cast(beta, flow.dtype)
-            objective, difference = sampled_objective_fn(step_seed, beta)
-            return objective, tf.reduce_mean(difference, axis=0), beta
-
-    run_steps = build_run_steps(
-        objective_fn,
-        variables,
-        optimizer,
-        clip_norm=clip_norm,
-        batch_shape=batch_shape,
-        jit_compile=jit_compile,
-    )
-    tournament = Tournament(num_starts, num_steps, optimizer) if num_starts > 1 else None
-    events = [tournament] if tournament else []
-    if isinstance(optimizer, EigenbasisAdam):
-        events.append(optimizer)
-    events.append(RiseTest(num_steps))
-    if early_stopping:
-        events.append(PlateauTest(num_steps))
-    training_started = time.perf_counter()
-    try:
-        with Monitor(
-            describe_negative_elbo(log_normalizer),
-            num_steps,
-            state.step,
-            progress_bar=progress_bar,
-            tensorboard_dir=tensorboard_dir,
-        ) as monitor:
-            compile_seconds = run_in_chunks(
-                run_steps,
-                state,
-                variables,
+    with kept_program(
+        key if is_kept else None, target_log_prob_fn, points, build_program
+    ) as program:
+        program.start_anew(starts.trainable_variables, seed)
+        settings |= dict(
+            optimizer=type(program.optimizer).__name__,
+            optimizer_config=optimizer_config(program.optimizer),
+            seed=[int(part) for part in seed],
+        )
+        starts, variables = program.starts, program.variables
+        batch_shape = starts.batch_shape
+        state = TrainingState.initial(variables, batch_shape, flow.dtype)
+        if checkpoint is not None:
+            state = checkpoint.restore(state, settings, variables, program.optimizer)
+        tournament = (
+            Tournament(num_starts, num_steps, program.optimizer)
+            if num_starts > 1
+            else None
+        )
+        events = [tournament] if tournament else []
+        if isinstance(program.optimizer, EigenbasisAdam):
+            events.append(program.optimizer)
+        events.append(RiseTest(num_steps))
+        if early_stopping:
+            events.append(PlateauTest(num_steps))
+        training_started = time.perf_counter()
+        try:
+            with Monitor(
+                describe_negative_elbo(log_normalizer),
                 num_steps,
-                batch_shape=batch_shape,
-                chunk_size=steps_per_execution,
-                monitor=monitor,
-                jit_compile=jit_compile,
-                checkpoint=checkpoint,
-                events=events,
-                sharing_fn=tournament and tournament.sharing,
-            )
-        train_seconds = time.perf_counter() - training_started - compile_seconds
-        has_failed = state.has_failed
-        if has_failed:
-            failure = describe_failure(
-                starts, log_prob_fn, state, sample_size=size, seed=seed
-            )
-            state.roll_back(variables)
-    finally:
-        # An interrupted fit leaves what it has reached in the flow, too.
-        leader = adopt_leader(flow, starts, state) if tournament else None
+                state.step,
+                progress_bar=progress_bar,
+                tensorboard_dir=tensorboard_dir,
+            ) as monitor:
+                compile_seconds = run_in_chunks(
+                    program.run_steps,
+                    state,
+                    variables,
+                    num_steps,
+                    batch_shape=batch_shape,
+                    chunk_size=steps_per_execution,
+                    monitor=monitor,
+                    jit_compile=jit_compile,
+                    checkpoint=checkpoint,
+                    events=events,
+                    sharing_fn=tournament and tournament.sharing,
+                )
+            train_seconds = time.perf_counter() - training_started - compile_seconds
+            has_failed = state.has_failed
+            if has_failed:
+                failure = describe_failure(
+                    starts,
+                    program.log_prob_fn,
+                    state,
+                    sample_size=sample_size // num_starts,
+                    seed=seed,
+                )
+                state.roll_back(variables)
+        finally:
+            # An interrupted fit leaves what it has reached in the flow, too.
+            leader = adopt_leader(flow, starts, state) if tournament else None
+            if not tournament and starts is not flow:
+                copy_values(starts, flow)
     loss, beta, gradient_norm = state.stacked_traces()
     num_skipped_steps = state.faults[0].numpy()
     if tournament:
@@ -299,3 +309,39 @@ def fit_reverse_kl(
     if has_failed:
         raise FitError(failure, result)
     return result
+
+
+def _build_program(starts, log_prob_fn, optimizer, annealing_fn, settings, name):
+    """The loop that trains `starts`, with an optimizer and a seed that it reads."""
+    variables, batch_shape = list(starts.trainable_variables), starts.batch_shape
+    if optimizer is None:
+        optimizer = optimizer_for(
+            variables,
+            num_batch_axes(variables, batch_shape),
+            settings["num_steps"],
+            decays=not settings["early_stopping"],
+        )
+    prepare_optimizer(optimizer, variables)
+    # A variable, so that fits with other seeds need no other program.
+    seed = tf.Variable([0, 0], trainable=False)
+    sampled_objective_fn = OBJECTIVES[settings["gradient_estimator"]](
+        starts, log_prob_fn, settings["sample_size"] // settings["num_starts"]
+    )
+
+    def objective_fn(step):
+        with tf.name_scope(name):
+            step_seed = tf.random.experimental.stateless_fold_in(seed, step)
+            beta = 1.0 if annealing_fn is None else annealing_fn(step)
+            beta = tf.cast(beta, starts.dtype)
+            objective, difference = sampled_objective_fn(step_seed, beta)
+            return objective, tf.reduce_mean(difference, axis=0), beta
+
+    run_steps = build_run_steps(
+        objective_fn,
+        variables,
+        optimizer,
+        clip_norm=settings["clip_norm"],
+        batch_shape=batch_shape,
+        jit_compile=settings["jit_compile"],
+    )
+    return Program(starts, variables, optimizer, seed, run_steps, log_prob_fn)

@@ -124,12 +124,16 @@ def build_starts(flow, num_starts, seed):
       seed: stateless seed.
 
     Returns:
-      A flow of batch shape `[R, ...]`, `flow`'s own values first.
+      A flow of batch shape `[R, ...]`, `flow`'s own values first; for R = 1, of `[...]`.
 
     Raises:
       ValueError: if the flow has variables that are not of its layers, such as those of a
         trainable base.
     """
+    if num_starts == 1:
+        starts = flow.rebuild(seed=seed, batch_shape=flow.batch_shape)
+        copy_values(flow, starts)
+        return starts
     seed = tfp.random.split_seed(seed, n=1, salt="build_starts")[0]
     starts = flow.rebuild(seed=seed, batch_shape=[num_starts, *flow.batch_shape])
     batch = [list(v.shape) for v in starts.trainable_variables]
@@ -145,6 +149,14 @@ def build_starts(flow, num_starts, seed):
     ):
         variable.assign(tf.concat([first[tf.newaxis], variable[1:]], axis=0))
     return starts
+
+
+def copy_values(source, flow):
+    """Gives `flow` the values of `source`, a flow of the same builder."""
+    for variable, value in zip(
+        flow.trainable_variables, source.trainable_variables, strict=True
+    ):
+        variable.assign(value)
 
 
 def adopt_leader(flow, starts, state):
