@@ -30,9 +30,9 @@ def test_nest_round_trip(make, x):
     np.testing.assert_array_equal(rebuilt.log_prob(x), flow.log_prob(tf.identity(x)))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_argument_of_tf_function(make, jit_compile, x):
-    log_prob = tf.function(lambda flow, x: flow.log_prob(x), jit_compile=jit_compile)
+# Under XLA, which has to know more than a graph does.
+def test_argument_of_tf_function(make, x):
+    log_prob = tf.function(lambda flow, x: flow.log_prob(x), jit_compile=True)
     for seed in (1, 2):
         flow = frozen(make(seed=seed))
         np.testing.assert_allclose(
@@ -64,7 +64,11 @@ def test_carried_by_while_loop(make, x):
     np.testing.assert_allclose(total, 3.0 * flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(
+    ("make", "jit_compile"),
+    [("planar-chain", False), ("radial-stack", False), ("planar-stack", True)],
+    indirect=["make"],
+)
 def test_gradients_of_log_prob(make, jit_compile, x):
     flow = make()
 
@@ -80,7 +84,7 @@ def test_gradients_of_log_prob(make, jit_compile, x):
         np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("shape", [None, [None, None], [None, 2]], ids=str)
+@pytest.mark.parametrize("shape", [None, [None, None]], ids=str)
 def test_log_prob_of_points_of_unknown_shape(make, shape, x):
     flow = make()
     log_prob = tf.function(flow.log_prob, input_signature=[tf.TensorSpec(shape, x.dtype)])

@@ -31,8 +31,8 @@ def normal(seed=0):
 
 def fit(flow=None, target=shifted_normal, **arguments):
     flow = flow or normal()
-    # Without XLA, whose compile time would dominate; a few tests ask for it. But past step
-    # 50, where the optimizer takes its first eigenbasis, XLA alone repeats the last bits.
+    # Without XLA, whose compile time would dominate; a few tests ask for it. But past
+    # step 50, where the optimizer takes its first eigenbasis, only XLA repeats all bits.
     defaults = dict(
         num_steps=45, sample_size=32, seed=1, progress_bar=False, jit_compile=False
     )
