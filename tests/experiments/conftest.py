@@ -4,14 +4,16 @@ import functools
 
 import pytest
 
-from tfp_flows import experiments, plotting
+from tfp_flows import plotting
+from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
+from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory):
     """A folder, the configuration and the results of `reproduce`."""
     out = tmp_path_factory.mktemp("reproduce")
-    config = experiments.ReproduceConfig(
+    config = ReproduceConfig(
         examples=("example1",),
         num_layers=(2,),
         num_steps=40,
@@ -27,7 +29,7 @@ def reproduced(tmp_path_factory):
     coarse = functools.partial(plotting.density_on_grid, resolution=80)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plotting, "density_on_grid", coarse)
-        results = experiments.reproduce(out, config, progress_bar=False)
+        results = reproduce(out, config, num_workers=1, progress_bar=False)
     return out, config, results
 
 
@@ -35,7 +37,7 @@ def reproduced(tmp_path_factory):
 def estimated(tmp_path_factory):
     """A folder, the configuration and the results of `estimate_densities`."""
     out = tmp_path_factory.mktemp("density")
-    config = experiments.DensityConfig(
+    config = DensityConfig(
         points=("two_moons", "circles"),
         flows=("planar_inverted", "radial_inverted"),
         num_layers=2,
@@ -45,4 +47,5 @@ def estimated(tmp_path_factory):
         batch_size=50,
         jit_compile=False,
     )
-    return out, config, experiments.estimate_densities(out, config, progress_bar=False)
+    results = estimate_densities(out, config, num_workers=1, progress_bar=False)
+    return out, config, results

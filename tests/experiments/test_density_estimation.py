@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows import experiments
-from tfp_flows.experiments.density_estimation import FLOWS
+from tfp_flows.experiments.density_estimation import (
+    FLOWS,
+    DensityConfig,
+    estimate_densities,
+)
 from tfp_flows.experiments.density_table import markdown_table
 from tfp_flows.experiments.real_nvp import real_nvp
 from tfp_flows.experiments.toy_points import TOY_POINTS
@@ -64,9 +67,9 @@ def test_the_reported_table_is_that_of_the_reported_results():
 
 def test_unknown_names(tmp_path):
     for field in ("points", "flows"):
-        config = experiments.DensityConfig(**{field: ("nosuch",)})
+        config = DensityConfig(**{field: ("nosuch",)})
         with pytest.raises(ValueError, match=f"Unknown {field} 'nosuch'; there are"):
-            experiments.estimate_densities(tmp_path / "out", config)
+            estimate_densities(tmp_path / "out", config)
     assert not (tmp_path / "out").exists()
 
 

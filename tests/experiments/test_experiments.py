@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tfp_flows as tff
-from tfp_flows import experiments
+from tfp_flows.experiments.fit import FitConfig, fit
+from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
+from tfp_flows.experiments.sample import sample_writer
 
 
 def test_reproduce_writes_every_file(reproduced):
@@ -54,11 +56,11 @@ def test_reproduce_table_shows_the_results(reproduced):
 def test_reproduce_checks_the_folder_first(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Cannot write"):
-        experiments.reproduce(tmp_path / "file" / "out")
+        reproduce(tmp_path / "file" / "out")
 
 
 def test_quick_is_short():
-    quick, full = experiments.ReproduceConfig.quick(), experiments.ReproduceConfig()
+    quick, full = ReproduceConfig.quick(), ReproduceConfig()
     assert quick.num_steps < full.num_steps
     assert set(quick.num_layers) == {2, 4, 8, 16}
     assert quick.examples == full.examples
@@ -66,12 +68,12 @@ def test_quick_is_short():
 
 def small_fit(**changes):
     defaults = dict(num_layers=2, num_steps=10, sample_size=16, jit_compile=False)
-    return experiments.FitConfig(**(defaults | changes))
+    return FitConfig(**(defaults | changes))
 
 
 def test_fit_writes_flow_traces_and_settings(tmp_path):
     target = tff.targets.get("u1").unnormalized_log_prob
-    result = experiments.fit(tmp_path, target, small_fit(), progress_bar=False)
+    result = fit(tmp_path, target, small_fit(), progress_bar=False)
     assert {p.name for p in tmp_path.iterdir()} == {"flow.npz", "loss.csv", "fit.json"}
     loaded = tff.distributions.load(tmp_path / "flow.npz")
     z = loaded.distribution.sample(5, seed=(0, 1))
@@ -89,9 +91,9 @@ def test_fit_keeps_an_earlier_flow(tmp_path):
     (tmp_path / "flow.npz").write_text("precious")
     target = tff.targets.get("u1").unnormalized_log_prob
     with pytest.raises(FileExistsError, match="--overwrite"):
-        experiments.fit(tmp_path, target, small_fit(), progress_bar=False)
+        fit(tmp_path, target, small_fit(), progress_bar=False)
     assert (tmp_path / "flow.npz").read_text() == "precious"
-    experiments.fit(tmp_path, target, small_fit(), overwrite=True, progress_bar=False)
+    fit(tmp_path, target, small_fit(), overwrite=True, progress_bar=False)
     assert tff.distributions.load(tmp_path / "flow.npz").event_shape == [2]
 
 
@@ -99,7 +101,7 @@ def test_fit_keeps_an_earlier_flow(tmp_path):
 def test_sample_writer(tmp_path, ending):
     flow = tff.planar_flow(3, 2, seed=0)
     path = tmp_path / f"samples{ending}"
-    experiments.sample_writer(path)(flow, num_samples=7, seed=5)
+    sample_writer(path)(flow, num_samples=7, seed=5)
     if ending == ".csv":
         table = np.genfromtxt(path, delimiter=",", names=True)
         assert table.dtype.names == ("x1", "x2", "x3", "log_prob")
@@ -115,4 +117,4 @@ def test_sample_writer(tmp_path, ending):
 
 def test_sample_writer_checks_first(tmp_path):
     with pytest.raises(ValueError, match=r"\.csv or \.npz.*a\.txt"):
-        experiments.sample_writer(tmp_path / "a.txt")
+        sample_writer(tmp_path / "a.txt")

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import tfp_flows as tff
-from tfp_flows import experiments
 from tfp_flows.cli import commands, main
 from tfp_flows.experiments import notebook_outputs
+from tfp_flows.experiments.notebooks import notebook_paths, run_notebooks
 
 SHOW_KNOB = "import os, sys; print(os.environ['TFP_FLOWS_QUICK']); print(sys.executable)"
 LOG = "I0000 00:00:1795570171.2  1966 port.cc:153] oneDNN custom operations are on.\\n"
@@ -45,7 +45,7 @@ def outputs(path):
 
 def test_outputs_are_stored_in_place_from_this_python(make):
     folder = make(_01=[SHOW_KNOB, NOISE, WARN, "print(1)\nprint(2)"])
-    written = experiments.run_notebooks(folder, progress_bar=False)
+    written = run_notebooks(folder, progress_bar=False)
     assert written == [folder / "01.ipynb"]
     assert [path.name for path in folder.iterdir()] == ["01.ipynb"]
     knob, noise, warning, printed = outputs(folder / "01.ipynb")
@@ -62,16 +62,16 @@ def test_outputs_are_stored_in_place_from_this_python(make):
 def test_kernels_take_the_package_that_runs_them(make, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
     folder = make(_01=["import tfp_flows; print(tfp_flows.__file__)"])
-    (written,) = experiments.run_notebooks(folder, progress_bar=False)
+    (written,) = run_notebooks(folder, progress_bar=False)
     assert outputs(written) == [[f"{tff.__file__}\n"]]
 
 
 def test_quick_runs_keep_the_stored_outputs(make, tmp_path):
     folder = make(_01=[SHOW_KNOB])
     before = (folder / "01.ipynb").read_bytes()
-    assert experiments.run_notebooks(folder, quick=True, progress_bar=False) == []
+    assert run_notebooks(folder, quick=True, progress_bar=False) == []
     assert (folder / "01.ipynb").read_bytes() == before
-    (written,) = experiments.run_notebooks(
+    (written,) = run_notebooks(
         folder, quick=True, out=tmp_path / "out", progress_bar=False
     )
     assert outputs(written)[0][0].startswith("1\n")
@@ -84,7 +84,7 @@ def test_a_failing_cell_stores_nothing(make):
     with pytest.raises(
         RuntimeError, match=r"01\.ipynb failed in code cell 2 .*ZeroDivisionError"
     ):
-        experiments.run_notebooks(folder, progress_bar=False)
+        run_notebooks(folder, progress_bar=False)
     assert (folder / "01.ipynb").read_bytes() == before
     assert outputs(folder / "02.ipynb") == [[]]
 
@@ -92,27 +92,27 @@ def test_a_failing_cell_stores_nothing(make):
 def test_a_dying_kernel_is_reported(make):
     folder = make(_01=["import os; os._exit(3)"])
     with pytest.raises(RuntimeError, match=r"01\.ipynb died"):
-        experiments.run_notebooks(folder, progress_bar=False)
+        run_notebooks(folder, progress_bar=False)
 
 
 def test_paths(make, tmp_path):
     folder = make(_01a=[], _02b=[], _11c=[], draft=[])
-    assert [p.stem for p in experiments.notebook_paths(folder)] == ["01a", "02b", "11c"]
-    assert [p.stem for p in experiments.notebook_paths(folder, ["11", "01"])] == [
+    assert [p.stem for p in notebook_paths(folder)] == ["01a", "02b", "11c"]
+    assert [p.stem for p in notebook_paths(folder, ["11", "01"])] == [
         "01a",
         "11c",
     ]
     with pytest.raises(ValueError, match=r"'03'.*01a, 02b, 11c"):
-        experiments.notebook_paths(folder, ["01", "03"])
+        notebook_paths(folder, ["01", "03"])
     with pytest.raises(FileNotFoundError, match="no notebooks"):
-        experiments.notebook_paths(tmp_path)
+        notebook_paths(tmp_path)
 
 
 def test_without_the_extra(make, monkeypatch):
     folder = make(_01=[])
     monkeypatch.setitem(sys.modules, "nbclient", None)
     with pytest.raises(ImportError, match=r"nbclient.*pip install .*notebooks"):
-        experiments.run_notebooks(folder, progress_bar=False)
+        run_notebooks(folder, progress_bar=False)
 
 
 def test_pictures_lose_no_more_than_a_shade():

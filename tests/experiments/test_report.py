@@ -4,7 +4,6 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
-import pickle
 import re
 import shutil
 
@@ -12,8 +11,9 @@ import pytest
 from PIL import Image
 
 from tfp_flows.cli import main
-from tfp_flows.experiments import compile_report, report, report_pdf
-from tfp_flows.experiments.report import EXPERIMENTS, Experiment, stale_reason
+from tfp_flows.experiments import report_pdf
+from tfp_flows.experiments.report import EXPERIMENTS, Experiment, report, stale_reason
+from tfp_flows.experiments.report_pdf import compile_report
 from tfp_flows.version import __version__
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -74,23 +74,6 @@ def test_what_makes_results_stale(tmp_path):
     path.write_text(json.dumps(results))
     (tmp_path / "small.png").unlink()
     assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
-
-
-def test_on_several_cores_they_run_beside_one_another(tmp_path, monkeypatch):
-    module = importlib.import_module("tfp_flows.experiments.report")
-    calls = []
-    monkeypatch.setattr(module, "run_side_by_side", lambda *a, **k: calls.append((a, k)))
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(module, "check_sources", lambda root: None)
-    monkeypatch.setattr(module, "compile_report", lambda out, root: out)
-    report(tmp_path, ROOT, seed=3)
-    (((tasks,), options),) = calls
-    assert options == dict(num_workers=2, progress_bar=True)
-    # What goes to another process is pickled.
-    assert list(pickle.loads(pickle.dumps(tasks))) == [e.name for e in EXPERIMENTS]
-    for _, out, config, progress_bar in tasks.values():
-        assert (out, config.seed) == (tmp_path, 3)
-        assert not progress_bar  # bars of several processes would write over one another
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.results_file)
@@ -220,8 +203,6 @@ def test_command_runs_what_is_stale_and_no_more(copied, capsys, monkeypatch):
     monkeypatch.setattr(module, "EXPERIMENTS", tuple(map(spying, EXPERIMENTS)))
     monkeypatch.setattr(module, "check_sources", lambda root: None)
     monkeypatch.setattr(module, "compile_report", lambda out, root: out / "report.pdf")
-    # On several cores they run in processes of their own, where nobody spies.
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
     for experiment in EXPERIMENTS:
         # As if made by this version with the default configuration.
         path = copied / experiment.results_file

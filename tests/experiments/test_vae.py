@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tfp_flows import experiments
 from tfp_flows.experiments import vae
+from tfp_flows.experiments.images import load_images
 
 SMALL = dict(
     num_layers=2,
@@ -57,7 +57,7 @@ def test_every_file_is_written(trained):
 def test_the_results_are_those_of_the_saved_model(trained, data):
     out, results = trained
     model = keras.models.load_model(out / "model.keras")
-    images = experiments.load_images(data)["x_test"]
+    images = load_images(data)["x_test"]
     again = vae.judge(model, images, num_samples=10, seed=1)
     assert again == results["test"]
     assert again["importance_nll"] < again["negative_elbo"]
@@ -108,19 +108,19 @@ IMAGES = np.zeros((3, 4, 4), np.uint8)
 def test_bad_arrays(tmp_path, arrays, message):
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(ValueError, match=message):
-        experiments.load_images(tmp_path / "data.npz")
+        load_images(tmp_path / "data.npz")
 
 
 def test_bad_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none.npz.*--data"):
-        experiments.load_images(tmp_path / "none.npz")
+        load_images(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("x_train")
     np.save(tmp_path / "lone.npy", IMAGES)
     (tmp_path / "pickle.npz").write_bytes(pickle.dumps(dict(x_train=1)))
     np.savez(tmp_path / "objects.npz", x_train=np.array([None]), x_test=IMAGES)
     for name in ("text.npz", "lone.npy", "pickle.npz", "objects.npz"):
         with pytest.raises(ValueError, match=r"not an .npz file of plain arrays"):
-            experiments.load_images(tmp_path / name)
+            load_images(tmp_path / name)
 
 
 def test_mnist_without_a_network(monkeypatch):
@@ -129,12 +129,12 @@ def test_mnist_without_a_network(monkeypatch):
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", fail)
     with pytest.raises(OSError, match=r"Cannot download MNIST.*unreachable.*--data"):
-        experiments.load_images("mnist")
+        load_images("mnist")
 
 
 def test_mnist_is_keras_mnist(monkeypatch):
     pair = (IMAGES + np.uint8(255), np.zeros(3))
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: (pair, pair))
-    data = experiments.load_images("mnist")
+    data = load_images("mnist")
     np.testing.assert_array_equal(data["x_test"], np.ones((3, 4, 4)))
     assert data["x_train"].dtype == np.float32

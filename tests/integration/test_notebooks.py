@@ -10,10 +10,10 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-from tfp_flows import experiments
+from tfp_flows.experiments.notebooks import notebook_paths
 
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
-PATHS = experiments.notebook_paths(FOLDER)
+PATHS = notebook_paths(FOLDER)
 # The one whose subject is to define a class.
 WITH_CLASS = "02-writing-a-bijector.ipynb"
 

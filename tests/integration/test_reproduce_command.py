@@ -5,21 +5,19 @@ import json
 
 from matplotlib.image import imread
 
-from tfp_flows import experiments
 from tfp_flows.cli import main
+from tfp_flows.experiments.reproduce import ReproduceConfig
 
 
 def test_reproduce_quick(tmp_path, monkeypatch, capsys):
     # One example and two lengths of flows, each fitted as `--quick` does.
-    quick = experiments.ReproduceConfig.quick(seed=0)
+    quick = ReproduceConfig.quick(seed=0)
     assert (quick.examples, quick.num_layers) == (
         ("example1", "example2", "example3"),
         (2, 4, 8, 16),
     )
     short = dataclasses.replace(quick, examples=("example1",), num_layers=(2, 16))
-    monkeypatch.setattr(
-        experiments.ReproduceConfig, "quick", lambda seed: {0: short}[seed]
-    )
+    monkeypatch.setattr(ReproduceConfig, "quick", lambda seed: {0: short}[seed])
     assert main(["reproduce", "--quick", "--out", str(tmp_path)]) == 0
     for panel in ("density", "samples", "k2", "k16"):
         path = tmp_path / "report" / "imgs" / f"example1-{panel}.png"

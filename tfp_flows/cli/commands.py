@@ -11,13 +11,13 @@ import sys
 
 def run_reproduce(args):
     """`tfp-flows reproduce`."""
-    from tfp_flows import experiments
+    from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
 
     if args.quick:
-        config = experiments.ReproduceConfig.quick(seed=args.seed)
+        config = ReproduceConfig.quick(seed=args.seed)
     else:
-        config = experiments.ReproduceConfig(seed=args.seed)
-    results = experiments.reproduce(args.out, config)
+        config = ReproduceConfig(seed=args.seed)
+    results = reproduce(args.out, config)
     out = pathlib.Path(args.out)
     print((out / "results.md").read_text("utf-8"))
     print(f"Figures in {out / 'report' / 'imgs'}, in {results['seconds']:.0f} s.")
@@ -26,13 +26,16 @@ def run_reproduce(args):
 
 def run_density(args):
     """`tfp-flows density`."""
-    from tfp_flows import experiments
+    from tfp_flows.experiments.density_estimation import (
+        DensityConfig,
+        estimate_densities,
+    )
 
     if args.quick:
-        config = experiments.DensityConfig.quick(seed=args.seed)
+        config = DensityConfig.quick(seed=args.seed)
     else:
-        config = experiments.DensityConfig(seed=args.seed)
-    results = experiments.estimate_densities(args.out, config)
+        config = DensityConfig(seed=args.seed)
+    results = estimate_densities(args.out, config)
     out = pathlib.Path(args.out)
     print((out / "density.md").read_text("utf-8"))
     print(f"Figures in {out / 'imgs'}, in {results['seconds']:.0f} s.")
@@ -41,11 +44,12 @@ def run_density(args):
 
 def run_fit(args):
     """`tfp-flows fit`."""
-    from tfp_flows import experiments, vi
+    from tfp_flows import vi
     from tfp_flows.cli.load_target import load_target
+    from tfp_flows.experiments.fit import FitConfig, fit
 
     target = load_target(args.target)
-    config = experiments.FitConfig(
+    config = FitConfig(
         family=args.flow,
         event_size=_event_size(target, args.event_size),
         num_layers=args.num_layers,
@@ -57,7 +61,7 @@ def run_fit(args):
     log_prob_fn = getattr(target, "unnormalized_log_prob", target)
     saved = f"Saved to {pathlib.Path(args.out) / 'flow.npz'}."
     try:
-        result = experiments.fit(
+        result = fit(
             args.out,
             log_prob_fn,
             config,
@@ -75,8 +79,9 @@ def run_fit(args):
 
 def run_evaluate(args):
     """`tfp-flows evaluate`."""
-    from tfp_flows import distributions, experiments
+    from tfp_flows import distributions
     from tfp_flows.cli.load_target import load_target
+    from tfp_flows.experiments.report_card import evaluate_file
     from tfp_flows.files import prepare_folder, write_json
 
     flow = distributions.load(args.flow)
@@ -85,7 +90,7 @@ def run_evaluate(args):
     for file in (args.out, args.figure):
         if file is not None:
             prepare_folder(pathlib.Path(file).parent)
-    report = experiments.evaluate_file(
+    report = evaluate_file(
         args.flow,
         flow,
         target,
@@ -101,9 +106,10 @@ def run_evaluate(args):
 
 def run_sample(args):
     """`tfp-flows sample`."""
-    from tfp_flows import distributions, experiments
+    from tfp_flows import distributions
+    from tfp_flows.experiments.sample import sample_writer
 
-    writer = experiments.sample_writer(args.out)
+    writer = sample_writer(args.out)
     flow = distributions.load(args.flow)
     writer(flow, num_samples=args.num_samples, seed=args.seed)
     print(f"Wrote {args.num_samples} samples to {args.out}.")
@@ -112,15 +118,13 @@ def run_sample(args):
 
 def run_report(args):
     """`tfp-flows report`."""
-    from tfp_flows import experiments
+    from tfp_flows.experiments.report import report
 
     root = _source_checkout("report/report.typ", what="report", command="report")
     # A short run must not replace the results of a full one.
     default = root / "results" / "quick-report" if args.quick else root / "report"
     out = default if args.out is None else pathlib.Path(args.out)
-    path = experiments.report(
-        out, root, quick=args.quick, rerun=args.rerun, seed=args.seed
-    )
+    path = report(out, root, quick=args.quick, rerun=args.rerun, seed=args.seed)
     print(path)
     return 0
 
@@ -174,11 +178,9 @@ def run_bench(args):
 def run_notebooks(args):
     """`tfp-flows notebooks`."""
     root = _source_checkout("notebooks", what="set of notebooks", command="notebooks")
-    from tfp_flows import experiments
+    from tfp_flows.experiments.notebooks import run_notebooks as execute
 
-    written = experiments.run_notebooks(
-        root / "notebooks", only=args.only, quick=args.quick, out=args.out
-    )
+    written = execute(root / "notebooks", only=args.only, quick=args.quick, out=args.out)
     if written:
         print(f"{len(written)} notebooks, with outputs, in {written[0].parent}.")
     else:

@@ -12,9 +12,9 @@ from tfp_flows import distributions, numerics, plotting, vi
 from tfp_flows.experiments.density_table import markdown_table
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.real_nvp import real_nvp
+from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.experiments.toy_points import TOY_POINTS, in_parts
 from tfp_flows.files import prepare_folder, write_json, write_text
-from tfp_flows.progress import tqdm
 
 # Standardised points are within these limits, but for a few.
 _LIMITS = (-2.6, 2.6)
@@ -116,7 +116,7 @@ class DensityConfig:
         )
 
 
-def estimate_densities(out, config=None, *, progress_bar=True):
+def estimate_densities(out, config=None, *, num_workers=None, progress_bar=True):
     """Runs the experiment and writes its files.
 
     Points are drawn, standardised by mean and standard deviation of the training points,
@@ -131,6 +131,9 @@ def estimate_densities(out, config=None, *, progress_bar=True):
     Args:
       out: folder, made if need be.
       config: `DensityConfig`; `None` is the default one.
+      num_workers: fits that run side by side, each in a process of its own, so that a
+        script needs the guard `if __name__ == "__main__"`; `None` is one per core, 1 is
+        this process. Results do not depend on it.
       progress_bar: whether to show one, on stderr.
 
     Returns:
@@ -147,27 +150,25 @@ def estimate_densities(out, config=None, *, progress_bar=True):
     out = prepare_folder(out)
     images = prepare_folder(out / "imgs")
     titles = ["points", "true density", *(FLOWS[name][0] for name in config.flows)]
-    truths, fits, panels = [], [], []
-    num_fits = len(config.points) * len(config.flows)
-    with tqdm(total=num_fits, disable=not progress_bar, unit="fit") as bar:
-        for name in config.points:
-            data = _draw(name, config)
-            truths.append(data.row)
-            shown = _panels_of_truth(data)
-            for flow_name in config.flows:
-                bar.set_description(f"{name} {flow_name}")
-                panel, row = _run_fit(name, flow_name, data, config)
-                shown.append(panel)
-                fits.append(row)
-                bar.update()
-            panels.append(shown)
-            plotting.save_grid(
-                images / f"density-{name}.png",
-                [shown],
-                column_titles=titles,
-                row_titles=[TOY_POINTS[name].title],
-                size=2.2,
-            )
+    drawn = {name: _draw(name, config) for name in config.points}
+    tasks = {
+        f"{name} {flow}": (_run_fit, name, flow, drawn[name], config)
+        # Sylvester flows take longest, and come first.
+        for flow in sorted(config.flows, key=lambda flow: "sylvester" not in flow)
+        for name in config.points
+    }
+    done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
+    panels = []
+    for name, data in drawn.items():
+        fitted = [done[f"{name} {flow}"][0] for flow in config.flows]
+        panels.append([*_panels_of_truth(data), *fitted])
+        plotting.save_grid(
+            images / f"density-{name}.png",
+            panels[-1:],
+            column_titles=titles,
+            row_titles=[TOY_POINTS[name].title],
+            size=2.2,
+        )
     plotting.save_grid(
         images / "density-summary.png",
         panels,
@@ -177,8 +178,10 @@ def estimate_densities(out, config=None, *, progress_bar=True):
     results = dict(
         config=dataclasses.asdict(config),
         environment=describe_environment(),
-        truths=truths,
-        fits=fits,
+        truths=[data.row for data in drawn.values()],
+        fits=[
+            done[f"{name} {flow}"][1] for name in config.points for flow in config.flows
+        ],
         seconds=time.perf_counter() - started,
     )
     write_json(out / "density.json", results)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from tfp_flows.experiments.density_estimation import DensityConfig, estimate_den
 from tfp_flows.experiments.depth_figure import save_depth_figure
 from tfp_flows.experiments.report_pdf import check_sources, compile_report
 from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
-from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.files import prepare_folder
 from tfp_flows.progress import tqdm
 from tfp_flows.version import __version__
@@ -69,7 +67,6 @@ def _density_config(quick, seed):
     return DensityConfig.quick(seed) if quick else DensityConfig(seed=seed)
 
 
-# The longest first, for those that run beside it to end no later.
 EXPERIMENTS = (
     Experiment(
         "density estimation",
@@ -99,9 +96,10 @@ def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
     """Runs the experiments that have no current results, and compiles the report.
 
     Results are current if their file records the wanted configuration and this version
-    of the package, and the figures are there. Where there are several cores, experiments
-    run beside one another, each in a process of its own; the seconds that they record are
-    then a little longer. A script needs the guard `if __name__ == "__main__"` for it.
+    of the package, and the figures are there. Where there are several cores, the fits of
+    an experiment run beside one another, each in a process of its own; the seconds that
+    they record are then a little longer. A script needs the guard
+    `if __name__ == "__main__"` for it.
 
     Args:
       out: folder of the results, figures and `report.pdf`, made if need be.
@@ -122,7 +120,6 @@ def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
     """
     check_sources(root)
     out = prepare_folder(out)
-    tasks = {}
     for experiment in EXPERIMENTS:
         config = experiment.config(quick, seed)
         reason = "asked for" if rerun else stale_reason(experiment, config, out)
@@ -130,15 +127,7 @@ def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
             done = f"running ({reason})" if reason else "results are current"
             tqdm.write(f"{experiment.name}: {done}", file=sys.stderr)
         if reason:
-            tasks[experiment.name] = (experiment.run, out, config)
-    num_workers = min(len(tasks), os.cpu_count() or 1)
-    if num_workers > 1:
-        # One bar for all; those of the experiments would write over one another.
-        tasks = {name: (*task, False) for name, task in tasks.items()}
-        run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
-    else:
-        for run, *arguments in tasks.values():
-            run(*arguments, progress_bar)
+            experiment.run(out, config, progress_bar)
     return compile_report(out, root)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -10,8 +11,8 @@ from tfp_flows import diagnostics, mcmc, plotting, targets, vi
 from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.environment import describe_environment
 from tfp_flows.experiments.reproduce_table import markdown_table
+from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.files import prepare_folder, write_json, write_text
-from tfp_flows.progress import tqdm
 
 NUM_POINTS = 500
 # The length of the flow that is drawn beside the true density.
@@ -66,7 +67,7 @@ class ReproduceConfig:
         )
 
 
-def reproduce(out, config=None, *, images=None, progress_bar=True):
+def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=True):
     """Runs the experiment and writes its files.
 
     Writes under `out`: `report/imgs/{example}-density.png`, `-samples.png`, `-k{K}.png`
@@ -79,6 +80,9 @@ def reproduce(out, config=None, *, images=None, progress_bar=True):
       out: folder, made if need be.
       config: `ReproduceConfig`; `None` is the default one.
       images: folder of the figures; `None` is `report/imgs` under `out`.
+      num_workers: chains and fits that run side by side, each in a process of its own,
+        so that a script needs the guard `if __name__ == "__main__"`; `None` is one per
+        core, 1 is this process. Results do not depend on it.
       progress_bar: whether to show one, on stderr.
 
     Returns:
@@ -92,50 +96,50 @@ def reproduce(out, config=None, *, images=None, progress_bar=True):
     out = prepare_folder(out)
     images = prepare_folder(images or out / "report" / "imgs")
 
-    num_jobs = len(config.examples) * (1 + len(config.families) * len(config.num_layers))
-    chains, fits = [], []
-    panels = {family: [] for family in config.families}
-    with tqdm(total=num_jobs, disable=not progress_bar, unit="run") as bar:
-        for name in config.examples:
-            target = targets.get(name)
-            bar.set_description(f"{name} chains")
-            truth = _draw_truth(target, images)
-            dots, row = _run_chains(target, config, images)
-            chains.append(row)
-            bar.update()
-            for family in config.families:
-                shown = [(truth, ""), dots]
-                for num_layers in config.num_layers:
-                    bar.set_description(f"{name} {family} K={num_layers}")
-                    panel, row = _run_fit(
-                        target, truth, family, num_layers, config, images
-                    )
-                    shown.append(panel)
-                    fits.append(row)
-                    bar.update()
-                    if (family, num_layers) == ("planar", _BESIDE):
-                        plotting.save_grid(
-                            images / f"{name}-beside.png",
-                            [[(truth, ""), panel]],
-                            column_titles=["density", f"planar K = {num_layers}"],
-                            row_titles=[name],
-                            size=3.5,
-                        )
-                panels[family].append(shown)
+    fits = list(itertools.product(config.examples, config.families, config.num_layers))
+    # Those that take longest come first, so that no core is idle at the end.
+    tasks = {
+        "{} {} K={}".format(*fit): (_run_fit, *fit, config, images)
+        for fit in sorted(fits, key=lambda fit: -fit[-1])
+    }
+    tasks |= {
+        f"{name} chains": (_run_chains, name, config, images) for name in config.examples
+    }
+    done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
 
-    for family, rows in panels.items():
-        lengths = [f"{family} K = {k}" for k in config.num_layers]
+    truths = {name: _draw_truth(name, images) for name in config.examples}
+    for family in config.families:
         plotting.save_grid(
             images / f"summary-{family}.png",
-            rows,
-            column_titles=["density", "Metropolis", *lengths],
+            [
+                [
+                    (truths[name], ""),
+                    done[f"{name} chains"][0],
+                    *(done[f"{name} {family} K={k}"][0] for k in config.num_layers),
+                ]
+                for name in config.examples
+            ],
+            column_titles=[
+                "density",
+                "Metropolis",
+                *(f"{family} K = {k}" for k in config.num_layers),
+            ],
             row_titles=config.examples,
         )
+    for name in config.examples:
+        if f"{name} planar K={_BESIDE}" in done:
+            plotting.save_grid(
+                images / f"{name}-beside.png",
+                [[(truths[name], ""), done[f"{name} planar K={_BESIDE}"][0]]],
+                column_titles=["density", f"planar K = {_BESIDE}"],
+                row_titles=[name],
+                size=3.5,
+            )
     results = dict(
         config=dataclasses.asdict(config),
         environment=describe_environment(),
-        chains=chains,
-        fits=fits,
+        chains=[done[f"{name} chains"][1] for name in config.examples],
+        fits=[done["{} {} K={}".format(*fit)][1] for fit in fits],
         seconds=time.perf_counter() - started,
     )
     write_json(out / "results.json", results)
@@ -143,21 +147,28 @@ def reproduce(out, config=None, *, images=None, progress_bar=True):
     return results
 
 
-def _draw_truth(target, images):
+def _draw_truth(name, images):
     """Writes the panel of a target's density; returns the function that draws it."""
-    _, density = plotting.density_on_grid(target, target.plot_limits)
-    draw = functools.partial(
-        plotting.plot_grid_density,
-        density=density,
-        limits=target.plot_limits,
-        vmax=np.max(density),
-    )
-    plotting.save_panel(images / f"{target.name}-density.png", draw, title=target.name)
+    draw = _drawer(targets.get(name))
+    plotting.save_panel(images / f"{name}-density.png", draw, title=name)
     return draw
 
 
-def _run_chains(target, config, images):
+def _drawer(target, density=None):
+    """The function that draws a density on a grid, or that of the target itself."""
+    _, truth = plotting.density_on_grid(target, target.plot_limits)
+    return functools.partial(
+        plotting.plot_grid_density,
+        density=truth if density is None else density,
+        limits=target.plot_limits,
+        # The darkest colour is the target's peak, so that panels compare.
+        vmax=np.max(truth),
+    )
+
+
+def _run_chains(name, config, images):
     """Samples of a target: a panel and a row of results."""
+    target = targets.get(name)
     chain = mcmc.random_walk_metropolis(
         target.log_prob,
         num_chains=config.num_chains,
@@ -170,7 +181,6 @@ def _run_chains(target, config, images):
     draw_points = functools.partial(
         plotting.plot_samples, samples=points, limits=target.plot_limits
     )
-    name = target.name
     plotting.save_panel(
         images / f"{name}-samples.png",
         draw_points,
@@ -194,8 +204,9 @@ def _run_chains(target, config, images):
     return (small_points, caption), row
 
 
-def _run_fit(target, truth, family, num_layers, config, images):
+def _run_fit(name, family, num_layers, config, images):
     """Fits and judges one flow: a panel and a row of results."""
+    target = targets.get(name)
     flow = BUILDERS[family](2, num_layers, seed=config.seed)
     result = vi.fit_reverse_kl(
         flow,
@@ -210,16 +221,15 @@ def _run_fit(target, truth, family, num_layers, config, images):
         flow, target, num_samples=config.num_evaluation_samples, seed=config.seed + 1
     )
     axis, density = plotting.density_on_grid(flow, target.plot_limits)
-    # The darkest colour is the target's peak, so that panels compare.
-    draw = functools.partial(truth, density=density)
+    draw = _drawer(target, density)
     infix = "" if family == "planar" else f"{family}-"
     plotting.save_panel(
-        images / f"{target.name}-{infix}k{num_layers}.png",
+        images / f"{name}-{infix}k{num_layers}.png",
         draw,
-        title=f"{target.name}: {family}, K = {num_layers}",
+        title=f"{name}: {family}, K = {num_layers}",
     )
     row = report.to_dict() | dict(
-        target=target.name,
+        target=name,
         family=family,
         num_layers=num_layers,
         loss=float(result.final_loss),

@@ -1,14 +1,13 @@
-"""Long tasks in processes of their own, as many at a time as there are cores."""
+"""Tasks in processes of their own, as many at a time as there are cores."""
 
 import concurrent.futures
 import multiprocessing
-import sys
-import time
+import os
 
 from tfp_flows.progress import tqdm
 
 
-def run_side_by_side(tasks, *, num_workers, progress_bar):
+def run_side_by_side(tasks, *, num_workers=None, progress_bar=True, unit="run"):
     """Runs tasks beside one another; the first come first.
 
     A fit in the plane keeps one core busy: on two cores, two of them take little longer
@@ -16,27 +15,40 @@ def run_side_by_side(tasks, *, num_workers, progress_bar):
     guard `if __name__ == "__main__"`, as with all of `multiprocessing`.
 
     Args:
-      tasks: dict, name = `(function, *arguments)`, which can be pickled.
-      num_workers: most tasks at a time.
-      progress_bar: whether to show on stderr which tasks are done.
+      tasks: dict, name = `(function, *arguments)`, which can be pickled, as their
+        results.
+      num_workers: most tasks at a time; `None` is one per core. One runs them in this
+        process.
+      progress_bar: whether to show on stderr how many are done.
+      unit: what the bar calls a task.
+
+    Returns:
+      Dict, name = result, in the order of `tasks`.
 
     Raises:
       Exception: the first that a task raises; tasks that have not begun are dropped, and
         those that run are waited for.
     """
+    num_workers = min(num_workers or os.cpu_count() or 1, len(tasks))
+    results = {}
+    with tqdm(total=len(tasks), disable=not progress_bar, unit=unit) as bar:
+        for name, result in _completed(tasks, num_workers):
+            results[name] = result
+            bar.set_description(name)
+            bar.update()
+    return {name: results[name] for name in tasks}
+
+
+def _completed(tasks, num_workers):
+    """Pairs of name and result, as they come."""
+    if num_workers <= 1:
+        for name, (function, *arguments) in tasks.items():
+            yield name, function(*arguments)
+        return
     context = multiprocessing.get_context("spawn")
-    started = time.perf_counter()
-    with (
-        concurrent.futures.ProcessPoolExecutor(num_workers, context) as executor,
-        tqdm(total=len(tasks), disable=not progress_bar, unit="experiment") as bar,
-    ):
+    with concurrent.futures.ProcessPoolExecutor(num_workers, context) as executor:
         names = {executor.submit(*task): name for name, task in tasks.items()}
         for future in concurrent.futures.as_completed(names):
             if future.exception() is not None:
                 executor.shutdown(wait=False, cancel_futures=True)
-                raise future.exception()
-            if progress_bar:
-                minutes = (time.perf_counter() - started) / 60.0
-                text = f"{names[future]}: done after {minutes:.0f} minutes"
-                tqdm.write(text, file=sys.stderr)
-            bar.update()
+            yield names[future], future.result()
