@@ -18,6 +18,7 @@ def test_reproduce_quick(tmp_path, monkeypatch, capsys):
     )
     short = dataclasses.replace(quick, examples=("example1",), num_layers=(2, 16))
     monkeypatch.setattr(ReproduceConfig, "quick", lambda seed: {0: short}[seed])
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this process
     assert main(["reproduce", "--quick", "--out", str(tmp_path)]) == 0
     for panel in ("density", "samples", "k2", "k16"):
         path = tmp_path / "report" / "imgs" / f"example1-{panel}.png"

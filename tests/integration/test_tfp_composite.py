@@ -8,6 +8,11 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 
+two_kinds = pytest.mark.parametrize(
+    "make", ["planar-stack", "radial-chain"], indirect=True
+)
+
+
 @pytest.fixture
 def x(rng):
     return tf.constant(rng.normal(size=(5, 2)))
@@ -31,6 +36,7 @@ def test_nest_round_trip(make, x):
 
 
 # Under XLA, which has to know more than a graph does.
+@two_kinds
 def test_argument_of_tf_function(make, x):
     log_prob = tf.function(lambda flow, x: flow.log_prob(x), jit_compile=True)
     for seed in (1, 2):
@@ -84,6 +90,7 @@ def test_gradients_of_log_prob(make, jit_compile, x):
         np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-10)
 
 
+@two_kinds
 @pytest.mark.parametrize("shape", [None, [None, None]], ids=str)
 def test_log_prob_of_points_of_unknown_shape(make, shape, x):
     flow = make()
@@ -91,6 +98,7 @@ def test_log_prob_of_points_of_unknown_shape(make, shape, x):
     np.testing.assert_allclose(log_prob(x), flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
+@two_kinds
 def test_vectorized_map_of_log_prob(make, x):
     flow = make()
     mapped = tf.vectorized_map(flow.log_prob, x)
