@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.numerics import log_det
 
 # dtype, least log(q) that log_blend represents, log(q) below which q is no number.
 CASES = [("float32", -160.0, -79.0), ("float64", -1300.0, -638.0)]
@@ -121,3 +122,16 @@ def test_log_blend_gradients_match_finite_differences():
             rtol=1e-5,
             atol=1e-8,
         )
+
+
+@pytest.mark.parametrize("log_q", [-120.0, -50.0, -0.5, 2.0])
+@pytest.mark.parametrize("weight", [1e-3, 0.3, 0.75, 1.0])
+def test_parts_of_the_blend_share_one_scale(log_q, weight):
+    """Derivatives are quotients of these parts, also where q is no normal number."""
+    arguments = [1.0 - weight, weight, np.expm1(log_q), log_q]
+    part = log_det.blend(*(tf.constant(a, tf.float32) for a in arguments))
+    scale = np.float64(part.scale)
+    value = (1.0 - weight) + weight * np.exp(log_q)
+    np.testing.assert_allclose(part.denominator, scale * value, rtol=1e-5)
+    lost = 1e-6 * np.float64(part.denominator)
+    np.testing.assert_allclose(part.scaled_q, scale * np.exp(log_q), rtol=1e-5, atol=lost)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from tfp_flows import numerics
+from tfp_flows.numerics import normal
 
 DTYPES = [tf.float64, tf.float32, tf.bfloat16]
 
@@ -39,15 +40,14 @@ def test_seeds(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "num_bits"), [(tf.float32, 24), (tf.float64, 53)])
-def test_the_outermost_numbers_are_finite(dtype, num_bits):
+def test_the_outermost_numbers_are_finite_and_symmetric(dtype, num_bits):
     # What a draw meets once in 2^24 or 2^53 numbers.
-    @tf.function(jit_compile=True)
-    def outermost(highest):
-        uniform = (highest + 0.5) * 2.0 ** (1 - num_bits)
-        return np.sqrt(2.0) * tf.math.erfinv(uniform)
-
-    ends = np.array([-(2.0 ** (num_bits - 1)), 2.0 ** (num_bits - 1) - 1.0])
-    expected = stats.norm.ppf(2.0 ** -(num_bits + 1))
-    np.testing.assert_allclose(
-        outermost(tf.constant(ends, dtype)), [expected, -expected], 1e-3
+    integer = tf.int32 if dtype == tf.float32 else tf.int64
+    bits = tf.constant([integer.min, integer.max, -1, 0], integer)
+    function = tf.function(
+        lambda bits: normal.normal_from_bits(bits, dtype), jit_compile=True
     )
+    outermost = stats.norm.ppf(2.0 ** -(num_bits + 1))
+    innermost = stats.norm.ppf(0.5 + 2.0 ** -(num_bits + 1))
+    expected = [outermost, -outermost, -innermost, innermost]
+    np.testing.assert_allclose(function(bits), expected, rtol=1e-3)

@@ -32,10 +32,16 @@ def stateless_normal(shape, seed, dtype):
     is_xla = control_flow_util.GraphOrParentsInXlaContext(graph)
     if not is_xla or dtype not in _BITS:
         return tf.random.stateless_normal(shape, seed, dtype=dtype)
-    integer, num_bits = _BITS[dtype]
+    integer, _ = _BITS[dtype]
     bits = tf.random.stateless_uniform(
         shape, seed, minval=None, maxval=None, dtype=integer, alg="threefry"
     )
+    return normal_from_bits(bits, dtype)
+
+
+def normal_from_bits(bits, dtype):
+    """Standard normal numbers from random integers, `int32` or `int64`, of all bits."""
+    integer, num_bits = _BITS[dtype]
     # The midpoints of 2^num_bits intervals of (-1, 1): symmetric, and never the ends,
     # where the inverse error function is infinite.
     highest = tf.bitwise.right_shift(bits, 8 * integer.size - num_bits)
