@@ -110,6 +110,18 @@ def test_one_layer_equals_the_single_bijector(entry, rng):
     )
 
 
+def test_stacks_in_a_chain_know_their_own_log_dets_in_a_graph(entry, rng):
+    """A stack hands its log-det on with its image, which the next one must not take."""
+    (_, first), (_, second) = entry.make(rng), entry.make(rng)
+    chain = tfp.bijectors.Chain([second, first])
+    x = tf.constant(rng.normal(size=(5, 2)))
+    log_det = tf.function(lambda x: (chain.forward(x), chain.forward_log_det_jacobian(x)))
+    y = tf.identity(first.forward(x))
+    expected = first.forward_log_det_jacobian(tf.identity(x))
+    expected += second.forward_log_det_jacobian(y)
+    np.testing.assert_allclose(log_det(x)[1], expected, rtol=1e-12)
+
+
 def test_layers_apply_first_to_last(entry, rng):
     parameters, stack = entry.make(rng)
     layers = layers_of(entry, parameters)
