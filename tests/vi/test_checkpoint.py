@@ -1,5 +1,6 @@
 """Interrupted fits go on to the same numbers; bad files are refused and left alone."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 import tfp_flows as tff
+from tfp_flows.vi.training_state import TrainingState
 
 # Without XLA, fits past step 50, where the default optimizer takes its first eigenbasis,
 # may differ in their last bits: those of more steps than here are compiled.
@@ -225,6 +227,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tfp_flows as tff
+from tfp_flows.vi.training_state import TrainingState
 
 results = [
     tff.vi.fit_reverse_kl(
@@ -263,3 +266,36 @@ def test_killed_at_random_moments(tmp_path, rng):
     process = resume()
     _, errors = process.communicate()
     assert process.returncode == 0, errors
+
+
+def test_every_part_of_a_fit_is_stored(tmp_path):
+    """What is forgotten would start anew, and nobody would notice."""
+    variable, optimizer = tf.Variable([1.0, 2.0]), keras.optimizers.Adam()
+    optimizer.build([variable])
+    parts = [variable, *tff.vi.training_state.optimizer_slots(optimizer)]
+    initial = TrainingState.initial([variable], tf.TensorShape([]), tf.float32)
+    values = {
+        field.name: getattr(initial, field.name)
+        for field in dataclasses.fields(initial)
+        if field.name != "traces"
+    }
+    other = tf.nest.map_structure(lambda value: value + 3, values)
+    traces = [np.arange(3.0) + i for i in range(3)]
+    state = TrainingState(traces=[traces], **other)
+    for part in parts:
+        part.assign(tf.fill(part.shape, tf.cast(7, part.dtype)))
+
+    def open_file(state):
+        checkpoint = tff.vi.checkpoint.Checkpoint(tmp_path)
+        settings = dict(seed=[0, 1])
+        return checkpoint, checkpoint.restore(state, settings, [variable], optimizer)
+
+    open_file(initial)[0].save(state, seconds=0.0)
+    for part in parts:
+        part.assign(tf.zeros(part.shape, part.dtype))
+    _, restored = open_file(initial)
+    found = {name: getattr(restored, name) for name in other}
+    tf.nest.map_structure(np.testing.assert_array_equal, found, other)
+    np.testing.assert_array_equal(restored.stacked_traces(), traces)
+    for part in parts:
+        np.testing.assert_array_equal(part, np.full(part.shape, 7))
