@@ -39,7 +39,7 @@ def normal(mean):
     )
 
 
-def fit(flow=None, **arguments):
+def fit(flow=None, target=target, **arguments):
     flow = flow or tff.planar_flow(2, 2, seed=0)
     return tff.vi.fit_reverse_kl(flow, target, **(ARGUMENTS | arguments))
 
@@ -120,6 +120,32 @@ def test_resumes_between_two_bases_under_xla(tmp_path, monkeypatch):
     settings.update(checkpoint_dir=tmp_path, checkpoint_steps=16)
     interrupt(monkeypatch, 5, flow=normal(0.0), **settings)  # at step 80, of 50 and 100
     assert_same(fit(normal(5.0), **settings), undisturbed)
+
+
+def test_remembers_faults_rates_and_best_parameters(tmp_path, monkeypatch):
+    # NaN as soon as the mean is half-way to the target's: back and again, then an error.
+    def brittle(x):
+        return target(x) * tf.where(tf.reduce_mean(x) > 0.5, np.nan, 1.0)
+
+    def arguments():
+        optimizer = keras.optimizers.Adam(1e-2)
+        return dict(num_steps=2_000, annealing_fn=None, optimizer=optimizer)
+
+    settings = dict(checkpoint_dir=tmp_path, checkpoint_steps=10)
+    with pytest.raises(tff.vi.FitError) as undisturbed:
+        fit(normal(0.0), brittle, **arguments())
+    wanted = undisturbed.value.result
+    bad_steps = np.flatnonzero(np.isnan(wanted.loss))
+    after = bad_steps[0] // 10 + 2  # at work at half the rate
+    assert after < bad_steps[-1] // 10
+    died = dict(flow=normal(0.0), target=brittle, **arguments(), **settings)
+    interrupt(monkeypatch, after, **died)
+    with pytest.raises(tff.vi.FitError) as resumed:
+        fit(normal(-5.0), brittle, **arguments(), **settings)
+    found = resumed.value.result
+    assert_same(found, wanted)
+    assert found.num_skipped_steps == wanted.num_skipped_steps
+    assert found.num_rollbacks == wanted.num_rollbacks == 4
 
 
 @pytest.mark.parametrize(

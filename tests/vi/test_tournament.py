@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from tfp_flows.vi.tournament import Tournament, resolve_num_starts
+from tfp_flows.vi.tournament import (
+    Tournament,
+    adopt_leader,
+    build_starts,
+    resolve_num_starts,
+)
+from tfp_flows.vi.training_state import TrainingState
 
 ARGUMENTS = dict(
     num_steps=40, sample_size=64, seed=1, progress_bar=False, jit_compile=False
@@ -120,6 +126,20 @@ def test_the_better_half_goes_on(monkeypatch):
     best = int(np.argmin(losses))
     for value, variable in zip(initial, flow.trainable_variables, strict=True):
         np.testing.assert_array_equal(value[best], variable)
+
+
+@pytest.mark.parametrize(("rate", "leader"), [(1.0, 1), (0.0, 2)], ids=["runs", "failed"])
+def test_the_leader_has_the_lowest_running_mean_or_after_failures_had_it(rate, leader):
+    flow = tff.planar_flow(2, 2, seed=0)
+    starts = build_starts(flow, 4, tf.constant([0, 1]))
+    variables = list(starts.trainable_variables)
+    state = TrainingState.initial(variables, starts.batch_shape, tf.float32)
+    state.rate *= rate
+    means = tf.constant([3.0, 1.0, 2.0, np.nan]), tf.constant([2.9, 0.9, 0.5, np.inf])
+    state.best = *means, tuple(variables)
+    np.testing.assert_array_equal(adopt_leader(flow, starts, state), [leader])
+    for value, variable in zip(values(flow), variables, strict=True):
+        np.testing.assert_array_equal(value, variable[leader])
 
 
 def test_copies_remain_one_flow(monkeypatch):
