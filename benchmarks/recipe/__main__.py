@@ -4,7 +4,7 @@ python -m benchmarks.recipe --study energies --targets example1 u4 --num-layers 
 
 Prints the median and worst KL as it goes, and writes `recipe.md`, a table. An entry of
 `benchmarks/results/recipe.json` takes the place of an earlier one of the same study,
-target, number of layers and samples per step.
+target, number of layers, steps and samples per step.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import pathlib
 
 import tfp_flows as tff
 from benchmarks.markdown import MISSING, number, table_lines
-from benchmarks.recipe.studies import SAMPLE_SIZE, STUDIES
+from benchmarks.recipe.studies import STUDIES
 from tfp_flows import files
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "recipe.json"
-_KEYS = ("num_layers", "target", "moment", "sample_size")
+_KEYS = ("num_layers", "target", "moment", "sample_size", "num_steps")
 
 
 def main():
@@ -26,8 +26,8 @@ def main():
     parser.add_argument("--study", nargs="+", choices=STUDIES, default=list(STUDIES))
     parser.add_argument("--targets", nargs="+", default=list(tff.targets.names()))
     parser.add_argument("--num-layers", nargs="+", type=int, default=[16, 32, 64])
-    parser.add_argument("--num-steps", type=int, default=10_000)
-    parser.add_argument("--sample-size", type=int, default=SAMPLE_SIZE)
+    parser.add_argument("--num-steps", type=int, help="default: that of the fit")
+    parser.add_argument("--sample-size", type=int, help="default: that of the fit")
     parser.add_argument("--num-seeds", type=int, default=32)
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
     args = parser.parse_args()
@@ -47,6 +47,8 @@ def _run(study, args):
             args.num_steps,
             args.sample_size,
         )
+    if study == "time_to_quality":
+        return STUDIES[study](args.targets, args.num_layers, args.num_seeds)
     if study in ("held_out", "other_dimensions"):
         return STUDIES[study](args.num_seeds)
     if study == "wall_time":
@@ -79,19 +81,26 @@ def markdown(results):
         else:
             columns = ["target", "K", "steps", "samples per step", "seeds"]
             columns += ["KL, median", "KL, worst"]
+            is_timed = "process_seconds" in entries[0]
+            columns += ["seconds from start to fitted flow"] if is_timed else []
             rows = [
                 [
                     entry["target"],
                     str(entry["num_layers"]),
-                    f"{entry['num_steps']:,}",
+                    f"{entry['num_steps']:,}{_mark(entry)}",
                     f"{entry['sample_size']:,}",
                     str(len(entry["khat"])),
                     *(_text(entry.get(name, MISSING)) for name in ("median", "worst")),
+                    *([_text(entry["process_seconds"])] if is_timed else []),
                 ]
                 for entry in entries
             ]
         lines += table_lines(columns, rows)
     return "\n".join(lines)
+
+
+def _mark(entry):
+    return " (default)" if entry.get("is_default") else ""
 
 
 def _text(value):

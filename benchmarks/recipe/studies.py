@@ -1,5 +1,7 @@
 """What is measured of the recipe: every value, by seed."""
 
+import subprocess
+import sys
 import time
 
 import keras
@@ -8,12 +10,13 @@ import tensorflow as tf
 
 import tfp_flows as tff
 from benchmarks.recipe import targets as own_targets
+from tfp_flows.vi import recipe
 
-# The default of the fit.
+# Of the studies that compare gradients, loops and other targets.
 SAMPLE_SIZE = 4_096
 
 
-def energies(names, layers, num_seeds, num_steps, sample_size):
+def energies(names, layers, num_seeds, num_steps=None, sample_size=None):
     """KL of the seven energies, all seeds of one as a batch of flows.
 
     Each member of a batch has starts, norms and rounds of its own, as a single fit has.
@@ -21,19 +24,19 @@ def energies(names, layers, num_seeds, num_steps, sample_size):
     for name in names:
         target = tff.targets.get(name)
         for num_layers in layers:
+            flows = tff.planar_flow(
+                2, num_layers, seed=num_layers, batch_shape=(num_seeds,)
+            )
+            steps, samples = recipe.default_budget(flows)
+            steps, samples = num_steps or steps, sample_size or samples
             flows, seconds = _fit(
-                target.unnormalized_log_prob,
-                tff.planar_flow(2, num_layers, seed=num_layers, batch_shape=(num_seeds,)),
-                num_steps,
-                sample_size=sample_size,
+                target.unnormalized_log_prob, flows, steps, sample_size=samples
             )
             reports = [
                 tff.diagnostics.evaluate(flow, target, seed=index)
                 for index, flow in enumerate(members(flows, num_layers))
             ]
-            sizes = dict(
-                num_layers=num_layers, num_steps=num_steps, sample_size=sample_size
-            )
+            sizes = dict(num_layers=num_layers, num_steps=steps, sample_size=samples)
             yield dict(target=name, **_summary(sizes, seconds, reports))
 
 
@@ -44,7 +47,9 @@ def elsewhere(entries, num_seeds):
         reports, seconds = [], 0.0
         for seed in range(num_seeds):
             flow = tff.planar_flow(event_size, num_layers, seed=seed, **arguments)
-            flow, fit_seconds = _fit(log_prob_fn, flow, num_steps, seed=seed)
+            flow, fit_seconds = _fit(
+                log_prob_fn, flow, num_steps, seed=seed, sample_size=SAMPLE_SIZE
+            )
             seconds += fit_seconds
             reports.append(tff.diagnostics.evaluate(flow, log_prob_fn, seed=seed))
         sizes = dict(num_layers=num_layers, num_steps=num_steps, sample_size=SAMPLE_SIZE)
@@ -52,22 +57,56 @@ def elsewhere(entries, num_seeds):
         yield dict(target=name, event_size=event_size, **arguments, **summary)
 
 
+# Lengths of the fits by which time is compared with quality; `None` is the default.
+_LADDER = (500, 1_500, None, 20_000)
+
+_FIT = """
+import sys
+import tfp_flows as tff
+name, num_layers, num_steps = sys.argv[1], *map(int, sys.argv[2:])
+target = tff.targets.get(name).unnormalized_log_prob
+flow = tff.planar_flow(2, num_layers, seed=0)
+tff.vi.fit_reverse_kl(flow, target, num_steps=num_steps, seed=0, progress_bar=False)
+"""
+
+
+def time_to_quality(names, layers, num_seeds):
+    """Seconds from the start of a process to a fitted flow, beside the KL of such fits.
+
+    The KL is of fits of several seeds, the time of one, in a process of its own.
+    """
+    for name in names:
+        for num_layers in layers:
+            for num_steps in _LADDER:
+                (entry,) = energies([name], [num_layers], num_seeds, num_steps)
+                arguments = [name, str(num_layers), str(entry["num_steps"])]
+                started = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-c", _FIT, *arguments],
+                    check=True,
+                    stderr=subprocess.DEVNULL,
+                )
+                entry["process_seconds"] = time.perf_counter() - started
+                entry["is_default"] = num_steps is None
+                yield entry
+
+
 def wall_time(layers, num_steps=10_000, repeats=3):
     """Seconds of a fit as given, and of a bare loop, in turns; the medians."""
     target = tff.targets.get("example1").unnormalized_log_prob
     for num_layers in layers:
-        recipe, bare = [], []
+        whole, bare = [], []
         for repeat in range(repeats):
             flow = tff.planar_flow(2, num_layers, seed=repeat)
-            recipe.append(_fit(target, flow, num_steps)[1])
+            whole.append(_fit(target, flow, num_steps, sample_size=SAMPLE_SIZE)[1])
             flow = tff.planar_flow(2, num_layers, seed=repeat)
             bare.append(_bare_loop(target, flow, num_steps))
-        recipe, bare = float(np.median(recipe)), float(np.median(bare))
+        whole, bare = float(np.median(whole)), float(np.median(bare))
         yield dict(
             num_layers=num_layers,
-            recipe_seconds=recipe,
+            recipe_seconds=whole,
             bare_loop_seconds=bare,
-            ratio=recipe / bare,
+            ratio=whole / bare,
         )
 
 
@@ -111,7 +150,7 @@ def gradient_variance(num_layers=16, num_draws=200, sample_size=SAMPLE_SIZE):
     for moment, num_steps in (("start", 0), ("after 500 steps", 500), ("fitted", 10_000)):
         if num_steps:
             flow = tff.planar_flow(2, num_layers, seed=0)
-            _fit(target, flow, num_steps)
+            _fit(target, flow, num_steps, sample_size=sample_size)
         traces = {
             name: _trace_of_covariance(
                 objective(flow, target, sample_size), flow, num_draws
@@ -173,6 +212,7 @@ def _summary(sizes, seconds, reports, log_z=None):
 
 STUDIES = {
     "energies": energies,
+    "time_to_quality": time_to_quality,
     "held_out": lambda n_seeds: elsewhere(own_targets.held_out(), n_seeds),
     "other_dimensions": lambda n_seeds: elsewhere(
         own_targets.other_dimensions(), n_seeds

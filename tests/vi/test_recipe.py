@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_flows as tff
 from tfp_flows import vi
+from tfp_flows.vi import recipe
 
 
 def test_annealing_rises_linearly_to_one():
@@ -43,3 +45,39 @@ def test_works_for_one_step():
     optimizer.build([variable])
     optimizer.apply_gradients([(tf.constant(1.0), variable)])
     assert np.isfinite(variable)
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "batch_shape", "budget"),
+    [
+        (20, (), [6_000, 2_048]),  # 100 parameters
+        (20, (3,), [6_000, 2_048]),
+        (21, (), [4_000, 4_096]),
+        (64, (), [4_000, 4_096]),  # 320
+        (65, (), [10_000, 4_096]),
+    ],
+)
+def test_the_budget_follows_the_parameters_of_one_flow(num_layers, batch_shape, budget):
+    flow = tff.planar_flow(2, num_layers, seed=0, batch_shape=batch_shape)
+    assert recipe.default_budget(flow) == budget
+
+
+def test_a_fit_takes_the_budget_but_what_it_is_given(monkeypatch):
+    monkeypatch.setattr(recipe, "_BUDGETS", ((100, 7, 32),))
+    flow = tff.planar_flow(2, 2, seed=0)
+
+    def settings(**arguments):
+        result = vi.fit_reverse_kl(
+            flow,
+            lambda x: -0.5 * tf.reduce_sum(x**2, axis=-1),
+            num_starts=1,
+            seed=0,
+            jit_compile=False,
+            progress_bar=False,
+            **arguments,
+        )
+        return result.num_steps_done, result.settings["sample_size"]
+
+    assert settings() == (7, 32)
+    assert settings(num_steps=3) == (3, 32)
+    assert settings(sample_size=16) == (7, 16)

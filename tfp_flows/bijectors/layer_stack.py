@@ -3,8 +3,10 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows.bijectors.live import Live
 
-class LayerStack(tfp.bijectors.AutoCompositeTensorBijector):
+
+class LayerStack(Live, tfp.bijectors.AutoCompositeTensorBijector):
     """Base of bijectors that compute a map and its log-det-Jacobian in one pass.
 
     Subclasses define `_forward_and_log_det` and `_inverse_and_log_det`.

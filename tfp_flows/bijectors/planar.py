@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.live import Live
 from tfp_flows.bijectors.planar_layer import (
     constrain_planar,
     planar_log_det,
@@ -12,7 +13,7 @@ from tfp_flows.bijectors.planar_layer import (
 )
 
 
-class Planar(tfp.bijectors.AutoCompositeTensorBijector):
+class Planar(Live, tfp.bijectors.AutoCompositeTensorBijector):
     """`f(z) = z + u_hat tanh(w.z + b)`: expands or contracts across a hyperplane.
 
     The planar flow of [1], eq. 10, with the invertibility constraint of its appendix

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.live import Live
 from tfp_flows.bijectors.radial_layer import (
     constrain_radial,
     radial_log_det,
@@ -13,7 +14,7 @@ from tfp_flows.bijectors.radial_layer import (
 )
 
 
-class Radial(tfp.bijectors.AutoCompositeTensorBijector):
+class Radial(Live, tfp.bijectors.AutoCompositeTensorBijector):
     """`f(z) = z + beta_hat / (alpha + r) (z - center)`, `r = ||z - center||`.
 
     The radial flow of [1], eq. 14, with the invertibility constraint of its appendix

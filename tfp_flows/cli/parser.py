@@ -112,9 +112,17 @@ def _add_fit(subparsers):
         default=None,
         help="size D of the vectors; needed for module:function, built-ins know theirs",
     )
-    parser.add_argument("--num-steps", type=int, default=10_000, help="updates")
     parser.add_argument(
-        "--sample-size", type=int, default=4_096, help="samples per update"
+        "--num-steps",
+        type=int,
+        default=None,
+        help="updates; by default 4,000 to 10,000, by the size of the flow",
+    )
+    parser.add_argument(
+        "--sample-size",
+        type=int,
+        default=None,
+        help="samples per update; by default 2,048 or 4,096, by the size of the flow",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything")
     parser.add_argument(

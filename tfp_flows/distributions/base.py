@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.live import LiveChain
 from tfp_flows.numerics import standard_normal
 
 
@@ -158,7 +159,7 @@ def complete_flow(
         ]
     # A chain applies its last bijector first.
     is_chain = as_chain or len(layers) > 1
-    bijector = tfp.bijectors.Chain(layers[::-1]) if is_chain else layers[0]
+    bijector = LiveChain(layers[::-1]) if is_chain else layers[0]
     flow = tfp.distributions.TransformedDistribution(
         base, bijector, validate_args=validate_args, name=name
     )

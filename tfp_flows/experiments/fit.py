@@ -18,8 +18,8 @@ class FitConfig:
       family: "planar", "radial" or "sylvester".
       event_size: D.
       num_layers: K.
-      num_steps: number of updates.
-      sample_size: samples per update.
+      num_steps: number of updates; `None` as in `tff.vi.fit_reverse_kl`.
+      sample_size: samples per update; `None` as in `tff.vi.fit_reverse_kl`.
       seed: of the flow's initial values and of the fit.
       jit_compile: `None`, `True` or `False`, as for `tff.vi.fit_reverse_kl`.
     """
@@ -27,8 +27,8 @@ class FitConfig:
     family: str = "planar"
     event_size: int = 2
     num_layers: int = 16
-    num_steps: int = 10_000
-    sample_size: int = 4_096
+    num_steps: int | None = None
+    sample_size: int | None = None
     seed: int = 0
     jit_compile: bool | None = None
 

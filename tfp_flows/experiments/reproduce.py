@@ -27,8 +27,8 @@ class ReproduceConfig:
       examples: names of built-in targets.
       families: kinds of flows, of "planar" and "radial".
       num_layers: lengths K of the flows.
-      num_steps: updates per fit.
-      sample_size: samples per update.
+      num_steps: updates per fit; `None` as in `tff.vi.fit_reverse_kl`.
+      sample_size: samples per update; `None` as in `tff.vi.fit_reverse_kl`.
       jit_compile: whether to compile the fits with XLA, as for `tff.vi.fit_reverse_kl`.
       num_evaluation_samples: samples by which a fit is judged.
       num_chains: Metropolis chains per target.
@@ -41,8 +41,8 @@ class ReproduceConfig:
     examples: tuple[str, ...] = ("example1", "example2", "example3")
     families: tuple[str, ...] = ("planar", "radial")
     num_layers: tuple[int, ...] = (2, 4, 8, 16, 32)
-    num_steps: int = 10_000
-    sample_size: int = 4_096
+    num_steps: int | None = None
+    sample_size: int | None = None
     jit_compile: bool | None = None
     num_evaluation_samples: int = 100_000
     num_chains: int = 200

@@ -14,9 +14,8 @@ def markdown_table(results):
     cells = {
         (row["target"], row["family"], row["num_layers"]): row for row in results["fits"]
     }
-    steps = results["config"]["num_steps"]
     lines = [
-        f"KL(flow ‖ target) in nats ± standard error, after {steps:,} steps:",
+        f"KL(flow ‖ target) in nats ± standard error, after {_budgets(results)}:",
         "",
         "| target | flow | " + " | ".join(f"K = {k}" for k in lengths) + " |",
         "|---|---|" + "---:|" * len(lengths),
@@ -40,3 +39,18 @@ def markdown_table(results):
             f"{min(row['ess']):,.0f} | {row['seconds']:.1f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _budgets(results):
+    """The numbers of steps and samples of the fits, with the lengths K they are of."""
+    lengths = {}
+    for row in results["fits"]:
+        settings = row["fit_settings"]
+        budget = f"{row['num_steps']:,} steps of {settings['sample_size']:,} samples"
+        lengths.setdefault(budget, set()).add(row["num_layers"])
+    if len(lengths) == 1:
+        return next(iter(lengths))
+    return "; ".join(
+        f"{budget} (K = {', '.join(map(str, sorted(layers)))})"
+        for budget, layers in lengths.items()
+    )

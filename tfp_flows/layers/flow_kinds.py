@@ -14,6 +14,7 @@ from tfp_flows.bijectors.initial_values import (
     sylvester_initial_values,
     sylvester_sizes,
 )
+from tfp_flows.bijectors.live import LiveChain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +173,7 @@ def forward_and_log_det(layers, z):
 
 def chain(layers):
     """Bijectors that apply first to last as one `tfb.Chain`, which has them reversed."""
-    return tfp.bijectors.Chain(layers[::-1])
+    return LiveChain(layers[::-1])
 
 
 def _positive(dtype):

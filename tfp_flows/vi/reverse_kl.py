@@ -23,7 +23,7 @@ from tfp_flows.vi.monitor import Monitor, describe_negative_elbo
 from tfp_flows.vi.objectives import OBJECTIVES
 from tfp_flows.vi.plateau import PlateauTest
 from tfp_flows.vi.program import Program, kept_program, rebuild_key
-from tfp_flows.vi.recipe import linear_annealing, optimizer_for
+from tfp_flows.vi.recipe import default_budget, linear_annealing, optimizer_for
 from tfp_flows.vi.rise import RiseTest
 from tfp_flows.vi.tournament import (
     Tournament,
@@ -46,8 +46,8 @@ def fit_reverse_kl(
     flow,
     target_log_prob_fn,
     *,
-    num_steps=10_000,
-    sample_size=4_096,
+    num_steps=None,
+    sample_size=None,
     num_starts=None,
     optimizer=None,
     early_stopping=False,
@@ -104,8 +104,10 @@ def fit_reverse_kl(
         make with `batch_shape`, trains each member as if it were alone.
       target_log_prob_fn: callable, `Tensor` of shape `[S, ..., D]` to `[S, ...]`, the
         log density up to a constant, finite wherever the flow may draw samples.
-      num_steps: number of updates.
-      sample_size: S, samples per update.
+      num_steps: number of updates. `None` is 6,000 for flows of at most 100 parameters,
+        4,000 for those of at most 320, 10,000 for larger ones.
+      sample_size: S, samples per update. `None` is 2,048 for flows of at most 100
+        parameters, 4,096 for larger ones.
       num_starts: R, 1, 2, 4, 8 or 16, a divisor of `sample_size`: how many flows
         compete. More than one need a flow as the builders return it, which knows how to
         `rebuild` itself. `None` is 8, or as many as leave 64 samples to each, for such
@@ -173,12 +175,17 @@ def fit_reverse_kl(
          https://arxiv.org/abs/2409.11321
     """
     started = time.perf_counter()
-    num_steps = numerics.check_size("num_steps", num_steps)
-    sample_size = numerics.check_size("sample_size", sample_size)
+    num_steps = check_optional_size("num_steps", num_steps)
+    sample_size = check_optional_size("sample_size", sample_size)
     steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
     checkpoint_steps = check_optional_size("checkpoint_steps", checkpoint_steps)
     check_clip_norm(clip_norm)
     check_flow(flow)
+    default_num_steps, default_sample_size = default_budget(flow)
+    num_steps, sample_size = (
+        num_steps or default_num_steps,
+        sample_size or default_sample_size,
+    )
     check_estimator(gradient_estimator, flow)
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
     if jit_compile is None:
