@@ -111,6 +111,18 @@ def test_hard_support_is_judged_by_the_restricted_flow():
     assert report.ess == pytest.approx(report.num_samples / 2, rel=0.02)
 
 
+def test_standard_error_where_half_of_the_samples_are_outside():
+    def half_wide_normal(x):
+        return tf.where(x[:, 0] > 0, wide_normal(x), -np.inf)
+
+    flow, n = standard_flow(), 2_000
+    report = tff.diagnostics.evaluate(flow, half_wide_normal, num_samples=n, seed=1)
+    inside = report.log_weights[np.isfinite(report.log_weights)]
+    share = len(inside) / n
+    variance = np.var(inside, ddof=1) / len(inside) + (1.0 - share) / (n * share)
+    assert report.elbo_standard_error == pytest.approx(math.sqrt(variance))
+
+
 def test_seed_and_batches():
     flow = standard_flow()
     first = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=3)
