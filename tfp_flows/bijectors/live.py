@@ -1,0 +1,54 @@
+"""Bijectors whose results are those of the present parameters."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def unknown_to_caches(points):
+    """The same points, in eager mode as new tensors.
+
+    TFP's cache of bijectors goes by the identity of a tensor. It knows neither
+    assignments to variables nor tapes: of a tensor that it has met before, it returns the
+    value at the old parameters, without gradients. In the trace of a graph, where a
+    tensor lives as long as the trace, it makes one pass of a value and its log-det.
+
+    Args:
+      points: nested structure of `Tensor`s, or of what TFP converts to new ones.
+
+    Returns:
+      The structure, with equal values.
+    """
+    if not tf.executing_eagerly():
+        return points
+    return tf.nest.map_structure(
+        lambda point: tf.identity(point) if tf.is_tensor(point) else point, points
+    )
+
+
+class Live:
+    """Mixin of a `tfb.Bijector` that TFP's cache never answers for in eager mode."""
+
+    def forward(self, x, *args, **kwargs):
+        """As of `tfb.Bijector`, at the present parameters."""
+        return super().forward(unknown_to_caches(x), *args, **kwargs)
+
+    def inverse(self, y, *args, **kwargs):
+        """As of `tfb.Bijector`, at the present parameters."""
+        return super().inverse(unknown_to_caches(y), *args, **kwargs)
+
+    def forward_log_det_jacobian(self, x, *args, **kwargs):
+        """As of `tfb.Bijector`, at the present parameters."""
+        x = unknown_to_caches(x)
+        return super().forward_log_det_jacobian(x, *args, **kwargs)
+
+    def inverse_log_det_jacobian(self, y, *args, **kwargs):
+        """As of `tfb.Bijector`, at the present parameters."""
+        y = unknown_to_caches(y)
+        return super().inverse_log_det_jacobian(y, *args, **kwargs)
+
+
+class LiveChain(Live, tfp.bijectors.Chain):
+    """A `tfb.Chain`, live whatever its links are.
+
+    Each link but the first gets a new tensor, and so does the first one.
+    """
