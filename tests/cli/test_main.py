@@ -108,6 +108,18 @@ def test_bad_input_is_one_line(folder, capsys, call, message):
     assert re.search(message, captured.err), captured.err
 
 
+def test_a_failed_fit_is_saved_and_says_so(folder, capsys, monkeypatch):
+    fit_reverse_kl = tff.vi.fit_reverse_kl
+
+    def fail(*args, **kwargs):
+        raise tff.vi.FitError("Not finite.", fit_reverse_kl(*args, **kwargs))
+
+    monkeypatch.setattr(tff.vi, "fit_reverse_kl", fail)
+    assert main(["fit", "u1", "--out", "o", *SMALL]) == 1
+    assert "error: Not finite. Saved to o" in capsys.readouterr().err
+    assert {path.name for path in (folder / "o").iterdir()} >= {"flow.npz", "fit.json"}
+
+
 def test_report_card(folder, capsys):
     fit = ["fit", "u1", "--num-steps", "60", "--sample-size", "64", "--out", "o"]
     assert main([*fit, "--tensorboard", "events"]) == 0

@@ -75,6 +75,12 @@ def test_order_is_that_of_application():
     np.testing.assert_allclose(tff.diagnostics.injectivity_margin(chain), expected)
     inverted = tff.diagnostics.injectivity_margin(tfb.Invert(chain))
     np.testing.assert_allclose(inverted, expected[::-1])
+    stack = tff.bijectors.PlanarStack(
+        np.array([[-1.0], [1.0]]) * W / np.sum(W**2), [W, W], np.zeros(2)
+    )
+    np.testing.assert_allclose(tff.diagnostics.injectivity_margin(stack), expected)
+    inverted = tff.diagnostics.injectivity_margin(tfb.Invert(stack))
+    np.testing.assert_allclose(inverted, expected[::-1])
     nested = tfb.Chain([planar(2.0), tfb.Chain([planar(1.0), planar(-1.0)])])
     np.testing.assert_allclose(
         tff.diagnostics.injectivity_margin(nested), softplus(np.array([-1.0, 1.0, 2.0]))

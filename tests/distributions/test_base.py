@@ -289,3 +289,22 @@ def test_validate_args_reaches_the_bijector(build, fused):
         flow.sample(3, seed=(0, 1))
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be finite"):
         compiled()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [distributions.planar_flow, distributions.radial_flow, distributions.sylvester_flow],
+)
+@pytest.mark.parametrize("affine", [False, True])
+def test_rebuilt_flows_are_alike_but_for_their_values(build, affine):
+    base = tfd.MultivariateNormalDiag(tf.ones([3], tf.float64))
+    flow = build(3, 2, seed=0, base=base, affine=affine, dtype=tf.float64, name="mine")
+    other = flow.rebuild(seed=1, batch_shape=[4])
+    assert other.distribution is base
+    assert (other.name, other.dtype) == ("mine", tf.float64)
+    pairs = list(zip(flow.trainable_variables, other.trainable_variables, strict=True))
+    assert all(b.shape == [4, *a.shape] for a, b in pairs)
+    assert any(np.all(b[0] != a) for a, b in pairs)
+    again = flow.rebuild(seed=0)
+    for a, b in zip(flow.trainable_variables, again.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a, b)

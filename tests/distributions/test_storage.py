@@ -137,6 +137,8 @@ def test_is_plain_data(tmp_path):
             tfd.MultivariateNormalDiag([0.0], [1.0]), tfp.bijectors.Exp()
         ),
         tff.planar_flow(2, 2, seed=0, base=tfd.MultivariateNormalDiag([1.0, 0.0])),
+        tff.planar_flow(2, 2, seed=0, base=tfd.Sample(tfd.Normal(0.0, 2.0), 2)),
+        tff.planar_flow(2, 2, seed=0, base=tfd.Sample(tfd.Normal(0.5, 1.0), 2)),
     ],
 )
 def test_refuses_what_it_cannot_restore(tmp_path, flow):
