@@ -143,23 +143,6 @@ def test_log_det_does_not_depend_on_the_order_of_calls(entry, rng):
     np.testing.assert_array_equal(stack.forward_log_det_jacobian(x), log_det_alone)
 
 
-def test_eager_log_det_is_live_after_forward(entry, rng):
-    # As of single layers: TFP keeps the image of a point, but a log-det that nobody
-    # asked for yet is computed, and recorded by the tape, when it is asked for.
-    values = entry.draw(rng, 1.0, (), 2)
-    variables = [tf.Variable(value) for value in values.values()]
-    stack = entry.bijector_class(*variables)
-    x = tf.constant(rng.normal(size=(5, 2)))
-    image = stack.forward(x)  # held, so that the cache holds it too
-    variables[0].assign_add(0.1 * tf.ones_like(variables[0]))
-    with tf.GradientTape() as tape:
-        log_det = stack.forward_log_det_jacobian(x)
-    expected = stack.forward_log_det_jacobian(tf.identity(x))
-    assert image.shape == x.shape
-    np.testing.assert_allclose(log_det, expected, rtol=1e-12)
-    assert all(gradient is not None for gradient in tape.gradient(log_det, variables))
-
-
 def test_number_of_layers(entry, rng):
     parameters, stack = entry.make(rng, batch_shape=(2,))
     assert stack.num_layers == registry.NUM_LAYERS

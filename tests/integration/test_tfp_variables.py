@@ -86,3 +86,16 @@ def test_variables_are_live_under_a_compiled_log_prob(make):
     after = log_prob(x).numpy()
     assert np.all(before != after)
     np.testing.assert_allclose(after, flow.log_prob(tf.identity(x)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_variables_are_live_under_an_eager_log_prob_of_held_samples(make, affine):
+    flow = make(num_layers=2, affine=affine)
+    x = flow.sample(5, seed=(3, 4))
+    before = flow.log_prob(x)
+    for variable in flow.trainable_variables:
+        variable.assign(1.1 * variable + 0.05)
+        after = flow.log_prob(x)
+        np.testing.assert_array_equal(after, flow.log_prob(tf.identity(x)))
+        assert np.any(after != before)
+        before = after

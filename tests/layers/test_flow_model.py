@@ -47,6 +47,37 @@ def test_one_step_on_data_is_one_step_of_gradient_descent(rng):
         np.testing.assert_allclose(ours, start - 0.1 * gradient, rtol=1e-4, atol=1e-6)
 
 
+class Scaled(keras.layers.Layer):
+    """A flow layer by a bijector of TFP, which has a memory of its own."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape, input_shape[:-1]
+
+    @property
+    def bijector(self):
+        return tfp.bijectors.ScaleMatvecDiag(self.scale.value)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [[SharedPlanar(2)], [SharedRadial(2)], [SharedSylvester(2, 1), Scaled()], [Scaled()]],
+    ids=["planar", "radial", "sylvester-scaled", "scaled"],
+)
+def test_log_prob_of_a_held_tensor_follows_training(layers, rng):
+    model = FlowModel(2, layers, seed=1)
+    x = tf.constant(crescent(rng, 5))
+    before = model.log_prob(x)
+    for weight in model.weights:
+        weight.assign(1.3 * weight + 0.05)
+    after = model.log_prob(x)
+    np.testing.assert_array_equal(after, model.log_prob(tf.identity(x)))
+    assert np.all(after != before)
+
+
 def test_maximum_likelihood(rng):
     x, held_out = crescent(rng, 2_000), crescent(rng, 1_000)
     model = FlowModel(2, [SharedRadial(2, seed=0), SharedPlanar(6, seed=0)], seed=1)

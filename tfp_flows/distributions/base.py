@@ -150,7 +150,8 @@ def complete_flow(
         `None`.
 
     Returns:
-      `tfd.TransformedDistribution`, with `rebuild` if it is given.
+      `tfd.TransformedDistribution`, with `rebuild` if it is given. In eager mode, too, it
+      is that of the present values of its variables, those of the affine map included.
     """
     if affine_batch_shape is not None:
         layers = [

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.layers import flow_kinds
 from tfp_flows.layers.compile_config import from_compile_config, to_compile_config
 from tfp_flows.layers.flow_data import check_data, check_points_alone, target_data
@@ -113,7 +114,8 @@ class FlowModel(keras.Model):
     def log_prob(self, x):
         """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
         flow = self.distribution()
-        return flow.log_prob(tf.cast(x, flow.dtype))
+        # Live whatever the bijectors of the layers are.
+        return flow.log_prob(unknown_to_caches(tf.cast(x, flow.dtype)))
 
     def sample(self, sample_shape=(), seed=None):
         """Draws points from the flow.
