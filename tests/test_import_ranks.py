@@ -8,7 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / "tfp_flows"
 RANKS = {
     "version": 0,
-    "collector": 0,
+    "startup": 0,
     "files": 0,
     "progress": 0,
     "numerics": 0,

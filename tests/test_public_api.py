@@ -13,7 +13,6 @@ PUBLIC = (
     "bijectors",
     "diagnostics",
     "distributions",
-    "experiments",
     "layers",
     "mcmc",
     "models",

@@ -7,7 +7,7 @@ Metropolis baseline, and diagnostics of the fit. See the README for a tour.
 
 import importlib
 
-from tfp_flows import collector
+from tfp_flows import startup
 from tfp_flows.version import __version__
 
 # Imported at first use (PEP 562): TensorFlow takes seconds to load, which
@@ -52,7 +52,7 @@ def __getattr__(name):
 
 
 def _load(name):
-    with collector.paused():
+    with startup.collector_paused():
         return importlib.import_module(f"{__name__}.{name}")
 
 

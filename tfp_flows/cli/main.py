@@ -3,7 +3,7 @@
 import sys
 
 from tfp_flows.cli.parser import build_parser
-from tfp_flows.cli.start import load_tensorflow
+from tfp_flows.startup import load_tensorflow
 
 
 def main(argv=None):

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 
 from tfp_flows.progress import tqdm
+from tfp_flows.startup import load_tensorflow
 
 
 def run_side_by_side(tasks, *, num_workers=None, progress_bar=True, unit="run"):
@@ -46,7 +47,9 @@ def _completed(tasks, num_workers):
             yield name, function(*arguments)
         return
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(num_workers, context) as executor:
+    with concurrent.futures.ProcessPoolExecutor(
+        num_workers, context, initializer=load_tensorflow
+    ) as executor:
         names = {executor.submit(*task): name for name, task in tasks.items()}
         for future in concurrent.futures.as_completed(names):
             if future.exception() is not None:

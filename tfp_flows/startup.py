@@ -1,4 +1,4 @@
-"""Loading TensorFlow for a process that runs one command."""
+"""Loading TensorFlow, quietly and without the garbage collector in the way."""
 
 import atexit
 import contextlib
@@ -7,11 +7,25 @@ import os
 import sys
 import tempfile
 
-from tfp_flows import collector
-
 # Keras imports these where they are installed, and does without where they are not: for
 # notebooks, its galleries of images and its wrappers. No command uses those features.
 _NOT_FOR_KERAS = ("IPython", "matplotlib", "sklearn")
+
+
+@contextlib.contextmanager
+def collector_paused():
+    """A context without collections; afterwards the collector is as it was.
+
+    Importing TensorFlow makes more than a million objects that live to the end. The
+    collector walks them again each time they have grown by a quarter, and finds nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def load_tensorflow():
@@ -28,7 +42,7 @@ def load_tensorflow():
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _captured_stderr(), collector.paused(), _hidden(_NOT_FOR_KERAS):
+    with _captured_stderr(), collector_paused(), _hidden(_NOT_FOR_KERAS):
         import tensorflow  # noqa: F401
         import tensorflow_probability  # noqa: F401
     gc.freeze()
