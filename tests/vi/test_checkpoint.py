@@ -243,8 +243,6 @@ def test_bad_arguments():
         fit(checkpoint_dir="unused", checkpoint_steps=0)
 
 
-NUM_KILLS = 2
-
 # Resumes a fit and, if it comes to its end, compares it with one that was not disturbed:
 # in one process, as other libraries in a process can change the last bits.
 RESUME = """
@@ -269,7 +267,8 @@ np.testing.assert_array_equal(results[0].flow.loc, results[1].flow.loc)
 """
 
 
-def test_killed_at_random_moments(tmp_path, rng):
+@pytest.mark.parametrize("num_kills", [2, pytest.param(20, marks=pytest.mark.evidence)])
+def test_killed_at_random_moments(num_kills, tmp_path, rng):
     path = tmp_path / "fit.npz"
 
     def resume():
@@ -277,7 +276,7 @@ def test_killed_at_random_moments(tmp_path, rng):
             [sys.executable, "-c", RESUME, str(tmp_path)], stderr=subprocess.PIPE
         )
 
-    for _ in range(NUM_KILLS):
+    for _ in range(num_kills):
         before = path.stat().st_mtime_ns if path.exists() else None
         process = resume()
         while not path.exists() or path.stat().st_mtime_ns == before:
