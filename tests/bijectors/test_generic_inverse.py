@@ -139,6 +139,31 @@ def test_second_gradients_match_central_differences(entry, problem, rng):
     assert product == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "method", ["forward_log_det_jacobian", "inverse_log_det_jacobian"]
+)
+@pytest.mark.parametrize("scale", [3.0, 30.0])
+def test_float32_log_det_has_the_error_of_its_condition(entry, scale, method, rng):
+    parameters, bijector = entry.make(rng, scale, event_size=3, dtype=tf.float32)
+    points = tf.constant(scale * rng.normal(size=(200, 3)), tf.float32)
+    # Parameters of its own for each point, for the gradients of each.
+    inputs = {
+        name: tf.broadcast_to(tf.cast(value, tf.float64), [200, *value.shape])
+        for name, value in parameters.items()
+    } | dict(points=tf.cast(points, tf.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        wide = entry.build(**{name: inputs[name] for name in parameters})
+        truth = getattr(wide, method)(inputs["points"])
+    # To first order, how far roundings of all inputs move it, relative to theirs.
+    condition = 1.0 + np.abs(truth)
+    for name, gradient in tape.gradient(truth, inputs).items():
+        moved = tf.reshape(tf.abs(inputs[name] * gradient), [200, -1])
+        condition += np.sum(moved, axis=-1)
+    error = np.abs(getattr(bijector, method)(points).numpy() - truth)
+    assert np.max(error / condition) < 4.0 * 2.0**-23
+
+
 def test_jacobian_is_the_inverse_of_the_forward_one(entry, rng):
     _, bijector = entry.make(rng, event_size=3)
     y = tf.constant(rng.normal(size=3))

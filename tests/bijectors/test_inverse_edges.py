@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,6 +80,22 @@ def test_strong_expansion_in_every_regime():
     np.testing.assert_allclose(s[:3], [0.0, 1e-6, math.atanh(0.5)], rtol=1e-5)
     assert s[4] == pytest.approx(51.0, abs=1e-3)
     assert s[5] == pytest.approx(-1e6, rel=1e-5)
+
+
+def test_log_det_on_the_far_hyperplane_of_an_expansion():
+    # w.x + b of the rounded x is off by a unit, the root of the equation by thousandths.
+    u = np.array([48.66860580444336, -9.153173446655273, 86.88259887695312], "f4")
+    w = np.array([-794.382568359375, 353.76873779296875, 493.76513671875], "f4")
+    b = np.array(-50.0, "f4")
+    y = np.array([-4945.39111328, 950.53375244, -8637.16796875], "f4")
+    with mpmath.workdps(30):
+        q = mpmath.log1p(mpmath.exp(mpmath.fdot(w.tolist(), u.tolist())))
+        c = mpmath.fdot(w.tolist(), y.tolist()) + b.item()
+        s = mpmath.findroot(lambda s: s + (q - 1) * mpmath.tanh(s) - c, c / q)
+        truth = -mpmath.log(1 + (q - 1) * mpmath.sech(s) ** 2)
+    log_det = bijectors.Planar(u, w, b).inverse_log_det_jacobian(y).numpy()
+    assert log_det == pytest.approx(float(truth), abs=2e-3)
+    assert log_det == pytest.approx(-6.907, abs=2e-3)
 
 
 @pytest.mark.parametrize("dtype", EPSILON)

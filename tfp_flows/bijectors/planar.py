@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.live import Live
+from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.planar_layer import (
     constrain_planar,
     planar_log_det,
@@ -13,7 +13,7 @@ from tfp_flows.bijectors.planar_layer import (
 )
 
 
-class Planar(Live, tfp.bijectors.AutoCompositeTensorBijector):
+class Planar(OnePass):
     """`f(z) = z + u_hat tanh(w.z + b)`: expands or contracts across a hyperplane.
 
     The planar flow of [1], eq. 10, with the invertibility constraint of its appendix
@@ -156,18 +156,17 @@ class Planar(Live, tfp.bijectors.AutoCompositeTensorBijector):
         numerics.check_event_size(point, w, bijector="Planar", name="w")
         return tf.reduce_sum(w * point, axis=-1) + self.b
 
-    def _forward(self, x):
+    def _forward_and_log_det(self, x):
         w, layer = self._constrained()
-        return x + layer.u_hat * tf.tanh(self._project(x, w))[..., tf.newaxis]
+        s = self._project(x, w)
+        y = x + layer.u_hat * tf.tanh(s)[..., tf.newaxis]
+        return y, planar_log_det(s, layer)
 
-    def _inverse(self, y):
+    def _inverse_and_log_det(self, y):
         w, layer = self._constrained()
         s = solve_pre_activation(self._project(y, w), layer.q)
-        return y - layer.u_hat * tf.tanh(s)[..., tf.newaxis]
-
-    def _forward_log_det_jacobian(self, x):
-        w, layer = self._constrained()
-        return planar_log_det(self._project(x, w), layer)
+        x = y - layer.u_hat * tf.tanh(s)[..., tf.newaxis]
+        return x, planar_log_det(s, layer)
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

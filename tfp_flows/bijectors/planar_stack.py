@@ -4,7 +4,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_stack import LayerStack, num_layers_of
+from tfp_flows.bijectors.layer_stack import num_layers_of
+from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.planar_compact import (
     forward_compact,
     inverse_compact,
@@ -31,7 +32,7 @@ def choose_forward(event_size):
     return forward_elementwise if is_small else forward_compact
 
 
-class PlanarStack(LayerStack):
+class PlanarStack(OnePass):
     """K planar layers, applied first to last: the flow of [1], eq. 7 with eq. 10.
 
     Equal to `tfb.Chain([Planar(u[K-1], ...), ..., Planar(u[0], ...)])` in value and

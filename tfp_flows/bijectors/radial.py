@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.live import Live
+from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.radial_layer import (
     constrain_radial,
     radial_log_det,
@@ -14,7 +14,7 @@ from tfp_flows.bijectors.radial_layer import (
 )
 
 
-class Radial(Live, tfp.bijectors.AutoCompositeTensorBijector):
+class Radial(OnePass):
     """`f(z) = z + beta_hat / (alpha + r) (z - center)`, `r = ||z - center||`.
 
     The radial flow of [1], eq. 14, with the invertibility constraint of its appendix
@@ -151,22 +151,21 @@ class Radial(Live, tfp.bijectors.AutoCompositeTensorBijector):
         numerics.check_event_size(point, center, bijector="Radial", name="center")
         return center, point - center
 
-    def _forward(self, x):
+    def _forward_and_log_det(self, x):
         center, offset = self._offset(x)
-        scale = radial_scale(numerics.safe_norm(offset), self._constrained())
-        return center + scale[..., tf.newaxis] * offset
+        layer = self._constrained()
+        r = numerics.safe_norm(offset)
+        y = center + radial_scale(r, layer)[..., tf.newaxis] * offset
+        return y, radial_log_det(r, layer, event_size=tf.shape(offset)[-1])
 
-    def _inverse(self, y):
+    def _inverse_and_log_det(self, y):
         center, offset = self._offset(y)
         layer = self._constrained()
         r = solve_radius(numerics.safe_norm(offset), layer)
-        return center + offset / radial_scale(r, layer)[..., tf.newaxis]
-
-    def _forward_log_det_jacobian(self, x):
-        _, offset = self._offset(x)
-        return radial_log_det(
-            numerics.safe_norm(offset), self._constrained(), event_size=tf.shape(x)[-1]
-        )
+        x = center + offset / radial_scale(r, layer)[..., tf.newaxis]
+        # At the center, no gradient: where p is tiny, r has one of alpha / p times 0.
+        r = tf.where(tf.equal(r, 0.0), tf.zeros_like(r), r)
+        return x, radial_log_det(r, layer, event_size=tf.shape(offset)[-1])
 
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:

@@ -4,7 +4,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_stack import LayerStack, num_layers_of
+from tfp_flows.bijectors.layer_stack import num_layers_of
+from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.point_layout import flatten_points, samples_first
 from tfp_flows.bijectors.radial_layer import constrain_radial, radial_log_det
 from tfp_flows.bijectors.radial_recurrence import (
@@ -14,7 +15,7 @@ from tfp_flows.bijectors.radial_recurrence import (
 )
 
 
-class RadialStack(LayerStack):
+class RadialStack(OnePass):
     """K radial layers, applied first to last: the flow of [1], eq. 7 with eq. 14.
 
     Equal to `tfb.Chain([Radial(center[K-1], ...), ..., Radial(center[0], ...)])` in

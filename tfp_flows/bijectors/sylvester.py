@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_stack import LayerStack
+from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.planar_compact import inverse_compact, score_compact
 from tfp_flows.bijectors.planar_layer import along_samples, planar_log_det
 from tfp_flows.bijectors.point_layout import flatten_points, samples_first
@@ -15,7 +15,7 @@ from tfp_flows.bijectors.sylvester_layer import (
 )
 
 
-class Sylvester(LayerStack):
+class Sylvester(OnePass):
     """`f(z) = z + Q R tanh(R2 Q^T z + b)`: moves points within the span of Q.
 
     The Sylvester flow of [1], eq. 13, a planar flow of M units instead of one. Q, `[D,
