@@ -63,6 +63,14 @@ def test_each_method_reads_each_variable_once(entry, variables, method):
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_checks_of_arguments_read_each_variable_once_more(entry, variables, method):
+    bijector = entry.build(**variables, validate_args=True)
+    counts = reads(getattr(bijector, method), tf.TensorSpec([5, 2], tf.float64))
+    assert len(counts) == len(variables)
+    assert set(counts.values()) == {2}
+
+
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_sampling_with_log_prob_reads_each_variable_of_a_stack_once(kind):
     flow = BUILDERS[kind](2, 3, seed=0)

@@ -32,6 +32,7 @@ def flatten_points(points, parameters, event_ndims):
     elif rank > 0:
         # Where the points have an axis that the batch lacks, copies of parameters.
         member = tf.zeros(full[-rank:])
+        member.set_shape([None] * rank)  # also if the rank of the points is unknown
         parameters = numerics.broadcast_batches([*parameters, member], [*event_ndims, 0])[
             :-1
         ]

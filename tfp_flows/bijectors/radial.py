@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.radial_layer import (
+    check_radial,
     constrain_radial,
     radial_log_det,
     radial_scale,
@@ -170,13 +171,6 @@ class Radial(OnePass):
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:
             return []
-        assertions = numerics.check_finite(
+        return check_radial(
             is_init, "Radial", center=self.center, alpha=self.alpha, beta=self.beta
         )
-        if is_init != numerics.is_live(self.alpha):
-            assertions.append(
-                tf.debugging.assert_positive(
-                    self.alpha, message="Radial: `alpha` must be positive"
-                )
-            )
-        return assertions

@@ -42,6 +42,28 @@ def constrain_radial(alpha, beta):
     return Constrained(alpha, narrow_p, *factors)
 
 
+def check_radial(is_init, bijector, *, center, alpha, beta):
+    """Ops that fail unless parameters are finite and `alpha` is positive.
+
+    Args:
+      is_init: as of `numerics.check_finite`.
+      bijector: name of the bijector, for the message.
+      center: floating `Tensor` or `tf.Variable` of shape `[..., D]`.
+      alpha: floating `Tensor` or `tf.Variable` of shape `[...]`.
+      beta: like `alpha`.
+
+    Returns:
+      List of ops.
+    """
+    checks = numerics.check_finite(is_init, bijector, center=center, beta=beta)
+    if is_init != numerics.is_live(alpha):
+        alpha = tf.convert_to_tensor(alpha)  # read once for both checks
+        checks += numerics.check_finite(True, bijector, alpha=alpha)
+        message = f"{bijector}: `alpha` must be positive"
+        checks.append(tf.debugging.assert_positive(alpha, message=message))
+    return checks
+
+
 def radial_scale(r, layer):
     """(p + r) / (alpha + r), by which a point at radius `r` moves along its ray.
 

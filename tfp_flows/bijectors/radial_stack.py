@@ -7,7 +7,11 @@ from tfp_flows import numerics
 from tfp_flows.bijectors.layer_stack import num_layers_of
 from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.point_layout import flatten_points, samples_first
-from tfp_flows.bijectors.radial_layer import constrain_radial, radial_log_det
+from tfp_flows.bijectors.radial_layer import (
+    check_radial,
+    constrain_radial,
+    radial_log_det,
+)
 from tfp_flows.bijectors.radial_recurrence import (
     forward_radial,
     inverse_radial,
@@ -162,13 +166,6 @@ class RadialStack(OnePass):
     def _parameter_control_dependencies(self, is_init):
         if not self.validate_args:
             return []
-        assertions = numerics.check_finite(
+        return check_radial(
             is_init, "RadialStack", center=self.center, alpha=self.alpha, beta=self.beta
         )
-        if is_init != numerics.is_live(self.alpha):
-            assertions.append(
-                tf.debugging.assert_positive(
-                    self.alpha, message="RadialStack: `alpha` must be positive"
-                )
-            )
-        return assertions
