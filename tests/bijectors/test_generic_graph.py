@@ -58,14 +58,33 @@ def test_inverse_under_xla_agrees_with_eager(entry, rng):
     assert_xla_agrees_with_eager(inverse_and_log_det, entry, 3, rng)
 
 
-def test_points_of_unknown_rank(entry, rng):
-    _, bijector = entry.make(rng, event_size=3)
-    x = tf.constant(rng.normal(size=(5, 3)))
+@pytest.mark.parametrize("batch_shape", [(), (1, 2)], ids=str)
+def test_points_of_unknown_rank(entry, batch_shape, maps, rng):
+    _, bijector = entry.make(rng, batch_shape=batch_shape, event_size=3)
     compiled = tf.function(
-        lambda points: forward_and_log_det(bijector, points),
+        lambda points: maps(bijector, points),
         input_signature=[tf.TensorSpec(None, tf.float64)],
     )
-    assert_same(compiled(x), forward_and_log_det(bijector, tf.identity(x)))
+    for shape in [(), (0, 1), (4, 1, 5, 2)]:
+        x = tf.constant(rng.normal(size=(*shape, 3)))
+        actual, expected = compiled(x), maps(bijector, x)
+        full = np.broadcast_shapes(batch_shape, shape)
+        assert [a.shape for a in actual] == [(*full, 3), full]
+        assert_same(actual, expected)
+
+
+def test_graphs_of_sessions_agree_with_eager(entry, maps, rng):
+    # There, == of tensors is that of Python objects.
+    values = entry.draw(rng, 1.0, (), 3)
+    x = rng.normal(size=(5, 3))
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        bijector = entry.build(**values)
+        points = tf.constant(x)
+        tensors = *maps(bijector, points), bijector.forward_score(points, points)
+        y, log_det, score = session.run(tensors)
+    bijector = entry.build(**values)
+    assert_same((y, log_det), maps(bijector, x))
+    np.testing.assert_allclose(score, bijector.forward_score(x, x), rtol=1e-10)
 
 
 def test_parameters_of_unknown_shape(entry, maps, rng):

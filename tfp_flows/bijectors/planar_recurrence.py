@@ -70,7 +70,7 @@ def score_substitution(p, g, rate, drift):
         # Rows up to k are solutions, those below right-hand sides.
         r_k = _row(rate, k) * (_row(p, k) + _row(drift, k))
         moved = p - _outer(_column(lower, k), r_k)
-        return tf.where(rows == k, r_k[..., tf.newaxis, :], moved)
+        return tf.where(tf.equal(rows, k), r_k[..., tf.newaxis, :], moved)
 
     return _loop(layer, p)
 
@@ -112,7 +112,7 @@ def _substitute_backward(c, g, q):
         # Rows above k are right-hand sides, the others solutions.
         s_k = solve_pre_activation(_row(c, k), q[..., k, tf.newaxis])
         moved = c - _outer(_column(upper, k), tf.tanh(s_k))
-        return tf.where(rows == k, s_k[..., tf.newaxis, :], moved)
+        return tf.where(tf.equal(rows, k), s_k[..., tf.newaxis, :], moved)
 
     s = _loop(layer, c, reverse=True)
 
