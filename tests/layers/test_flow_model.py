@@ -50,6 +50,10 @@ def test_one_step_on_data_is_one_step_of_gradient_descent(rng):
 class Scaled(keras.layers.Layer):
     """A flow layer by a bijector of TFP, which has a memory of its own."""
 
+    def __init__(self, make_bijector):
+        super().__init__()
+        self.make_bijector = make_bijector
+
     def build(self, input_shape):
         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones")
         self.built = True
@@ -59,13 +63,29 @@ class Scaled(keras.layers.Layer):
 
     @property
     def bijector(self):
-        return tfp.bijectors.ScaleMatvecDiag(self.scale.value)
+        return self.make_bijector(self.scale.value)
+
+
+def inline_scale(scale):
+    """A bijector that is no composite tensor."""
+    return tfp.bijectors.Inline(
+        forward_fn=lambda x: scale * x,
+        inverse_fn=lambda y: y / scale,
+        forward_log_det_jacobian_fn=lambda _: tf.reduce_sum(tf.math.log(scale)),
+        forward_min_event_ndims=1,
+    )
 
 
 @pytest.mark.parametrize(
     "layers",
-    [[SharedPlanar(2)], [SharedRadial(2)], [SharedSylvester(2, 1), Scaled()], [Scaled()]],
-    ids=["planar", "radial", "sylvester-scaled", "scaled"],
+    [
+        [SharedPlanar(2)],
+        [SharedRadial(2)],
+        [SharedSylvester(2, 1), Scaled(tfp.bijectors.ScaleMatvecDiag)],
+        [Scaled(tfp.bijectors.ScaleMatvecDiag)],
+        [SharedPlanar(2), Scaled(inline_scale)],
+    ],
+    ids=["planar", "radial", "sylvester-scaled", "scaled", "planar-inline"],
 )
 def test_log_prob_of_a_held_tensor_follows_training(layers, rng):
     model = FlowModel(2, layers, seed=1)
@@ -76,6 +96,7 @@ def test_log_prob_of_a_held_tensor_follows_training(layers, rng):
     after = model.log_prob(x)
     np.testing.assert_array_equal(after, model.log_prob(tf.identity(x)))
     assert np.all(after != before)
+    assert model.distribution().trainable_variables
 
 
 def test_maximum_likelihood(rng):

@@ -50,5 +50,5 @@ class Live:
 class LiveChain(Live, tfp.bijectors.Chain):
     """A `tfb.Chain`, live whatever its links are.
 
-    Each link but the first gets a new tensor, and so does the first one.
+    The first link gets a new tensor, and each other one what the link before it made.
     """

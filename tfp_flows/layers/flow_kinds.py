@@ -173,7 +173,10 @@ def forward_and_log_det(layers, z):
 
 def chain(layers):
     """Bijectors that apply first to last as one `tfb.Chain`, which has them reversed."""
-    return LiveChain(layers[::-1])
+    # A bijector of the user's may be no composite tensor, and a LiveChain is one.
+    composite = tfp.bijectors.AutoCompositeTensorBijector
+    is_composite = all(isinstance(layer, composite) for layer in layers)
+    return (LiveChain if is_composite else tfp.bijectors.Chain)(layers[::-1])
 
 
 def _positive(dtype):
