@@ -46,6 +46,14 @@ HOOKS = {
     "train_step",
 }
 
+# What TFP documents of every bijector.
+OF_BIJECTORS = {
+    "forward",
+    "forward_log_det_jacobian",
+    "inverse",
+    "inverse_log_det_jacobian",
+}
+
 
 def packages():
     """The names of the subpackages with public names, sorted."""
@@ -117,7 +125,7 @@ def documented_members(cls):
             continue
         for name, value in vars(owner).items():
             is_ours = inspect.isfunction(value) or isinstance(value, property)
-            is_hidden = name.startswith("_") or name in HOOKS
+            is_hidden = name.startswith("_") or name in HOOKS | OF_BIJECTORS
             if is_ours and value.__doc__ and not is_hidden:
                 found.append(name)
     return list(dict.fromkeys(found))
