@@ -97,9 +97,10 @@ def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=T
     images = prepare_folder(images or out / "report" / "imgs")
 
     fits = list(itertools.product(config.examples, config.families, config.num_layers))
+    truths = {name: _draw_truth(name, images) for name in config.examples}
     # Those that take longest come first, so that no core is idle at the end.
     tasks = {
-        "{} {} K={}".format(*fit): (_run_fit, *fit, config, images)
+        "{} {} K={}".format(*fit): (_run_fit, *fit, truths[fit[0]], config, images)
         for fit in sorted(fits, key=lambda fit: -fit[-1])
     }
     tasks |= {
@@ -107,7 +108,6 @@ def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=T
     }
     done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
 
-    truths = {name: _draw_truth(name, images) for name in config.examples}
     for family in config.families:
         plotting.save_grid(
             images / f"summary-{family}.png",
@@ -149,21 +149,16 @@ def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=T
 
 def _draw_truth(name, images):
     """Writes the panel of a target's density; returns the function that draws it."""
-    draw = _drawer(targets.get(name))
+    target = targets.get(name)
+    _, density = plotting.density_on_grid(target, target.plot_limits)
+    draw = functools.partial(
+        plotting.plot_grid_density,
+        density=density,
+        limits=target.plot_limits,
+        vmax=np.max(density),
+    )
     plotting.save_panel(images / f"{name}-density.png", draw, title=name)
     return draw
-
-
-def _drawer(target, density=None):
-    """The function that draws a density on a grid, or that of the target itself."""
-    _, truth = plotting.density_on_grid(target, target.plot_limits)
-    return functools.partial(
-        plotting.plot_grid_density,
-        density=truth if density is None else density,
-        limits=target.plot_limits,
-        # The darkest colour is the target's peak, so that panels compare.
-        vmax=np.max(truth),
-    )
 
 
 def _run_chains(name, config, images):
@@ -204,7 +199,7 @@ def _run_chains(name, config, images):
     return (small_points, caption), row
 
 
-def _run_fit(name, family, num_layers, config, images):
+def _run_fit(name, family, num_layers, truth, config, images):
     """Fits and judges one flow: a panel and a row of results."""
     target = targets.get(name)
     flow = BUILDERS[family](2, num_layers, seed=config.seed)
@@ -221,7 +216,8 @@ def _run_fit(name, family, num_layers, config, images):
         flow, target, num_samples=config.num_evaluation_samples, seed=config.seed + 1
     )
     axis, density = plotting.density_on_grid(flow, target.plot_limits)
-    draw = _drawer(target, density)
+    # The darkest colour is the target's peak, so that panels compare.
+    draw = functools.partial(truth, density=density)
     infix = "" if family == "planar" else f"{family}-"
     plotting.save_panel(
         images / f"{name}-{infix}k{num_layers}.png",

@@ -8,7 +8,7 @@ from tfp_flows.progress import tqdm
 from tfp_flows.startup import load_tensorflow
 
 
-def run_side_by_side(tasks, *, num_workers=None, progress_bar=True, unit="run"):
+def run_side_by_side(tasks, *, num_workers=None, progress_bar=True):
     """Runs tasks beside one another; the first come first.
 
     A fit in the plane keeps one core busy: on two cores, two of them take little longer
@@ -21,7 +21,6 @@ def run_side_by_side(tasks, *, num_workers=None, progress_bar=True, unit="run"):
       num_workers: most tasks at a time; `None` is one per core. One runs them in this
         process.
       progress_bar: whether to show on stderr how many are done.
-      unit: what the bar calls a task.
 
     Returns:
       Dict, name = result, in the order of `tasks`.
@@ -32,7 +31,7 @@ def run_side_by_side(tasks, *, num_workers=None, progress_bar=True, unit="run"):
     """
     num_workers = min(num_workers or os.cpu_count() or 1, len(tasks))
     results = {}
-    with tqdm(total=len(tasks), disable=not progress_bar, unit=unit) as bar:
+    with tqdm(total=len(tasks), disable=not progress_bar, unit="run") as bar:
         for name, result in _completed(tasks, num_workers):
             results[name] = result
             bar.set_description(name)

@@ -214,8 +214,9 @@ def fit_reverse_kl(
         dtype=flow.dtype.name,
     )
     # All that the program depends on besides the target.
-    key = (rebuild_key(flow), name, *settings.values())
-    is_kept = is_recipe and rebuild_key(flow) is not None
+    build_key = rebuild_key(flow)
+    is_kept = is_recipe and build_key is not None
+    key = (build_key, name, *settings.values()) if is_kept else None
     starts = build_starts(flow, num_starts, seed) if is_kept or num_starts > 1 else flow
 
     def build_program():
@@ -230,9 +231,7 @@ def fit_reverse_kl(
             name,
         )
 
-    with kept_program(
-        key if is_kept else None, target_log_prob_fn, points, build_program
-    ) as program:
+    with kept_program(key, target_log_prob_fn, points, build_program) as program:
         program.start_anew(starts.trainable_variables, seed)
         settings |= dict(
             optimizer=type(program.optimizer).__name__,
