@@ -61,8 +61,8 @@ def test_methods_of_this_package_are_documented(helpers):
     assert {"u_hat", "injectivity_margin"} <= set(members(tff.bijectors.Planar))
     assert "forward_and_log_det" in members(tff.bijectors.Sylvester)  # of its base
     assert "forward" not in members(tff.bijectors.Planar)  # of TFP
-    assert {"compile", "fit", "sample"} <= set(members(tff.layers.FlowModel))
-    assert "train_step" not in members(tff.layers.FlowModel)
+    assert {"compile", "fit", "sample"} <= set(members(tff.models.FlowModel))
+    assert "train_step" not in members(tff.models.FlowModel)
 
 
 def test_docstrings_become_restructuredtext(helpers):

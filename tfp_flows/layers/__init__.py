@@ -1,4 +1,4 @@
-"""Flows as Keras 3 layers, amortised or shared, and a Keras model that trains a flow.
+"""Flows as Keras 3 layers, amortised or shared.
 
 `tfp.layers` is of Keras 2 (tf_keras), and does not mix with these. There, a flow per data
 point comes out of a `DistributionLambda` on K (2 D + 1) outputs of a network:
@@ -26,7 +26,6 @@ from tfp_flows.layers.amortized import (
     AmortizedRadial,
     AmortizedSylvester,
 )
-from tfp_flows.layers.flow_model import FlowModel
 from tfp_flows.layers.shared import SharedPlanar, SharedRadial, SharedSylvester
 
 if keras.backend.backend() != "tensorflow":
@@ -40,7 +39,6 @@ __all__ = [
     "AmortizedPlanar",
     "AmortizedRadial",
     "AmortizedSylvester",
-    "FlowModel",
     "SharedPlanar",
     "SharedRadial",
     "SharedSylvester",

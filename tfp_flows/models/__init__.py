@@ -1,5 +1,6 @@
-"""Keras models with flows: variational autoencoders."""
+"""Keras models with flows: of densities, and variational autoencoders."""
 
+from tfp_flows.models.flow_model import FlowModel
 from tfp_flows.models.flow_vae import FlowVAE
 from tfp_flows.models.networks import (
     gated_conv_decoder,
@@ -10,6 +11,7 @@ from tfp_flows.models.networks import (
 from tfp_flows.models.warm_up import KLWarmUp
 
 __all__ = [
+    "FlowModel",
     "FlowVAE",
     "KLWarmUp",
     "gated_conv_decoder",

@@ -9,8 +9,8 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.layers import flow_kinds
-from tfp_flows.layers.compile_config import from_compile_config, to_compile_config
-from tfp_flows.layers.flow_data import check_data, check_points_alone, target_data
+from tfp_flows.models.compile_config import from_compile_config, to_compile_config
+from tfp_flows.models.flow_data import check_data, check_points_alone, target_data
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -37,7 +37,7 @@ class FlowModel(keras.Model):
     #### Examples
 
     ```python
-    model = tff.layers.FlowModel(2, tff.layers.SharedPlanar(32, seed=0))
+    model = tff.models.FlowModel(2, tff.layers.SharedPlanar(32, seed=0))
     model.compile(keras.optimizers.Adam(1e-3))
     history = model.fit(x, validation_data=x_held_out, epochs=50)   # loss, nll, val_nll
     model.save("flow.keras")
@@ -47,7 +47,7 @@ class FlowModel(keras.Model):
     tff.diagnostics.evaluate(model.distribution(), log_prob)
     ```
 
-    A saved model is loaded by `keras.models.load_model` after `tfp_flows.layers` has been
+    A saved model is loaded by `keras.models.load_model` after `tfp_flows.models` has been
     imported, which registers the classes.
 
     #### References

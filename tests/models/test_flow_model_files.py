@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from tfp_flows.layers import FlowModel, SharedPlanar, SharedRadial, SharedSylvester
+from tfp_flows.layers import SharedPlanar, SharedRadial, SharedSylvester
+from tfp_flows.models import FlowModel
 
 
 @keras.saving.register_keras_serializable(package="test_flow_model_files")
@@ -150,7 +151,7 @@ import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
-from tfp_flows import layers
+from tfp_flows import layers, models
 x = np.load("x.npy")
 loaded = keras.models.load_model("model.keras")
 np.testing.assert_array_equal(loaded(x), np.load("log_prob.npy"))
@@ -159,7 +160,7 @@ log_prob = lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 def train(scope, target, steps):
     with scope:
-        model = layers.FlowModel(2, layers.SharedPlanar(2, seed=0), seed=1)
+        model = models.FlowModel(2, layers.SharedPlanar(2, seed=0), seed=1)
         model.compile("sgd", target_log_prob_fn=target, jit_compile=False)
     data = [x] if target is None else []
     return model, model.fit(

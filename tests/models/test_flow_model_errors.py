@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.layers import AmortizedPlanar, FlowModel, SharedPlanar
+from tfp_flows.layers import AmortizedPlanar, SharedPlanar
+from tfp_flows.models import FlowModel
 
 X = np.zeros([6, 2], np.float32)
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
-from tfp_flows.layers import FlowModel, SharedPlanar, SharedRadial, SharedSylvester
+from tfp_flows.layers import SharedPlanar, SharedRadial, SharedSylvester
+from tfp_flows.models import FlowModel
 
 tfd = tfp.distributions
 ENTROPY = 0.5 * 2 * (1.0 + np.log(2.0 * np.pi))  # of a standard normal, D = 2
