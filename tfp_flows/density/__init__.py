@@ -1,0 +1,6 @@
+"""What a target density is: a function of points, and what is known of it."""
+
+from tfp_flows.density.as_density import as_density
+from tfp_flows.density.density import Density
+
+__all__ = ["Density", "as_density"]

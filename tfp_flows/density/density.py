@@ -1,0 +1,148 @@
+"""A density over vectors, and the checks of it before long work."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.density.checks import (
+    check_gradient,
+    check_independence,
+    check_values,
+    evaluate_first,
+    first_line,
+)
+
+_NUM_FINGERPRINT = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Density:
+    """A density over vectors, known up to a constant: p(x) = exp(log_prob_fn(x)) / Z.
+
+    Attributes:
+      log_prob_fn: callable, `Tensor` of shape `[S, ..., D]` to `[S, ...]`: what fits
+        use, finite beyond a hard edge where the target provides that.
+      log_normalizer: log Z of `log_prob_fn`, a `float`; `None` if it is not known.
+      event_size: D, or `None` if the target does not say.
+      dtype: `tf.DType` of points, or `None` if the target does not say.
+      modes: an object with `mode_responsibilities` and `mode_probabilities`, such as a
+        `tff.targets.Energy`, or `None`.
+      name: Python `str`.
+      normalized_log_prob_fn: like `log_prob_fn`, of log Z = 0, and -inf outside the
+        support; `None` if the target has no such function.
+    """
+
+    log_prob_fn: Callable[[tf.Tensor], tf.Tensor]
+    log_normalizer: float | None = None
+    event_size: int | None = None
+    dtype: tf.DType | None = None
+    modes: Any = None
+    name: str = "target"
+    normalized_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+    def __call__(self, points: tf.Tensor) -> tf.Tensor:
+        """The log density at `points`, of static shape also from `tf.numpy_function`.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`.
+
+        Returns:
+          `Tensor` of shape `[S, ...]`.
+        """
+        log_prob = tf.convert_to_tensor(self.log_prob_fn(points))
+        if log_prob.shape.is_fully_defined():
+            return log_prob
+        return tf.ensure_shape(log_prob, points.shape[:-1])
+
+    def exact(self) -> "Density":
+        """The density to judge by: -inf outside the support, on the same scale."""
+        if self.normalized_log_prob_fn is None:
+            return self
+        shift, normalized = self.log_normalizer, self.normalized_log_prob_fn
+        return dataclasses.replace(
+            self,
+            log_prob_fn=lambda x: normalized(x) + tf.cast(shift, x.dtype),
+            normalized_log_prob_fn=None,
+        )
+
+    def check(self, points: tf.Tensor) -> tf.Tensor:
+        """Evaluates the density for the first time, eagerly, and checks the result.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`.
+
+        Returns:
+          `Tensor` of shape `[S, ...]`, without NaN or +inf; -inf is left to the caller.
+
+        Raises:
+          TypeError: if another dtype is returned.
+          ValueError: if the target fails, or returns another shape, NaN or +inf, or if
+            the density of a point depends on the points beside it.
+        """
+        log_prob = evaluate_first(self.log_prob_fn, points)
+        check_values(points, log_prob)
+        check_independence(self.log_prob_fn, points, log_prob.numpy())
+        return log_prob
+
+    def check_gradient(self, points: tf.Tensor) -> None:
+        """Checks that the density compiles, and that its gradient is its slope.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`, at which `check` has passed.
+
+        Raises:
+          ValueError: if the target is not made of TensorFlow operations, if no gradient
+            reaches the points, or if a part of the density has none.
+        """
+        self.trace(points)
+        check_gradient(self, points)
+
+    def trace(self, points: tf.Tensor) -> tf.types.experimental.ConcreteFunction:
+        """The density as a TensorFlow graph, for points of this shape and dtype.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`, whose values do not matter.
+
+        Returns:
+          `ConcreteFunction`, `[S, ..., D]` to `[S, ...]`.
+
+        Raises:
+          ValueError: if it cannot be traced.
+        """
+        graph_fn = tf.function(lambda x: self(x), autograph=False)
+        spec = tf.TensorSpec(points.shape, points.dtype)
+        try:
+            return graph_fn.get_concrete_function(spec)
+        except Exception as error:
+            raise ValueError(
+                "The target works on a Tensor of numbers but cannot be compiled: "
+                f"{first_line(error)} Write it with TensorFlow operations only, without "
+                "NumPy, `.numpy()` or Python `if`s on its values, or wrap it in "
+                "tf.numpy_function."
+            ) from error
+
+    def fingerprint(self, points: tf.Tensor) -> np.ndarray:
+        """The density at the first eight points, to know it by.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`.
+
+        Returns:
+          float64 array of shape `[min(S, 8), ...]`; NaN where a second evaluation gives
+          another number, as that of a random target does.
+        """
+        points = tf.convert_to_tensor(points)[:_NUM_FINGERPRINT]
+        first, second = (np.asarray(self(points), np.float64) for _ in range(2))
+        return np.where(first == second, first, np.nan)
+
+    def matches(self, points: tf.Tensor, fingerprint: np.ndarray) -> bool:
+        """Whether the density has this `fingerprint` at `points`, up to rounding."""
+        points = tf.convert_to_tensor(points)
+        own = self.fingerprint(points)
+        rounding = np.sqrt(np.finfo(points.dtype.as_numpy_dtype).eps)
+        return np.shape(own) == np.shape(fingerprint) and np.allclose(
+            own, fingerprint, rtol=rounding, atol=rounding, equal_nan=True
+        )
