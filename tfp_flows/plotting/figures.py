@@ -1,15 +1,29 @@
 """Figures to files, without touching the state of pyplot."""
 
+import os
 import pathlib
+from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfp_flows.files import replacing
 from tfp_flows.plotting.style import STYLE
 
+# What draws on an `Axes`; and a panel of a figure: what draws it, and its caption.
+Draw = Callable[[Axes], object]
+Panel = tuple[Draw, str]
 
-def save_panel(path, draw, *, title=None, size=4.0, dpi=150):
+
+def save_panel(
+    path: str | os.PathLike,
+    draw: Draw,
+    *,
+    title: str | None = None,
+    size: float = 4.0,
+    dpi: int = 150,
+) -> None:
     """Writes a figure of one panel.
 
     Args:
@@ -20,7 +34,7 @@ def save_panel(path, draw, *, title=None, size=4.0, dpi=150):
       dpi: dots per inch.
     """
 
-    def draw_all(figure):
+    def draw_all(figure: Figure) -> None:
         ax = figure.subplots()
         draw(ax)
         if title is not None:
@@ -29,7 +43,15 @@ def save_panel(path, draw, *, title=None, size=4.0, dpi=150):
     save_figure(path, draw_all, (size, size), dpi=dpi)
 
 
-def save_grid(path, rows, *, column_titles, row_titles, size=1.75, dpi=150):
+def save_grid(
+    path: str | os.PathLike,
+    rows: Sequence[Sequence[Panel]],
+    *,
+    column_titles: Sequence[str],
+    row_titles: Sequence[str],
+    size: float = 1.75,
+    dpi: int = 150,
+) -> None:
     """Writes a figure of many panels, a table of pictures.
 
     Args:
@@ -42,7 +64,7 @@ def save_grid(path, rows, *, column_titles, row_titles, size=1.75, dpi=150):
       dpi: dots per inch.
     """
 
-    def draw_all(figure):
+    def draw_all(figure: Figure) -> None:
         grid = figure.subplots(len(rows), len(column_titles), squeeze=False)
         for axes, row, row_title in zip(grid, rows, row_titles, strict=True):
             for ax, (draw, caption) in zip(axes, row, strict=True):
@@ -58,7 +80,13 @@ def save_grid(path, rows, *, column_titles, row_titles, size=1.75, dpi=150):
     save_figure(path, draw_all, shape, dpi=dpi)
 
 
-def save_figure(path, draw_all, shape, *, dpi=150):
+def save_figure(
+    path: str | os.PathLike,
+    draw_all: Callable[[Figure], object],
+    shape: tuple[float, float],
+    *,
+    dpi: int = 150,
+) -> None:
     """Draws on a new figure in the house style and writes it, whole or not at all.
 
     Args:

@@ -2,11 +2,15 @@
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
 from tfp_flows.plotting.style import CLASS_COLORS, INK
 
 
-def plot_images(ax, images, *, num_columns, gap=1):
+def plot_images(
+    ax: Axes, images: npt.ArrayLike, *, num_columns: int, gap: int = 1
+) -> Axes:
     """Draws images as a table of tiles, row by row.
 
     Args:
@@ -38,7 +42,13 @@ def plot_images(ax, images, *, num_columns, gap=1):
     return ax
 
 
-def plot_labelled_points(ax, points, labels=None, *, size=4.0):
+def plot_labelled_points(
+    ax: Axes,
+    points: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    size: float = 4.0,
+) -> Axes:
     """Draws points in the plane, one colour per label, with a legend.
 
     Args:

@@ -1,9 +1,20 @@
 """Distributions of one number."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
 
-def plot_histogram(ax, samples, *, bins=60, density_fn=None, label="samples"):
+def plot_histogram(
+    ax: Axes,
+    samples: npt.ArrayLike,
+    *,
+    bins: int = 60,
+    density_fn: Callable[[np.ndarray], npt.ArrayLike] | None = None,
+    label: str = "samples",
+) -> Axes:
     """Draws the histogram of samples, as a density, and the density it should have.
 
     Args:
@@ -25,7 +36,9 @@ def plot_histogram(ax, samples, *, bins=60, density_fn=None, label="samples"):
     return ax
 
 
-def plot_intervals(ax, samples, names):
+def plot_intervals(
+    ax: Axes, samples: Mapping[str, npt.ArrayLike], names: Sequence[str]
+) -> Axes:
     """Draws the median, 50 % and 90 % intervals of several quantities by several methods.
 
     Args:

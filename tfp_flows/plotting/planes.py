@@ -1,7 +1,12 @@
 """Densities in the plane."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_probability as tfp
+from matplotlib.axes import Axes
 
 from tfp_flows.plotting.points import frame
 from tfp_flows.plotting.style import DENSITY_COLORS
@@ -9,8 +14,17 @@ from tfp_flows.plotting.style import DENSITY_COLORS
 # Of a grid, so that a fine one fits in memory, and in the processor's cache.
 _POINTS_AT_ONCE = 160_000
 
+_LogProb = Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution
 
-def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
+
+def plot_density(
+    ax: Axes,
+    log_prob_fn: _LogProb,
+    limits: npt.ArrayLike,
+    *,
+    resolution: int = 400,
+    vmax: float | None = None,
+) -> Axes:
     """Draws the density exp(log_prob_fn) as colours.
 
     Args:
@@ -28,7 +42,9 @@ def plot_density(ax, log_prob_fn, limits, *, resolution=400, vmax=None):
     return plot_grid_density(ax, density, limits, vmax=vmax)
 
 
-def density_on_grid(log_prob_fn, limits, *, resolution=400):
+def density_on_grid(
+    log_prob_fn: _LogProb, limits: npt.ArrayLike, *, resolution: int = 400
+) -> tuple[np.ndarray, np.ndarray]:
     """The density exp(log_prob_fn) on a grid.
 
     Args:
@@ -56,7 +72,9 @@ def density_on_grid(log_prob_fn, limits, *, resolution=400):
     return axes if np.ndim(limits) == 2 else axes[0], density
 
 
-def plot_grid_density(ax, density, limits, *, vmax=None):
+def plot_grid_density(
+    ax: Axes, density: np.ndarray, limits: npt.ArrayLike, *, vmax: float | None = None
+) -> Axes:
     """Draws a density that is known on a grid, as `density_on_grid` returns it.
 
     Args:
@@ -71,7 +89,14 @@ def plot_grid_density(ax, density, limits, *, vmax=None):
     return _plot_cells(ax, density, limits, vmax, interpolation="bilinear")
 
 
-def plot_empirical_density(ax, samples, limits, *, bins=100, vmax=None):
+def plot_empirical_density(
+    ax: Axes,
+    samples: npt.ArrayLike,
+    limits: npt.ArrayLike,
+    *,
+    bins: int = 100,
+    vmax: float | None = None,
+) -> Axes:
     """Draws the density of samples: their number per cell over that of all and the area.
 
     Args:
@@ -92,7 +117,14 @@ def plot_empirical_density(ax, samples, limits, *, bins=100, vmax=None):
     return _plot_cells(ax, density, limits, vmax, interpolation="nearest")
 
 
-def _plot_cells(ax, density, limits, vmax, *, interpolation):
+def _plot_cells(
+    ax: Axes,
+    density: np.ndarray,
+    limits: npt.ArrayLike,
+    vmax: float | None,
+    *,
+    interpolation: str,
+) -> Axes:
     ax.imshow(
         density,
         origin="lower",

@@ -1,12 +1,24 @@
 """Points and lines in the plane, and where a map takes them."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from matplotlib.axes import Axes
+from matplotlib.typing import ColorType
 
 from tfp_flows.plotting.style import INK, QUADRANT_COLORS
 
 
-def plot_samples(ax, samples, limits, *, size=6.0, color=INK):
+def plot_samples(
+    ax: Axes,
+    samples: npt.ArrayLike,
+    limits: npt.ArrayLike,
+    *,
+    size: float = 6.0,
+    color: ColorType | np.ndarray = INK,
+) -> Axes:
     """Draws samples as points.
 
     Args:
@@ -24,7 +36,14 @@ def plot_samples(ax, samples, limits, *, size=6.0, color=INK):
     return frame(ax, limits)
 
 
-def plot_by_quadrant(ax, points, start, limits, *, size=6.0):
+def plot_by_quadrant(
+    ax: Axes,
+    points: npt.ArrayLike,
+    start: npt.ArrayLike,
+    limits: npt.ArrayLike,
+    *,
+    size: float = 6.0,
+) -> Axes:
     """Draws points in the colour of the quadrant that they started from.
 
     Args:
@@ -42,7 +61,15 @@ def plot_by_quadrant(ax, points, start, limits, *, size=6.0):
     return plot_samples(ax, points, limits, size=size, color=color)
 
 
-def plot_deformed_grid(ax, forward_fn, grid_limits, limits, *, num_lines=21, color=INK):
+def plot_deformed_grid(
+    ax: Axes,
+    forward_fn: Callable[[tf.Tensor], tf.Tensor],
+    grid_limits: tuple[float, float],
+    limits: npt.ArrayLike,
+    *,
+    num_lines: int = 21,
+    color: ColorType = INK,
+) -> Axes:
     """Draws what a map of the plane makes of a square grid of lines.
 
     Args:
@@ -66,7 +93,7 @@ def plot_deformed_grid(ax, forward_fn, grid_limits, limits, *, num_lines=21, col
     return frame(ax, limits)
 
 
-def frame(ax, limits):
+def frame(ax: Axes, limits: npt.ArrayLike) -> Axes:
     """Equal aspect and the ranges of the axes; returns `ax`."""
     xlim, ylim = np.broadcast_to(limits, [2, 2])
     ax.set(xlim=xlim, ylim=ylim, aspect="equal")

@@ -1,6 +1,10 @@
 """The fit of a flow on one page."""
 
 import numpy as np
+import numpy.typing as npt
+import tensorflow_probability as tfp
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from tfp_flows.plotting.planes import plot_density
 from tfp_flows.plotting.points import plot_samples
@@ -9,8 +13,15 @@ from tfp_flows.plotting.traces import plot_loss
 
 
 def draw_report_card(
-    figure, flow, samples, log_weights, *, loss=None, log_normalizer=None, limits=None
-):
+    figure: Figure,
+    flow: tfp.distributions.Distribution,
+    samples: npt.ArrayLike,
+    log_weights: npt.ArrayLike,
+    *,
+    loss: npt.ArrayLike | None = None,
+    log_normalizer: float | None = None,
+    limits: npt.ArrayLike | None = None,
+) -> np.ndarray:
     """Draws density, samples, loss and importance weights of a fitted flow.
 
     Args:
@@ -53,7 +64,7 @@ def draw_report_card(
     return axes
 
 
-def _plot_weights(ax, log_weights):
+def _plot_weights(ax: Axes, log_weights: np.ndarray) -> None:
     """A histogram of the weights over their mean, on a logarithmic axis."""
     finite = log_weights[np.isfinite(log_weights)]
     log_mean = np.logaddexp.reduce(finite) - np.log(len(log_weights))

@@ -40,12 +40,12 @@ CLASS_COLORS = (
 )
 
 
-def use_style():
+def use_style() -> None:
     """Makes this the look of all figures that pyplot makes from now on."""
     mpl.rcParams.update(STYLE)
 
 
-def _density_colors():
+def _density_colors() -> ListedColormap:
     """From white over yellow and green to dark violet, of falling lightness."""
     viridis = mpl.colormaps["viridis_r"](np.linspace(0.0, 1.0, 232))[:, :3]
     white_to_yellow = np.linspace(1.0, 0.0, 24, endpoint=False)[:, np.newaxis]

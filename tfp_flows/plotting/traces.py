@@ -1,9 +1,18 @@
 """What happens step by step: losses of a fit, chains of a sampler."""
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
 
-def plot_loss(ax, loss, *, log_normalizer=0.0, window=100, label=None):
+def plot_loss(
+    ax: Axes,
+    loss: npt.ArrayLike,
+    *,
+    log_normalizer: float = 0.0,
+    window: int = 100,
+    label: str | None = None,
+) -> Axes:
     """Draws the loss of a fit, as the median over windows of steps.
 
     Args:
@@ -25,7 +34,7 @@ def plot_loss(ax, loss, *, log_normalizer=0.0, window=100, label=None):
     return ax
 
 
-def plot_traces(ax, samples, *, num_samples=500):
+def plot_traces(ax: Axes, samples: npt.ArrayLike, *, num_samples: int = 500) -> Axes:
     """Draws the path of each chain in one coordinate.
 
     Args:
