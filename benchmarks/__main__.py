@@ -17,6 +17,8 @@ from benchmarks import environments, jobs, machine, plot, readme, results, table
 from benchmarks.registry import PEERS, ROOT
 from benchmarks.workloads import WORKLOADS
 from tfp_flows import files
+from tfp_flows.cli.main import run_command
+from tfp_flows.cli.parser import add_traceback
 
 
 def build_parser():
@@ -50,6 +52,8 @@ def build_parser():
     parser.add_argument(
         "--no-readme", action="store_true", help="leave the README's table as it is"
     )
+    add_traceback(parser)
+    parser.set_defaults(run=run, needs_tensorflow=False)
     return parser
 
 
@@ -59,12 +63,7 @@ def main(argv=None):
     Returns:
       Exit status: 0, or 1 if a measurement failed, or 2 for bad input.
     """
-    args = build_parser().parse_args(argv)
-    try:
-        return run(args)
-    except (OSError, RuntimeError, ValueError) as error:
-        print(f"benchmarks: error: {error}", file=sys.stderr)
-        return 2
+    return run_command(build_parser().parse_args(argv), name="benchmarks")
 
 
 def run(args):

@@ -24,7 +24,8 @@ large copy. It supposes that nothing waits: no step can be faster that does this
 with these rates on the threads that they were measured with.
 """
 
-from benchmarks.markdown import MISSING, number, table_lines
+from benchmarks.markdown import MISSING, number
+from tfp_flows.experiments.tables import table_lines
 
 # Which sizes and which workload's measurement they belong to.
 _STEPS = {

@@ -1,17 +1,9 @@
-"""Tables and numbers as text."""
+"""Numbers as text."""
 
 import math
 
 # What stands where there is no number.
 MISSING = "-"
-
-
-def table_lines(headings, rows):
-    """Lines of a table, with the first column to the left, and an empty one after it."""
-    rule = "|---|" + "---:|" * (len(headings) - 1)
-    lines = [headings, *rows]
-    lines = ["| " + " | ".join(line) + " |" for line in lines]
-    return [lines[0], rule, *lines[1:], ""]
 
 
 def number(value, digits=3):

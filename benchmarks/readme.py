@@ -2,11 +2,12 @@
 
 import pathlib
 
-from benchmarks.markdown import MISSING, table_lines
+from benchmarks.markdown import MISSING
 from benchmarks.registry import PEERS
 from benchmarks.tables import cell
 from benchmarks.workloads import WORKLOADS
 from tfp_flows import files
+from tfp_flows.experiments.tables import table_lines
 
 START, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
 

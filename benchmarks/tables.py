@@ -1,9 +1,10 @@
 """The results as Markdown."""
 
 from benchmarks import floor
-from benchmarks.markdown import MISSING, number, table_lines
+from benchmarks.markdown import MISSING, number
 from benchmarks.registry import PEERS
 from benchmarks.workloads import WORKLOADS
+from tfp_flows.experiments.tables import table_lines
 
 _HEADING = """# Benchmark
 

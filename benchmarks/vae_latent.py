@@ -13,6 +13,7 @@ import tempfile
 
 from tfp_flows import files
 from tfp_flows.experiments import vae
+from tfp_flows.experiments.configs import VaeConfig
 
 _LAYERS = {"none": 1, "planar": 16}
 
@@ -25,7 +26,7 @@ def main():
     args = parser.parse_args()
     out = files.prepare_folder(args.out)
     for flow, num_layers in _LAYERS.items():
-        config = vae.VaeConfig(
+        config = VaeConfig(
             flow=flow,
             num_layers=num_layers,
             latent_size=2,

@@ -17,10 +17,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import machine
-from benchmarks.markdown import table_lines
 from benchmarks.vae_table import FLOWS
 from tfp_flows import files
 from tfp_flows.experiments import vae
+from tfp_flows.experiments.configs import VaeConfig
+from tfp_flows.experiments.tables import table_lines
 
 BATCH_SIZE = 128
 IMAGE_SHAPE = (28, 28)
@@ -28,7 +29,7 @@ IMAGE_SHAPE = (28, 28)
 
 def build_step(name, jit_compile):
     """A callable that takes one training step, of the model that Keras would train."""
-    config = vae.VaeConfig(binarization="fixed", **FLOWS[name])
+    config = VaeConfig(binarization="fixed", **FLOWS[name])
     model = vae.build(config, IMAGE_SHAPE)
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=jit_compile)
     images = np.random.default_rng(0).uniform(size=(BATCH_SIZE, *IMAGE_SHAPE))

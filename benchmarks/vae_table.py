@@ -19,9 +19,12 @@ import keras
 import tensorflow as tf
 
 from benchmarks import machine
-from benchmarks.markdown import MISSING, table_lines
+from benchmarks.markdown import MISSING
 from tfp_flows import files
-from tfp_flows.experiments import load_images, vae
+from tfp_flows.experiments import vae
+from tfp_flows.experiments.configs import VaeConfig
+from tfp_flows.experiments.images import load_images
+from tfp_flows.experiments.tables import table_lines
 
 FLOWS = {
     "no flow": dict(flow="none"),
@@ -43,7 +46,7 @@ _JUDGE_SEED = 20_180_000
 
 def run_row(name, recipe, binarization, seed, data, num_epochs):
     """Trains and judges one model."""
-    config = vae.VaeConfig(
+    config = VaeConfig(
         binarization=binarization,
         seed=seed,
         num_epochs=num_epochs,

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from tfp_flows.files import prepare_folder, replacing, write_json, write_text
+from tfp_flows.files import (
+    prepare_folder,
+    replacing,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_replaces_only_when_complete(tmp_path):
@@ -30,6 +36,15 @@ def test_json_refuses_nan(tmp_path):
     assert list(tmp_path.iterdir()) == []
     write_json(tmp_path / "a.json", {"a": 1.5})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1.5}
+
+
+def test_csv_keeps_integers_whole(tmp_path):
+    columns = dict(step=[0, 123_456_789], loss=[1 / 3, float("nan")])
+    write_csv(tmp_path / "a.csv", columns, digits=3)
+    assert (tmp_path / "a.csv").read_text() == "step,loss\n0,0.333\n123456789,nan\n"
+    with pytest.raises(ValueError, match="shorter"):
+        write_csv(tmp_path / "b.csv", dict(columns, loss=[1.0]))
+    assert not (tmp_path / "b.csv").exists()
 
 
 def test_prepare_folder(tmp_path):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from benchmarks import readme, results, tables
-from tfp_flows.experiments.reproduce_table import markdown_table
+from tfp_flows.experiments.tables import reproduction_table
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_results_table_comes_from_the_results_file():
     results = json.loads((ROOT / "report" / "results.json").read_text("utf-8"))
-    table = markdown_table(results)
+    table = reproduction_table(results)
     assert table == (ROOT / "report" / "results.md").read_text("utf-8")
     shown = README.split("<!-- results:", 1)[1].split("-->\n", 1)[1]
     assert shown.split("<!-- end of results -->", 1)[0].strip() == table.strip()

@@ -12,9 +12,10 @@ import json
 import pathlib
 
 import tfp_flows as tff
-from benchmarks.markdown import MISSING, number, table_lines
+from benchmarks.markdown import MISSING, number
 from benchmarks.recipe.studies import STUDIES
 from tfp_flows import files
+from tfp_flows.experiments.tables import table_lines
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "recipe.json"
 _KEYS = ("num_layers", "target", "moment", "sample_size", "num_steps")

@@ -92,7 +92,6 @@ def test_fit_and_evaluate_a_built_in(folder, capsys):
         ("fit :f --event-size 2 --out o", "module:function"),
         ("reproduce --out densities.py/o", "Cannot write to the output folder"),
         ("density --out densities.py/o", "Cannot write to the output folder"),
-        ("report --out densities.py/o", "Cannot write to the output folder"),
         ("evaluate none.npz u1", "none.npz"),
         ("evaluate densities.py u1", "not a saved flow"),
         ("sample none.npz --out x.csv", "none.npz"),

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.experiments.density_estimation import (
-    FLOWS,
-    DensityConfig,
-    estimate_densities,
-)
-from tfp_flows.experiments.density_table import markdown_table
+from tfp_flows.experiments import configs
+from tfp_flows.experiments.density_estimation import estimate_densities
+from tfp_flows.experiments.density_flows import FLOWS
 from tfp_flows.experiments.real_nvp import real_nvp
+from tfp_flows.experiments.tables import density_table
 from tfp_flows.experiments.toy_points import TOY_POINTS
 
 
@@ -58,16 +56,21 @@ def test_the_truth_is_that_of_the_standardised_points(estimated, rng):
 def test_the_reported_table_is_that_of_the_reported_results():
     report = pathlib.Path(__file__).parents[2] / "report"
     results = json.loads((report / "density.json").read_text("utf-8"))
-    assert (report / "density.md").read_text("utf-8") == markdown_table(results)
+    assert (report / "density.md").read_text("utf-8") == density_table(results)
     # What the package promises of two moons.
     for row in results["fits"]:
         if row["points"].startswith("two_moons") and "planar" in row["flow"]:
             assert row["nll"] < 2.0
 
 
+def test_the_full_experiment_is_of_all_points_and_flows():
+    assert tuple(TOY_POINTS) == configs.TOY_POINTS
+    assert tuple(FLOWS) == configs.DENSITY_FLOWS
+
+
 def test_unknown_names(tmp_path):
     for field in ("points", "flows"):
-        config = DensityConfig(**{field: ("nosuch",)})
+        config = configs.DensityConfig(**{field: ("nosuch",)})
         with pytest.raises(ValueError, match=f"Unknown {field} 'nosuch'; there are"):
             estimate_densities(tmp_path / "out", config)
     assert not (tmp_path / "out").exists()
@@ -75,7 +78,7 @@ def test_unknown_names(tmp_path):
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_flows_start_near_the_base_and_know_their_variables(name):
-    flow = FLOWS[name][1](4, 0)
+    flow = FLOWS[name].build(4, 0)
     x = np.random.default_rng(0).standard_normal([200, 2]).astype(np.float32)
     nll = -np.mean(flow.log_prob(x))
     assert nll == pytest.approx(1.0 + np.log(2.0 * np.pi), abs=0.3)
@@ -85,7 +88,7 @@ def test_flows_start_near_the_base_and_know_their_variables(name):
 
 
 def test_the_small_real_nvp_has_as_many_parameters_as_32_planar_layers():
-    flow = FLOWS["real_nvp"][1](32, 0)
+    flow = FLOWS["real_nvp"].build(32, 0)
     sizes = [np.prod(variable.shape) for variable in flow.trainable_variables]
     assert sum(sizes) == 156  # of 160
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import tfp_flows as tff
-from tfp_flows.experiments.fit import FitConfig, fit
-from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
+from tfp_flows.experiments.builders import BUILDERS
+from tfp_flows.experiments.configs import FAMILIES, FitConfig, ReproduceConfig
+from tfp_flows.experiments.fit import fit
+from tfp_flows.experiments.reproduce import reproduce
 from tfp_flows.experiments.sample import sample_writer
 
 
@@ -67,14 +69,17 @@ def test_quick_is_short():
     assert quick.examples == full.examples
 
 
+def test_every_family_is_built():
+    assert set(FAMILIES) == set(BUILDERS)
+
+
 def small_fit(**changes):
     defaults = dict(num_layers=2, num_steps=10, sample_size=16, jit_compile=False)
     return FitConfig(**(defaults | changes))
 
 
 def test_fit_writes_flow_traces_and_settings(tmp_path):
-    target = tff.targets.get("u1").unnormalized_log_prob
-    result = fit(tmp_path, target, small_fit(), progress_bar=False)
+    result = fit(tmp_path, tff.targets.get("u1"), small_fit(), progress_bar=False)
     assert {p.name for p in tmp_path.iterdir()} == {"flow.npz", "loss.csv", "fit.json"}
     loaded = tff.distributions.load(tmp_path / "flow.npz")
     z = loaded.distribution.sample(5, seed=(0, 1))
@@ -86,15 +91,17 @@ def test_fit_writes_flow_traces_and_settings(tmp_path):
     saved = json.loads((tmp_path / "fit.json").read_text())
     assert saved["final_loss"] == pytest.approx(float(result.final_loss))
     assert saved["config"]["num_layers"] == 2
+    assert saved["config"]["event_size"] == 2
 
 
 def test_fit_keeps_an_earlier_flow(tmp_path):
     (tmp_path / "flow.npz").write_text("precious")
     target = tff.targets.get("u1").unnormalized_log_prob
     with pytest.raises(FileExistsError, match="--overwrite"):
-        fit(tmp_path, target, small_fit(), progress_bar=False)
+        fit(tmp_path, target, small_fit(event_size=2), progress_bar=False)
     assert (tmp_path / "flow.npz").read_text() == "precious"
-    fit(tmp_path, target, small_fit(), overwrite=True, progress_bar=False)
+    config = small_fit(event_size=2)
+    fit(tmp_path, target, config, overwrite=True, progress_bar=False)
     assert tff.distributions.load(tmp_path / "flow.npz").event_shape == [2]
 
 

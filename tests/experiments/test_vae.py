@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tfp_flows.experiments import vae
+from tfp_flows.experiments.configs import VaeConfig
 from tfp_flows.experiments.images import load_images
 
 SMALL = dict(
@@ -35,7 +36,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, data):
     out = tmp_path_factory.mktemp("vae")
-    return out, vae.run(out, data, vae.VaeConfig(**SMALL), progress_bar=False)
+    return out, vae.run(out, data, VaeConfig(**SMALL), progress_bar=False)
 
 
 def test_every_file_is_written(trained):
@@ -68,7 +69,7 @@ def test_the_results_are_those_of_the_saved_model(trained, data):
 def test_an_earlier_model_is_kept(trained, data):
     out, _ = trained
     with pytest.raises(FileExistsError, match="--overwrite"):
-        vae.run(out, data, vae.VaeConfig(**SMALL), progress_bar=False)
+        vae.run(out, data, VaeConfig(**SMALL), progress_bar=False)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_an_earlier_model_is_kept(trained, data):
 )
 def test_bad_settings(tmp_path, data, changes, message):
     with pytest.raises(ValueError, match=message):
-        vae.run(tmp_path, data, vae.VaeConfig(**(SMALL | changes)), progress_bar=False)
+        vae.run(tmp_path, data, VaeConfig(**(SMALL | changes)), progress_bar=False)
 
 
 IMAGES = np.zeros((3, 4, 4), np.uint8)

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-from tfp_flows.experiments.notebooks import notebook_paths
+from notebooks.execution import notebook_paths
 
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 PATHS = notebook_paths(FOLDER)

@@ -6,7 +6,7 @@ import json
 from matplotlib.image import imread
 
 from tfp_flows.cli import main
-from tfp_flows.experiments.reproduce import ReproduceConfig
+from tfp_flows.experiments.configs import ReproduceConfig
 
 
 def test_reproduce_quick(tmp_path, monkeypatch, capsys):

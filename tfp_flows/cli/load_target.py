@@ -3,11 +3,12 @@
 import importlib
 import os
 import sys
+from typing import Any
 
 from tfp_flows import targets
 
 
-def load_target(spec):
+def load_target(spec: str) -> Any:
     """The density that `spec` names.
 
     Args:

@@ -2,121 +2,38 @@
 
 import dataclasses
 import functools
+import os
 import time
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import distributions, numerics, plotting, vi
-from tfp_flows.experiments.density_table import markdown_table
-from tfp_flows.experiments.environment import describe_environment
-from tfp_flows.experiments.real_nvp import real_nvp
+from tfp_flows import plotting, vi
+from tfp_flows.experiments.configs import DensityConfig
+from tfp_flows.experiments.density_flows import FLOWS
+from tfp_flows.experiments.outputs import write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
+from tfp_flows.experiments.tables import density_table
 from tfp_flows.experiments.toy_points import TOY_POINTS, in_parts
-from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.files import prepare_folder
+from tfp_flows.plotting.figures import Draw, Panel
 
 # Standardised points are within these limits, but for a few.
 _LIMITS = (-2.6, 2.6)
 _NUM_SHOWN = 2_000
 
 
-def _inverted(builder, num_layers, seed):
-    """The flow whose log_prob is the forward map of the layers."""
-    flow = builder(2, num_layers, seed=seed)
-    return tfp.distributions.TransformedDistribution(
-        flow.distribution, tfp.bijectors.Invert(flow.bijector), name=flow.name
-    )
-
-
-def _planar(num_layers, seed):
-    return distributions.planar_flow(2, num_layers, seed=seed)
-
-
-def _radial(num_layers, seed):
-    return distributions.radial_flow(2, num_layers, seed=seed)
-
-
-def _sylvester_inverted(num_layers, seed):
-    # Two units per layer, M = D = 2: as many as planar layers in all.
-    builder = functools.partial(
-        distributions.sylvester_flow, form="householder", num_reflections=1
-    )
-    return _inverted(builder, max(1, num_layers // 2), seed)
-
-
-def _small_real_nvp(num_layers, seed):
-    del num_layers  # as many parameters as 32 planar layers: 156 and 160
-    return real_nvp(2, 6, hidden=(6,), seed=numerics.stateless_seed(seed))
-
-
-def _large_real_nvp(num_layers, seed):
-    del num_layers  # of a common size
-    return real_nvp(2, 6, hidden=(32, 32), seed=numerics.stateless_seed(seed))
-
-
-# What can be fitted, by name: a title, a callable `(num_layers, seed) -> flow`, and the
-# peak of the learning rate. Large networks need a lower one: at 0.02 the held-out NLL of
-# the large RealNVP is 2.37 on circles, at 0.005 1.86; of the small one, 2.03 and 2.04.
-FLOWS = {
-    "planar": ("planar", _planar, 0.02),
-    "planar_inverted": (
-        "planar, inverted",
-        functools.partial(_inverted, distributions.planar_flow),
-        0.02,
-    ),
-    "radial": ("radial", _radial, 0.02),
-    "radial_inverted": (
-        "radial, inverted",
-        functools.partial(_inverted, distributions.radial_flow),
-        0.02,
-    ),
-    "sylvester_inverted": ("Sylvester, inverted", _sylvester_inverted, 0.02),
-    "real_nvp": ("RealNVP, small", _small_real_nvp, 0.02),
-    "real_nvp_large": ("RealNVP, large", _large_real_nvp, 0.005),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class DensityConfig:
-    """What to run; the defaults are the full experiment.
-
-    Attributes:
-      points: names of `TOY_POINTS`.
-      flows: names of `FLOWS`.
-      num_layers: K of planar and radial flows; Sylvester ones have K / 2 layers of two
-        units, RealNVP 6 couplings.
-      num_train: points to train on, of which a tenth is held out to stop by.
-      num_test: other points, by which flows are judged.
-      num_steps: updates per fit, at most.
-      batch_size: points per update.
-      jit_compile: as for `tff.vi.fit_maximum_likelihood`.
-      seed: of everything.
-    """
-
-    points: tuple[str, ...] = tuple(TOY_POINTS)
-    flows: tuple[str, ...] = tuple(FLOWS)
-    num_layers: int = 32
-    num_train: int = 10_000
-    num_test: int = 10_000
-    num_steps: int = 10_000
-    batch_size: int = 256
-    jit_compile: bool | None = None
-    seed: int = 0
-
-    @classmethod
-    def quick(cls, seed=0):
-        """A short version: fewer flows, points and steps, the same files."""
-        return cls(
-            points=("two_moons", "circles", "pinwheel"),
-            flows=("planar_inverted", "radial_inverted", "real_nvp"),
-            num_test=2_000,
-            num_steps=1_500,
-            seed=seed,
-        )
-
-
-def estimate_densities(out, config=None, *, num_workers=None, progress_bar=True):
+def estimate_densities(
+    out: str | os.PathLike,
+    config: DensityConfig | None = None,
+    *,
+    num_workers: int | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
     """Runs the experiment and writes its files.
 
     Points are drawn, standardised by mean and standard deviation of the training points,
@@ -149,7 +66,7 @@ def estimate_densities(out, config=None, *, num_workers=None, progress_bar=True)
     _check_names("flows", config.flows, FLOWS)
     out = prepare_folder(out)
     images = prepare_folder(out / "imgs")
-    titles = ["points", "true density", *(FLOWS[name][0] for name in config.flows)]
+    titles = ["points", "true density", *(FLOWS[name].title for name in config.flows)]
     drawn = {name: _draw(name, config) for name in config.points}
     tasks = {
         f"{name} {flow}": (_run_fit, name, flow, drawn[name], config)
@@ -175,18 +92,16 @@ def estimate_densities(out, config=None, *, num_workers=None, progress_bar=True)
         column_titles=titles,
         row_titles=[TOY_POINTS[name].title for name in config.points],
     )
-    results = dict(
-        config=dataclasses.asdict(config),
-        environment=describe_environment(),
+    return write_results(
+        out / "density.json",
+        config,
+        table=density_table,
         truths=[data.row for data in drawn.values()],
         fits=[
             done[f"{name} {flow}"][1] for name in config.points for flow in config.flows
         ],
         seconds=time.perf_counter() - started,
     )
-    write_json(out / "density.json", results)
-    write_text(out / "density.md", markdown_table(results))
-    return results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,10 +112,10 @@ class _Data:
     test: np.ndarray
     test_log_density: np.ndarray
     grid_density: np.ndarray
-    row: dict
+    row: dict[str, Any]
 
 
-def _draw(name, config):
+def _draw(name: str, config: DensityConfig) -> _Data:
     """The points of one experiment, and what to record of them."""
     toy = TOY_POINTS[name]
     # Each kind of points has numbers of its own.
@@ -208,7 +123,7 @@ def _draw(name, config):
     train, test = toy.sample(config.num_train, rng), toy.sample(config.num_test, rng)
     mean, std = np.mean(train, axis=0), np.std(train, axis=0)
 
-    def log_density(x):
+    def log_density(x: npt.ArrayLike) -> np.ndarray:
         x = np.asarray(x, np.float64)
         return in_parts(toy.log_density, mean + std * x) + np.sum(np.log(std))
 
@@ -227,16 +142,20 @@ def _draw(name, config):
     return _Data(train, test, test_log_density, grid_density, row)
 
 
-def _run_fit(name, flow_name, data, config):
+def _run_fit(
+    name: str, flow_name: str, data: _Data, config: DensityConfig
+) -> tuple[Panel, dict[str, Any]]:
     """Fits and judges one flow: a panel and a row of results."""
-    _, build, learning_rate = FLOWS[flow_name]
-    flow = build(config.num_layers, config.seed)
+    kind = FLOWS[flow_name]
+    flow = kind.build(config.num_layers, config.seed)
     result = vi.fit_maximum_likelihood(
         flow,
         data.train,
         num_steps=config.num_steps,
         batch_size=config.batch_size,
-        optimizer=vi.default_optimizer(config.num_steps, learning_rate=learning_rate),
+        optimizer=vi.default_optimizer(
+            config.num_steps, learning_rate=kind.learning_rate
+        ),
         jit_compile=config.jit_compile,
         seed=config.seed,
         progress_bar=False,
@@ -264,14 +183,14 @@ def _run_fit(name, flow_name, data, config):
     return (_draw_density(data, density), f"NLL {nll:.3f}"), row
 
 
-def _log_prob(flow, points):
+def _log_prob(flow: tfp.distributions.Distribution, points: np.ndarray) -> np.ndarray:
     """The log density of points, `[N]`, as a graph: eager layers take far longer."""
     points = tf.constant(points, flow.dtype)
     function = tf.function(flow.log_prob, autograph=False).get_concrete_function(points)
     return function(points).numpy().astype(np.float64)
 
 
-def _panels_of_truth(data):
+def _panels_of_truth(data: _Data) -> list[Panel]:
     """Some of the training points, and the true density."""
     points = functools.partial(
         plotting.plot_samples,
@@ -283,7 +202,7 @@ def _panels_of_truth(data):
     return [(points, ""), (_draw_density(data, data.grid_density), nll)]
 
 
-def _draw_density(data, density):
+def _draw_density(data: _Data, density: np.ndarray) -> Draw:
     # The darkest colour is the peak of the truth, so that panels compare.
     return functools.partial(
         plotting.plot_grid_density,
@@ -293,11 +212,11 @@ def _draw_density(data, density):
     )
 
 
-def _standard_error(values):
+def _standard_error(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def _check_names(what, names, known):
+def _check_names(what: str, names: Iterable[str], known: Collection[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(

@@ -1,53 +1,37 @@
 """Fitting a flow to a density that a user brings, with its files."""
 
 import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_flows import distributions, vi
 from tfp_flows.experiments.builders import BUILDERS
-from tfp_flows.experiments.environment import describe_environment
-from tfp_flows.files import prepare_folder, write_json, write_text
-
-
-@dataclasses.dataclass(frozen=True)
-class FitConfig:
-    """What to fit, and how.
-
-    Attributes:
-      family: "planar", "radial" or "sylvester".
-      event_size: D.
-      num_layers: K.
-      num_steps: number of updates; `None` as in `tff.vi.fit_reverse_kl`.
-      sample_size: samples per update; `None` as in `tff.vi.fit_reverse_kl`.
-      seed: of the flow's initial values and of the fit.
-      jit_compile: `None`, `True` or `False`, as for `tff.vi.fit_reverse_kl`.
-    """
-
-    family: str = "planar"
-    event_size: int = 2
-    num_layers: int = 16
-    num_steps: int | None = None
-    sample_size: int | None = None
-    seed: int = 0
-    jit_compile: bool | None = None
+from tfp_flows.experiments.configs import FitConfig
+from tfp_flows.experiments.outputs import new_folder, write_results
+from tfp_flows.files import write_csv
 
 
 def fit(
-    out,
-    target_log_prob_fn,
-    config,
+    out: str | os.PathLike,
+    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
+    config: FitConfig,
     *,
-    overwrite=False,
-    checkpoint_dir=None,
-    tensorboard_dir=None,
-    progress_bar=True,
-):
+    overwrite: bool = False,
+    checkpoint_dir: str | os.PathLike | None = None,
+    tensorboard_dir: str | os.PathLike | None = None,
+    progress_bar: bool = True,
+) -> vi.FitResult:
     """Fits a flow and writes `flow.npz`, `loss.csv` and `fit.json` under `out`.
 
     Args:
       out: folder, made if need be.
-      target_log_prob_fn: callable, `[S, D]` to `[S]`, the log density up to a constant.
+      target: callable, `[S, D]` to `[S]`, the log density up to a constant; or a
+        distribution.
       config: `FitConfig`.
       overwrite: whether to replace a flow that is already there.
       checkpoint_dir: as in `tff.vi.fit_reverse_kl`.
@@ -60,20 +44,18 @@ def fit(
     Raises:
       FileExistsError: if there is a flow already and not `overwrite`.
       OSError: if `out` cannot be written to.
-      ValueError, TypeError: as `tff.vi.fit_reverse_kl`; all before any training.
+      ValueError, TypeError: as `tff.vi.fit_reverse_kl`; and if the event size is unknown
+        or another than the target's. All before any training.
       FitError: as `tff.vi.fit_reverse_kl`; the files hold the best parameters then.
     """
-    out = prepare_folder(out)
-    if (out / "flow.npz").exists() and not overwrite:
-        raise FileExistsError(
-            f"{out / 'flow.npz'} exists already; pass another folder with --out, or "
-            "--overwrite to replace it."
-        )
-    flow = BUILDERS[config.family](config.event_size, config.num_layers, seed=config.seed)
+    event_size = event_size_of(target, config.event_size)
+    config = dataclasses.replace(config, event_size=event_size)
+    out = new_folder(out, "flow.npz", overwrite=overwrite)
+    flow = BUILDERS[config.family](event_size, config.num_layers, seed=config.seed)
     try:
         result = vi.fit_reverse_kl(
             flow,
-            target_log_prob_fn,
+            getattr(target, "unnormalized_log_prob", target),
             num_steps=config.num_steps,
             sample_size=config.sample_size,
             seed=config.seed,
@@ -89,27 +71,52 @@ def fit(
     return result
 
 
-def _write(out, result, config):
+def event_size_of(
+    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
+    given: int | None,
+) -> int:
+    """The size of the vectors of `target`, which `given` must not contradict.
+
+    Args:
+      target: as for `fit`.
+      given: the size that is asked for, or `None`.
+
+    Returns:
+      `int`.
+
+    Raises:
+      ValueError: if both are unknown, or they differ.
+    """
+    shape = getattr(target, "event_shape", None)
+    if shape is None:
+        if given is None:
+            raise ValueError(
+                "The size of the target's vectors is unknown; pass it with --event-size."
+            )
+        return given
+    if given is not None and list(shape) != [given]:
+        raise ValueError(
+            f"Wrong event size: the flow's is {given}, but target {target.name} is a "
+            f"density of vectors of size {shape[0]}; use a flow with --event-size "
+            f"{shape[0]}."
+        )
+    return shape[0]
+
+
+def _write(out: pathlib.Path, result: vi.FitResult, config: FitConfig) -> None:
     """The files of a fit, complete or not."""
     distributions.save(result.flow, out / "flow.npz")
-    columns = np.stack([result.loss, result.beta, result.gradient_norm], axis=-1)
-    rows = [
-        ",".join([str(step), *(f"{value:.7g}" for value in row)])
-        for step, row in enumerate(columns)
-    ]
-    header = "step,loss,beta,gradient_norm"
-    write_text(out / "loss.csv", "\n".join([header, *rows]) + "\n")
+    names = ("loss", "beta", "gradient_norm")
+    traces = {name: getattr(result, name) for name in names}
+    write_csv(out / "loss.csv", dict(step=range(len(result.loss)), **traces))
     final_loss = float(result.final_loss)
-    write_json(
+    write_results(
         out / "fit.json",
-        dict(
-            config=dataclasses.asdict(config),
-            environment=describe_environment(),
-            final_loss=final_loss if np.isfinite(final_loss) else None,
-            num_steps_done=result.num_steps_done,
-            num_skipped_steps=int(result.num_skipped_steps),
-            num_rollbacks=result.num_rollbacks,
-            seconds=result.seconds,
-            settings=result.settings,
-        ),
+        config,
+        final_loss=final_loss if np.isfinite(final_loss) else None,
+        num_steps_done=result.num_steps_done,
+        num_skipped_steps=int(result.num_skipped_steps),
+        num_rollbacks=result.num_rollbacks,
+        seconds=result.seconds,
+        settings=result.settings,
     )

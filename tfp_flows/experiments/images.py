@@ -1,12 +1,13 @@
 """Images to train on: from an `.npz` file, or Keras' MNIST."""
 
+import os
 import pathlib
 import zipfile
 
 import numpy as np
 
 
-def load_images(source):
+def load_images(source: str | os.PathLike) -> dict[str, np.ndarray | None]:
     """Training and test images with values in [0, 1], and their labels.
 
     Args:
@@ -39,7 +40,7 @@ def load_images(source):
     return dict(images, y_test=labels)
 
 
-def _download_mnist():
+def _download_mnist() -> dict[str, np.ndarray]:
     import keras
 
     try:
@@ -52,7 +53,7 @@ def _download_mnist():
     return dict(x_train=x_train, x_test=x_test, y_test=y_test)
 
 
-def _read(path):
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no file {path}; pass --data with the path of an .npz file with "
@@ -78,7 +79,7 @@ def _read(path):
     return arrays
 
 
-def _intensities(images, name, source):
+def _intensities(images: np.ndarray, name: str, source: str | os.PathLike) -> np.ndarray:
     """Bytes divided by 255; floats as they are, if they are in [0, 1]."""
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -14,7 +15,7 @@ class _Network(tf.Module):
     that a plain function closes over.
     """
 
-    def __init__(self, sizes, seed):
+    def __init__(self, sizes: Sequence[int], seed: tf.Tensor) -> None:
         super().__init__()
         self._weights, self._biases = [], []
         last = len(sizes) - 2
@@ -28,7 +29,9 @@ class _Network(tf.Module):
             self._weights.append(tf.Variable(weights, name=f"weights_{k}"))
             self._biases.append(tf.Variable(biases, name=f"biases_{k}"))
 
-    def __call__(self, x, output_units, **unused):
+    def __call__(
+        self, x: tf.Tensor, output_units: int, **unused: object
+    ) -> list[tf.Tensor]:
         del output_units, unused
         layers = list(zip(self._weights, self._biases, strict=True))
         for weights, biases in layers[:-1]:
@@ -37,7 +40,13 @@ class _Network(tf.Module):
         return tf.split(x @ weights + biases, 2, axis=-1)
 
 
-def real_nvp(event_size, num_layers, *, hidden, seed):
+def real_nvp(
+    event_size: int,
+    num_layers: int,
+    *,
+    hidden: Sequence[int],
+    seed: tf.Tensor | Sequence[int],
+) -> tfp.distributions.TransformedDistribution:
     """A flow of TFP's affine coupling layers, whose halves alternate.
 
     Args:

@@ -1,17 +1,32 @@
 """The judgement of a saved flow, with what is known of its fit, and its figure."""
 
 import json
+import os
 import pathlib
 import types
+from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from matplotlib.figure import Figure
 
 from tfp_flows import diagnostics, plotting
+
+tfd = tfp.distributions
 
 _NUM_SHOWN = 2_000
 
 
-def evaluate_file(path, flow, target, *, num_samples, seed, figure=None):
+def evaluate_file(
+    path: str | os.PathLike,
+    flow: tfd.Distribution,
+    target: Callable[[tf.Tensor], tf.Tensor] | tfd.Distribution,
+    *,
+    num_samples: int,
+    seed: int,
+    figure: str | os.PathLike | None = None,
+) -> diagnostics.Evaluation:
     """Judges a saved flow, with the traces of its fit if they lie beside it.
 
     Args:
@@ -44,7 +59,7 @@ def evaluate_file(path, flow, target, *, num_samples, seed, figure=None):
         samples = flow.sample(_NUM_SHOWN, seed=seed).numpy()
         loss = None if fit is None else fit.loss
 
-        def draw(canvas):
+        def draw(canvas: Figure) -> None:
             plotting.draw_report_card(
                 canvas,
                 flow,
@@ -59,13 +74,15 @@ def evaluate_file(path, flow, target, *, num_samples, seed, figure=None):
     return report
 
 
-def _headline(report):
+def _headline(report: diagnostics.Evaluation) -> str:
     known = f"ELBO {report.elbo:.3f}" if report.kl is None else f"KL {report.kl:.3f}"
     ess = report.ess / report.num_samples
     return f"{known} nats, k-hat {report.khat:.2f}, ESS {ess:.0%}"
 
 
-def _read_fit(folder, flow):
+def _read_fit(
+    folder: pathlib.Path, flow: tfd.Distribution
+) -> types.SimpleNamespace | None:
     """What `tfp-flows fit` has written of a fit, or `None`."""
     summary, trace = folder / "fit.json", folder / "loss.csv"
     if not summary.exists() or not trace.exists():

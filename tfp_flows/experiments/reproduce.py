@@ -1,73 +1,36 @@
 """The predecessor's result figure, remade: three densities, chains and flows."""
 
-import dataclasses
 import functools
 import itertools
+import os
+import pathlib
 import time
+from typing import Any
 
 import numpy as np
 
 from tfp_flows import diagnostics, mcmc, plotting, targets, vi
 from tfp_flows.experiments.builders import BUILDERS
-from tfp_flows.experiments.environment import describe_environment
-from tfp_flows.experiments.reproduce_table import markdown_table
+from tfp_flows.experiments.configs import ReproduceConfig
+from tfp_flows.experiments.outputs import write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
-from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.experiments.tables import reproduction_table
+from tfp_flows.files import prepare_folder
+from tfp_flows.plotting.figures import Draw, Panel
 
 NUM_POINTS = 500
 # The length of the flow that is drawn beside the true density.
 _BESIDE = 16
 
 
-@dataclasses.dataclass(frozen=True)
-class ReproduceConfig:
-    """What to run; the defaults are the full experiment.
-
-    Attributes:
-      examples: names of built-in targets.
-      families: kinds of flows, of "planar" and "radial".
-      num_layers: lengths K of the flows.
-      num_steps: updates per fit; `None` as in `tff.vi.fit_reverse_kl`.
-      sample_size: samples per update; `None` as in `tff.vi.fit_reverse_kl`.
-      jit_compile: whether to compile the fits with XLA, as for `tff.vi.fit_reverse_kl`.
-      num_evaluation_samples: samples by which a fit is judged.
-      num_chains: Metropolis chains per target.
-      num_chain_samples: samples kept per chain.
-      num_burnin: burn-in steps per chain.
-      thinning: steps per kept sample.
-      seed: of everything.
-    """
-
-    examples: tuple[str, ...] = ("example1", "example2", "example3")
-    families: tuple[str, ...] = ("planar", "radial")
-    num_layers: tuple[int, ...] = (2, 4, 8, 16, 32)
-    num_steps: int | None = None
-    sample_size: int | None = None
-    jit_compile: bool | None = None
-    num_evaluation_samples: int = 100_000
-    num_chains: int = 200
-    num_chain_samples: int = 1_000
-    num_burnin: int = 1_000
-    thinning: int = 20
-    seed: int = 0
-
-    @classmethod
-    def quick(cls, seed=0):
-        """A short version: shorter flows and fits, one family, the same files."""
-        return cls(
-            families=("planar",),
-            num_layers=(2, 4, 8, 16),
-            num_steps=400,
-            sample_size=256,
-            num_evaluation_samples=50_000,
-            num_chain_samples=500,
-            # XLA would compile for longer than these fits run.
-            jit_compile=False,
-            seed=seed,
-        )
-
-
-def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=True):
+def reproduce(
+    out: str | os.PathLike,
+    config: ReproduceConfig | None = None,
+    *,
+    images: str | os.PathLike | None = None,
+    num_workers: int | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
     """Runs the experiment and writes its files.
 
     Writes under `out`: `report/imgs/{example}-density.png`, `-samples.png`, `-k{K}.png`
@@ -108,6 +71,24 @@ def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=T
     }
     done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
 
+    _save_figures(images, config, truths, done)
+    return write_results(
+        out / "results.json",
+        config,
+        table=reproduction_table,
+        chains=[done[f"{name} chains"][1] for name in config.examples],
+        fits=[done["{} {} K={}".format(*fit)][1] for fit in fits],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _save_figures(
+    images: pathlib.Path,
+    config: ReproduceConfig,
+    truths: dict[str, Draw],
+    done: dict[str, tuple[Panel, dict[str, Any]]],
+) -> None:
+    """A figure of all results per family, and density and flow side by side."""
     for family in config.families:
         plotting.save_grid(
             images / f"summary-{family}.png",
@@ -135,19 +116,9 @@ def reproduce(out, config=None, *, images=None, num_workers=None, progress_bar=T
                 row_titles=[name],
                 size=3.5,
             )
-    results = dict(
-        config=dataclasses.asdict(config),
-        environment=describe_environment(),
-        chains=[done[f"{name} chains"][1] for name in config.examples],
-        fits=[done["{} {} K={}".format(*fit)][1] for fit in fits],
-        seconds=time.perf_counter() - started,
-    )
-    write_json(out / "results.json", results)
-    write_text(out / "results.md", markdown_table(results))
-    return results
 
 
-def _draw_truth(name, images):
+def _draw_truth(name: str, images: pathlib.Path) -> Draw:
     """Writes the panel of a target's density; returns the function that draws it."""
     target = targets.get(name)
     _, density = plotting.density_on_grid(target, target.plot_limits)
@@ -161,7 +132,9 @@ def _draw_truth(name, images):
     return draw
 
 
-def _run_chains(name, config, images):
+def _run_chains(
+    name: str, config: ReproduceConfig, images: pathlib.Path
+) -> tuple[Panel, dict[str, Any]]:
     """Samples of a target: a panel and a row of results."""
     target = targets.get(name)
     chain = mcmc.random_walk_metropolis(
@@ -199,7 +172,14 @@ def _run_chains(name, config, images):
     return (small_points, caption), row
 
 
-def _run_fit(name, family, num_layers, truth, config, images):
+def _run_fit(
+    name: str,
+    family: str,
+    num_layers: int,
+    truth: Draw,
+    config: ReproduceConfig,
+    images: pathlib.Path,
+) -> tuple[Panel, dict[str, Any]]:
     """Fits and judges one flow: a panel and a row of results."""
     target = targets.get(name)
     flow = BUILDERS[family](2, num_layers, seed=config.seed)

@@ -1,15 +1,18 @@
 """Samples of a flow as files."""
 
 import functools
+import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
+import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.files import prepare_folder, replacing
+from tfp_flows.files import prepare_folder, replacing, write_csv
 
 
-def sample_writer(path):
+def sample_writer(path: str | os.PathLike) -> Callable[..., None]:
     """Checks `path`, before any work, and returns the function that writes there.
 
     Args:
@@ -33,17 +36,17 @@ def sample_writer(path):
     return functools.partial(_write_samples, path)
 
 
-def _write_samples(path, flow, num_samples, seed):
+def _write_samples(
+    path: pathlib.Path, flow: tfp.distributions.Distribution, num_samples: int, seed: int
+) -> None:
     num_samples = numerics.check_size("num_samples", num_samples)
     x, log_prob = flow.experimental_sample_and_log_prob(
         num_samples, seed=numerics.stateless_seed(seed)
     )
     x, log_prob = x.numpy(), log_prob.numpy()
-    with replacing(path) as file:
-        if path.suffix == ".npz":
+    if path.suffix == ".npz":
+        with replacing(path) as file:
             np.savez(file, x=x, log_prob=log_prob)
-            return
-        names = [f"x{d + 1}" for d in range(x.shape[-1])]
-        header = ",".join([*names, "log_prob"])
-        table = np.concatenate([x, log_prob[:, np.newaxis]], axis=-1)
-        np.savetxt(file, table, "%.9g", delimiter=",", header=header, comments="")
+    else:
+        columns = {f"x{d}": column for d, column in enumerate(x.T, start=1)}
+        write_csv(path, dict(columns, log_prob=log_prob), digits=9)

@@ -3,12 +3,19 @@
 import concurrent.futures
 import multiprocessing
 import os
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tfp_flows.progress import tqdm
 from tfp_flows.startup import load_tensorflow
 
 
-def run_side_by_side(tasks, *, num_workers=None, progress_bar=True):
+def run_side_by_side(
+    tasks: Mapping[str, tuple[Any, ...]],
+    *,
+    num_workers: int | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
     """Runs tasks beside one another; the first come first.
 
     A fit in the plane keeps one core busy: on two cores, two of them take little longer
@@ -39,7 +46,9 @@ def run_side_by_side(tasks, *, num_workers=None, progress_bar=True):
     return {name: results[name] for name in tasks}
 
 
-def _completed(tasks, num_workers):
+def _completed(
+    tasks: Mapping[str, tuple[Any, ...]], num_workers: int
+) -> Iterator[tuple[str, Any]]:
     """Pairs of name and result, as they come."""
     if num_workers <= 1:
         for name, (function, *arguments) in tasks.items():

@@ -6,7 +6,7 @@ Johnson et al. (2016), with the numbers of Grathwohl et al. (FFJORD, 2019).
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,11 +25,13 @@ class ToyPoints:
     """
 
     title: str
-    sample: Callable
-    log_density: Callable
+    sample: Callable[[int, np.random.Generator], np.ndarray]
+    log_density: Callable[[np.ndarray], np.ndarray]
 
 
-def noisy_curves(title, curves, noise):
+def noisy_curves(
+    title: str, curves: Sequence[Callable[[np.ndarray], np.ndarray]], noise: float
+) -> ToyPoints:
     """Points along curves, each as likely as another, with normal noise.
 
     Args:
@@ -42,7 +44,7 @@ def noisy_curves(title, curves, noise):
       `ToyPoints`.
     """
 
-    def sample(num_points, rng):
+    def sample(num_points: int, rng: np.random.Generator) -> np.ndarray:
         position = rng.uniform(size=num_points)
         which = rng.integers(len(curves), size=num_points)
         points = np.stack([curve(position) for curve in curves])[which, range(num_points)]
@@ -52,7 +54,7 @@ def noisy_curves(title, curves, noise):
     midpoints = (np.arange(_NODES) + 0.5) / _NODES
     centers = np.concatenate([curve(midpoints) for curve in curves])
 
-    def log_density(x):
+    def log_density(x: np.ndarray) -> np.ndarray:
         squared = sum(
             np.square(x[:, d, np.newaxis] - centers[:, d]) / noise**2 for d in (0, 1)
         )
@@ -63,25 +65,30 @@ def noisy_curves(title, curves, noise):
     return ToyPoints(title, sample, log_density)
 
 
-def two_moons(noise):
+def two_moons(noise: float) -> ToyPoints:
     """Two half circles that reach into each other."""
 
-    def upper(position):
+    def upper(position: np.ndarray) -> np.ndarray:
         return _on_circle(0.5 * position)
 
-    def lower(position):
+    def lower(position: np.ndarray) -> np.ndarray:
         return [1.0, 0.5] - _on_circle(0.5 * position)
 
     return noisy_curves(f"two moons, noise {noise}", [upper, lower], noise)
 
 
-def circles(noise, factor=0.5):
+def circles(noise: float, factor: float = 0.5) -> ToyPoints:
     """Two circles around the origin, of radius 1 and `factor`."""
     curves = [_on_circle, lambda position: factor * _on_circle(position)]
     return noisy_curves(f"circles, noise {noise}", curves, noise)
 
 
-def pinwheel(radial_std=0.3, tangential_std=0.1, num_arms=5, rate=0.25):
+def pinwheel(
+    radial_std: float = 0.3,
+    tangential_std: float = 0.1,
+    num_arms: int = 5,
+    rate: float = 0.25,
+) -> ToyPoints:
     """Bent arms: `(a, c)` of N(1, radial_std^2) x N(0, tangential_std^2), turned.
 
     The angle is that of the arm plus `rate exp(a)`.
@@ -89,7 +96,7 @@ def pinwheel(radial_std=0.3, tangential_std=0.1, num_arms=5, rate=0.25):
     stds = np.array([radial_std, tangential_std])
     arms = 2.0 * np.pi * np.arange(num_arms) / num_arms
 
-    def sample(num_points, rng):
+    def sample(num_points: int, rng: np.random.Generator) -> np.ndarray:
         features = [1.0, 0.0] + stds * rng.standard_normal([num_points, 2])
         arm = rng.choice(arms, size=num_points)
         return _turn(features, arm + rate * np.exp(features[:, 0]))
@@ -98,7 +105,7 @@ def pinwheel(radial_std=0.3, tangential_std=0.1, num_arms=5, rate=0.25):
     # angle of a)_1, along a grid that covers all but 1e-15 of the mass.
     grid = 1.0 + radial_std * np.linspace(-8.0, 8.0, 1_001)
 
-    def density_of_arm(x, arm):
+    def density_of_arm(x: np.ndarray, arm: float) -> np.ndarray:
         angle = arm + rate * np.exp(grid)
         values = grid - x @ np.stack([np.cos(angle), np.sin(angle)])
         index, left = np.nonzero(np.diff(np.sign(values), axis=-1))
@@ -114,7 +121,7 @@ def pinwheel(radial_std=0.3, tangential_std=0.1, num_arms=5, rate=0.25):
         normal /= 2.0 * np.pi * np.prod(stds)
         return np.bincount(index, normal / np.abs(slope), minlength=len(x))
 
-    def log_density(x):
+    def log_density(x: np.ndarray) -> np.ndarray:
         total = sum(density_of_arm(x, arm) for arm in arms) / num_arms
         with np.errstate(divide="ignore"):
             return np.log(total)
@@ -122,18 +129,20 @@ def pinwheel(radial_std=0.3, tangential_std=0.1, num_arms=5, rate=0.25):
     return ToyPoints("pinwheel", sample, log_density)
 
 
-def in_parts(log_density, x, size=1_000):
+def in_parts(
+    log_density: Callable[[np.ndarray], np.ndarray], x: np.ndarray, size: int = 1_000
+) -> np.ndarray:
     """`log_density` of all points, in parts, for memory."""
     starts = range(0, len(x), size)
     return np.concatenate([log_density(x[start : start + size]) for start in starts])
 
 
-def _on_circle(position):
+def _on_circle(position: np.ndarray) -> np.ndarray:
     angle = 2.0 * np.pi * position
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _turn(points, angle):
+def _turn(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """`points`, `[N, 2]`, turned about the origin by `angle`, `[N]`."""
     cos, sin = np.cos(angle), np.sin(angle)
     x, y = points[:, 0], points[:, 1]

@@ -1,57 +1,25 @@
 """Training a variational autoencoder on images, with its files."""
 
-import dataclasses
+import os
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import models, numerics
-from tfp_flows.experiments.environment import describe_environment
+from tfp_flows.experiments.configs import VAE_FLOWS, VaeConfig
 from tfp_flows.experiments.images import load_images
+from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.experiments.vae_figures import save_figures
-from tfp_flows.experiments.vae_flows import FLOWS, build_flow
-from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.experiments.vae_flows import build_flow
+from tfp_flows.files import write_csv
 from tfp_flows.progress import tqdm
 
 
-@dataclasses.dataclass(frozen=True)
-class VaeConfig:
-    """What to train, and how.
-
-    Attributes:
-      flow: a name of `vae_flows.FLOWS`.
-      num_layers: K.
-      latent_size: D.
-      networks: "mlp" or "gated_conv", encoder and decoder.
-      binarization: "dynamic" or "fixed", as for `tff.models.FlowVAE`.
-      num_epochs: passes through the training images.
-      batch_size: images per update.
-      learning_rate: of Adam.
-      schedule: "cosine", to 0 over all epochs, or "constant".
-      warm_up_epochs: length of the KL warm-up; 0 is none.
-      num_importance_samples: S of the importance-weighted likelihood.
-      jit_compile: whether to compile the training step with XLA.
-      seed: of everything.
-    """
-
-    flow: str = "planar"
-    num_layers: int = 20
-    latent_size: int = 20
-    networks: str = "mlp"
-    binarization: str = "dynamic"
-    num_epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warm_up_epochs: int = 20
-    num_importance_samples: int = 500
-    jit_compile: bool = False
-    seed: int = 0
-
-
-def build(config, image_shape):
+def build(config: VaeConfig, image_shape: Sequence[int]) -> models.FlowVAE:
     """The untrained `tff.models.FlowVAE` of a `VaeConfig`."""
     return models.FlowVAE(
         config.latent_size,
@@ -66,7 +34,13 @@ def build(config, image_shape):
     )
 
 
-def train(model, images, config, *, callbacks=()):
+def train(
+    model: models.FlowVAE,
+    images: np.ndarray,
+    config: VaeConfig,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[dict[str, list[float]], float]:
     """Compiles and trains `model` on `images` `[N, ...]` as a `VaeConfig` says.
 
     Returns:
@@ -93,7 +67,9 @@ def train(model, images, config, *, callbacks=()):
     return history.history, time.perf_counter() - started
 
 
-def judge(model, images, *, num_samples, seed):
+def judge(
+    model: models.FlowVAE, images: np.ndarray, *, num_samples: int, seed: int
+) -> dict[str, Any]:
     """Means over `images` of the bound and the likelihood, with the same samples.
 
     Returns:
@@ -114,7 +90,14 @@ def judge(model, images, *, num_samples, seed):
     )
 
 
-def run(out, data, config, *, overwrite=False, progress_bar=True):
+def run(
+    out: str | os.PathLike,
+    data: str | os.PathLike,
+    config: VaeConfig,
+    *,
+    overwrite: bool = False,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
     """Trains a variational autoencoder and writes its files.
 
     Writes under `out`: `model.keras`, `history.csv`, `vae.json` (configuration, test
@@ -138,12 +121,7 @@ def run(out, data, config, *, overwrite=False, progress_bar=True):
         training.
     """
     _check_config(config)
-    out = prepare_folder(out)
-    if (out / "model.keras").exists() and not overwrite:
-        raise FileExistsError(
-            f"{out / 'model.keras'} exists already; pass another folder with --out, or "
-            "--overwrite to replace it."
-        )
+    out = new_folder(out, "model.keras", overwrite=overwrite)
     images = load_images(data)
     model = build(config, images["x_train"].shape[1:])
     with tqdm(total=config.num_epochs, disable=not progress_bar, unit="epoch") as bar:
@@ -152,29 +130,21 @@ def run(out, data, config, *, overwrite=False, progress_bar=True):
         )
     # Before all that follows, so that nothing can lose it.
     model.save(out / "model.keras")
-    names = list(history)
-    rows = [
-        ",".join([str(epoch), *(f"{history[name][epoch]:.7g}" for name in names)])
-        for epoch in range(config.num_epochs)
-    ]
-    write_text(
-        out / "history.csv", "\n".join([",".join(["epoch", *names]), *rows]) + "\n"
-    )
+    write_csv(out / "history.csv", dict(epoch=range(config.num_epochs), **history))
     test = judge(
         model,
         images["x_test"],
         num_samples=config.num_importance_samples,
         seed=config.seed + 1,
     )
-    results = dict(
-        config=dataclasses.asdict(config),
-        environment=describe_environment(),
+    results = write_results(
+        out / "vae.json",
+        config,
         num_training_images=len(images["x_train"]),
         num_weights=model.count_params(),
         seconds=seconds,
         test=test,
     )
-    write_json(out / "vae.json", results)
     save_figures(out, model, images["x_test"], images["y_test"], seed=config.seed + 2)
     return results
 
@@ -182,16 +152,16 @@ def run(out, data, config, *, overwrite=False, progress_bar=True):
 class _Progress(keras.callbacks.Callback):
     """Moves a progress bar by an epoch, with the training ELBO."""
 
-    def __init__(self, bar):
+    def __init__(self, bar: tqdm) -> None:
         super().__init__()
         self._bar = bar
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._bar.set_postfix(elbo=f"{logs['elbo']:.2f}")
         self._bar.update()
 
 
-def _check_config(config):
+def _check_config(config: VaeConfig) -> None:
     for name in (
         "num_layers",
         "latent_size",
@@ -209,7 +179,7 @@ def _check_config(config):
             f"`warm_up_epochs` must be 0 or more, but got {config.warm_up_epochs}."
         )
     for name, value, known in (
-        ("flow", config.flow, FLOWS),
+        ("flow", config.flow, VAE_FLOWS),
         ("schedule", config.schedule, ("constant", "cosine")),
     ):
         if value not in known:

@@ -1,16 +1,25 @@
 """Pictures of a variational autoencoder: samples, reconstructions, the latent map."""
 
 import functools
+import pathlib
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from tfp_flows import plotting
+from tfp_flows import models, plotting
 
 # Pictures per row and column of the samples, and columns of reconstructions.
 _SIDE = 10
 
 
-def save_figures(out, model, images, labels, *, seed):
+def save_figures(
+    out: pathlib.Path,
+    model: models.FlowVAE,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    seed: int,
+) -> None:
     """Writes `samples.png`, `reconstructions.png` and, for D = 2, `latent-map.png`.
 
     Args:
@@ -44,7 +53,12 @@ def save_figures(out, model, images, labels, *, seed):
         _save_latent_map(out / "latent-map.png", model, images, labels)
 
 
-def _save_latent_map(path, model, images, labels):
+def _save_latent_map(
+    path: pathlib.Path,
+    model: models.FlowVAE,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+) -> None:
     _, grid = model.latent_grid()
     codes = np.concatenate(
         [
@@ -53,7 +67,7 @@ def _save_latent_map(path, model, images, labels):
         ]
     )
 
-    def draw(figure):
+    def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         # Rows of pictures go down, z_2 goes up.
         flat = grid[::-1].reshape([-1, *grid.shape[2:]])

@@ -1,17 +1,8 @@
 """The posteriors that a variational autoencoder can have, by name."""
 
-from tfp_flows import layers
+import keras
 
-FLOWS = (
-    "none",
-    "planar",
-    "radial",
-    "sylvester-orthogonal",
-    "sylvester-householder",
-    "sylvester-triangular",
-    "shared-planar",
-    "shared-radial",
-)
+from tfp_flows import layers
 
 _LAYERS = {
     "planar": layers.AmortizedPlanar,
@@ -23,11 +14,13 @@ _LAYERS = {
 _MAX_UNITS = 16
 
 
-def build_flow(name, num_layers, latent_size, *, seed):
+def build_flow(
+    name: str, num_layers: int, latent_size: int, *, seed: int
+) -> keras.Layer | None:
     """The flow of this name, with parameters from the encoder unless it is shared.
 
     Args:
-      name: one of `FLOWS`.
+      name: one of `configs.VAE_FLOWS`.
       num_layers: K.
       latent_size: D.
       seed: `int`, of the initial values.

@@ -1,9 +1,11 @@
 """KL against depth, from the results of the reproduction."""
 
 import json
+import os
 import pathlib
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from tfp_flows import plotting
@@ -12,7 +14,7 @@ from tfp_flows import plotting
 _LOOKS = {"planar": dict(color="#0072b2", marker="o"), "radial": dict(color="#d55e00")}
 
 
-def save_depth_figure(path, results_file):
+def save_depth_figure(path: str | os.PathLike, results_file: str | os.PathLike) -> None:
     """Draws KL(flow || target) over the number of layers, a panel per target.
 
     A KL below its standard error is drawn at it: the axis is logarithmic.
@@ -25,7 +27,7 @@ def save_depth_figure(path, results_file):
     names, families = results["config"]["examples"], results["config"]["families"]
     lengths = results["config"]["num_layers"]
 
-    def draw_all(figure):
+    def draw_all(figure: Figure) -> None:
         axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for ax, name in zip(axes, names, strict=True):
             for family in families:

@@ -10,10 +10,8 @@ import shutil
 import pytest
 from PIL import Image
 
-from tfp_flows.cli import main
-from tfp_flows.experiments import report_pdf
-from tfp_flows.experiments.report import EXPERIMENTS, Experiment, report, stale_reason
-from tfp_flows.experiments.report_pdf import compile_report
+from report import pdf, remake
+from report.__main__ import main
 from tfp_flows.version import __version__
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,7 +35,7 @@ def write_small(out, config, progress_bar):
     (out / "small.png").write_text("")
 
 
-SMALL = Experiment(
+SMALL = remake.Experiment(
     "small",
     "small.json",
     write_small,
@@ -49,9 +47,9 @@ SMALL = Experiment(
 @pytest.mark.parametrize("quick", [False, True])
 def test_results_of_the_same_configuration_are_current(tmp_path, quick):
     config = SMALL.config(quick, 3)
-    assert stale_reason(SMALL, config, tmp_path) == "no small.json yet"
+    assert remake.stale_reason(SMALL, config, tmp_path) == "no small.json yet"
     write_small(tmp_path, config, progress_bar=False)
-    assert stale_reason(SMALL, config, tmp_path) is None
+    assert remake.stale_reason(SMALL, config, tmp_path) is None
 
 
 def test_what_makes_results_stale(tmp_path):
@@ -62,21 +60,24 @@ def test_what_makes_results_stale(tmp_path):
         (SmallConfig(seed=1), "seed"),
         (SmallConfig((2,), 1), "lengths, seed"),
     ):
-        assert stale_reason(SMALL, other, tmp_path) == f"small.json has another {changed}"
+        assert (
+            remake.stale_reason(SMALL, other, tmp_path)
+            == f"small.json has another {changed}"
+        )
     results = json.loads(path.read_text())
     extra = results | {"config": results["config"] | {"dropped": 1}}
     path.write_text(json.dumps(extra))
-    assert stale_reason(SMALL, config, tmp_path).endswith("another dropped")
+    assert remake.stale_reason(SMALL, config, tmp_path).endswith("another dropped")
     path.write_text(json.dumps(results | {"environment": {"tfp_flows": "0.0.1"}}))
-    assert stale_reason(SMALL, config, tmp_path).endswith("version 0.0.1")
+    assert remake.stale_reason(SMALL, config, tmp_path).endswith("version 0.0.1")
     path.write_text("{")
-    assert stale_reason(SMALL, config, tmp_path).endswith("damaged")
+    assert remake.stale_reason(SMALL, config, tmp_path).endswith("damaged")
     path.write_text(json.dumps(results))
     (tmp_path / "small.png").unlink()
-    assert stale_reason(SMALL, config, tmp_path) == "no small.png yet"
+    assert remake.stale_reason(SMALL, config, tmp_path) == "no small.png yet"
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.results_file)
+@pytest.mark.parametrize("experiment", remake.EXPERIMENTS, ids=lambda e: e.results_file)
 def test_a_registered_experiment_leaves_current_results(
     tmp_path, monkeypatch, reproduced, estimated, experiment
 ):
@@ -89,13 +90,12 @@ def test_a_registered_experiment_leaves_current_results(
     def estimate_densities(out, config, *, progress_bar):
         shutil.copytree(estimated[0], out, dirs_exist_ok=True)
 
-    module = importlib.import_module("tfp_flows.experiments.report")
-    monkeypatch.setattr(module, "reproduce", reproduce)
-    monkeypatch.setattr(module, "estimate_densities", estimate_densities)
+    monkeypatch.setattr(remake, "reproduce", reproduce)
+    monkeypatch.setattr(remake, "estimate_densities", estimate_densities)
     has_points = hasattr(experiment.config(True, 0), "points")
     _, config, _ = estimated if has_points else reproduced
     experiment.run(tmp_path, config, False)
-    assert stale_reason(experiment, config, tmp_path) is None
+    assert remake.stale_reason(experiment, config, tmp_path) is None
 
 
 @pytest.fixture
@@ -108,12 +108,11 @@ def copied(tmp_path):
 
 @needs_typst
 def test_the_committed_report_is_of_the_committed_results(copied):
-    path = compile_report(copied, ROOT)
-    pdf = path.read_bytes()
-    assert pdf.startswith(b"%PDF")
-    assert len(pdf) < 6e6
-    checksum = report_pdf.inputs_checksum(REPORT, ROOT).encode()
-    assert checksum in pdf
+    content = pdf.compile_report(copied, ROOT).read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(content) < 6e6
+    checksum = pdf.inputs_checksum(REPORT, ROOT).encode()
+    assert checksum in content
     assert checksum in (REPORT / "report.pdf").read_bytes(), (
         "report.pdf is older than its text or results; run tfp-flows report"
     )
@@ -135,7 +134,7 @@ def test_sections_and_tables_follow_the_files(copied, root):
             Image.new("RGB", (8, 8)).save(path)
 
     def size():
-        return len(compile_report(copied, root).read_bytes())
+        return len(pdf.compile_report(copied, root).read_bytes())
 
     sizes = [size()]
     shutil.rmtree(copied / "energies")
@@ -176,7 +175,7 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(
 ):
     (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{re.escape(name)}; .*{command}"):
-        compile_report(copied, root)
+        pdf.compile_report(copied, root)
 
 
 def test_without_typst(monkeypatch, tmp_path):
@@ -185,7 +184,7 @@ def test_without_typst(monkeypatch, tmp_path):
         importlib.util, "find_spec", lambda name: None if name == "typst" else find(name)
     )
     with pytest.raises(ImportError, match=r"pip install 'tfp_flows\[report\]'"):
-        report(tmp_path / "out", ROOT)
+        remake.report(tmp_path / "out", ROOT)
     assert not (tmp_path / "out").exists()
 
 
@@ -199,11 +198,10 @@ def test_command_runs_what_is_stale_and_no_more(copied, capsys, monkeypatch):
 
         return dataclasses.replace(experiment, run=run)
 
-    module = importlib.import_module("tfp_flows.experiments.report")
-    monkeypatch.setattr(module, "EXPERIMENTS", tuple(map(spying, EXPERIMENTS)))
-    monkeypatch.setattr(module, "check_sources", lambda root: None)
-    monkeypatch.setattr(module, "compile_report", lambda out, root: out / "report.pdf")
-    for experiment in EXPERIMENTS:
+    monkeypatch.setattr(remake, "EXPERIMENTS", tuple(map(spying, remake.EXPERIMENTS)))
+    monkeypatch.setattr(remake, "check_sources", lambda root: None)
+    monkeypatch.setattr(remake, "compile_report", lambda out, root: out / "report.pdf")
+    for experiment in remake.EXPERIMENTS:
         # As if made by this version with the default configuration.
         path = copied / experiment.results_file
         content = json.loads(path.read_text())
@@ -211,18 +209,20 @@ def test_command_runs_what_is_stale_and_no_more(copied, capsys, monkeypatch):
         content["environment"]["tfp_flows"] = __version__
         path.write_text(json.dumps(content))
     monkeypatch.chdir(ROOT)
-    assert main(["report", "--out", str(copied)]) == 0
+    assert main(["--out", str(copied)]) == 0
     captured = capsys.readouterr()
     assert captured.out.strip() == str(copied / "report.pdf")
-    assert captured.err.count("results are current") == len(EXPERIMENTS)
+    assert captured.err.count("results are current") == len(remake.EXPERIMENTS)
     assert ran == []
-    assert main(["report", "--out", str(copied), "--seed", "1"]) == 0
-    assert [name for name, _ in ran] == [experiment.name for experiment in EXPERIMENTS]
+    assert main(["--out", str(copied), "--seed", "1"]) == 0
+    assert [name for name, _ in ran] == [
+        experiment.name for experiment in remake.EXPERIMENTS
+    ]
     assert {config.seed for _, config in ran} == {1}
     assert "another seed" in capsys.readouterr().err
     ran.clear()
-    assert main(["report", "--out", str(copied), "--rerun"]) == 0
-    assert len(ran) == len(EXPERIMENTS)
+    assert main(["--out", str(copied), "--rerun"]) == 0
+    assert len(ran) == len(remake.EXPERIMENTS)
 
 
 def test_every_source_is_cited():
@@ -232,3 +232,11 @@ def test_every_source_is_cited():
     text = "".join(path.read_text("utf-8") for path in REPORT.glob("*.typ"))
     assert len(keys) >= 10
     assert [key for key in keys if f"@{key}" not in text] == []
+
+
+def test_bad_input_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["--out", str(tmp_path / "file" / "out")]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("tfp-flows: error: Cannot write to the output folder")

@@ -3,9 +3,11 @@
 import hashlib
 import importlib.util
 import json
+import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterable
 
 from PIL import Image
 
@@ -27,7 +29,11 @@ _VAE_IMAGES = ("report/imgs/vae-latent-none.png", "report/imgs/vae-latent-planar
 _ENERGIES = "energies/results.json"
 
 
-def compile_report(out, root, path=None):
+def compile_report(
+    out: str | os.PathLike,
+    root: str | os.PathLike,
+    path: str | os.PathLike | None = None,
+) -> pathlib.Path:
     """Compiles the report; trains nothing.
 
     Args:
@@ -67,7 +73,7 @@ def compile_report(out, root, path=None):
     return path
 
 
-def inputs_checksum(out, root):
+def inputs_checksum(out: str | os.PathLike, root: str | os.PathLike) -> str:
     """The checksum of everything that goes into the PDF; arguments as above."""
     checksum = hashlib.sha256()
     for name, source in sorted(_files(out, root).items()):
@@ -76,7 +82,7 @@ def inputs_checksum(out, root):
     return checksum.hexdigest()
 
 
-def check_sources(root):
+def check_sources(root: str | os.PathLike) -> None:
     """Raises unless the text, the benchmark's results and typst are there."""
     if importlib.util.find_spec("typst") is None:
         raise ImportError(
@@ -90,7 +96,7 @@ def check_sources(root):
         _check(root, _VAE_IMAGES, "make it with python -m benchmarks.vae_latent")
 
 
-def _files(out, root):
+def _files(out: str | os.PathLike, root: str | os.PathLike) -> dict[str, pathlib.Path]:
     """Where each file is, by its place in the checkout."""
     out, root = pathlib.Path(out), pathlib.Path(root)
     how = "make it with tfp-flows report"
@@ -106,14 +112,14 @@ def _files(out, root):
     return files
 
 
-def _reproduced(folder):
+def _reproduced(folder: pathlib.Path) -> list[str]:
     """The files of `reproduce` that are shown."""
     config = json.loads((folder / "results.json").read_text("utf-8"))["config"]
     images = ["depth", *(f"summary-{family}" for family in config["families"])]
     return ["results.json", *(f"imgs/{image}.png" for image in images)]
 
 
-def _copy(source, copy):
+def _copy(source: pathlib.Path, copy: pathlib.Path) -> None:
     """Copies a file, an image with 256 colours: the PDF is then a third smaller."""
     if source.suffix != ".png":
         shutil.copyfile(source, copy)
@@ -123,7 +129,7 @@ def _copy(source, copy):
         few.save(copy)
 
 
-def _check(folder, names, how):
+def _check(folder: pathlib.Path, names: Iterable[str], how: str) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"The report needs {folder / name}; {how}.")

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import tfp_flows as tff
-from tfp_flows.cli import commands, main
-from tfp_flows.experiments import notebook_outputs
-from tfp_flows.experiments.notebooks import notebook_paths, run_notebooks
+from notebooks import __main__ as command
+from notebooks.execution import notebook_paths, run_notebooks
+from notebooks.outputs import tidy
 
 SHOW_KNOB = "import os, sys; print(os.environ['TFP_FLOWS_QUICK']); print(sys.executable)"
 LOG = "I0000 00:00:1795570171.2  1966 port.cc:153] oneDNN custom operations are on.\\n"
@@ -125,7 +125,7 @@ def test_pictures_lose_no_more_than_a_shade():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
     data = {"image/png": base64.b64encode(file.getvalue()).decode()}
     notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
-    notebook_outputs.tidy(notebook)
+    tidy(notebook)
     stored = base64.b64decode(notebook.cells[0].outputs[0].data["image/png"])
     image = Image.open(io.BytesIO(stored))
     assert image.mode == "P"
@@ -135,13 +135,12 @@ def test_pictures_lose_no_more_than_a_shade():
 
 def test_command(make, monkeypatch, capsys):
     folder = make(_01=["print(1)"], _02=["print(2)"])
-    monkeypatch.setattr(commands, "__file__", "/nowhere/tfp_flows/cli/commands.py")
+    monkeypatch.setattr(command, "FOLDER", folder)
     monkeypatch.chdir(folder.parent)
-    assert main(["notebooks", "--only", "02", "--out", "out"]) == 0
+    assert command.main(["--only", "02", "--out", "out"]) == 0
     assert outputs(folder.parent / "out" / "02.ipynb") == [["2\n"]]
     assert not (folder.parent / "out" / "01.ipynb").exists()
-    assert main(["notebooks", "--quick", "--only", "01"]) == 0
+    assert command.main(["--quick", "--only", "01"]) == 0
     assert "nothing is stored" in capsys.readouterr().out
-    monkeypatch.chdir(folder)
-    assert main(["notebooks"]) == 2
-    assert "source checkout" in capsys.readouterr().err
+    assert command.main(["--only", "03"]) == 2
+    assert "tfp-flows: error: No notebook's name" in capsys.readouterr().err

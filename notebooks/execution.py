@@ -3,8 +3,9 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
-from tfp_flows.experiments import notebook_outputs
+from notebooks import outputs
 from tfp_flows.files import prepare_folder, write_text
 from tfp_flows.progress import tqdm
 
@@ -12,7 +13,9 @@ from tfp_flows.progress import tqdm
 QUICK_VARIABLE = "TFP_FLOWS_QUICK"
 
 
-def notebook_paths(folder, only=()):
+def notebook_paths(
+    folder: str | os.PathLike, only: Sequence[str] = ()
+) -> list[pathlib.Path]:
     """The notebooks of a folder, in reading order.
 
     Args:
@@ -41,7 +44,14 @@ def notebook_paths(folder, only=()):
     return [path for path in found if not only or path.name.startswith(tuple(only))]
 
 
-def run_notebooks(folder, *, only=(), quick=False, out=None, progress_bar=True):
+def run_notebooks(
+    folder: str | os.PathLike,
+    *,
+    only: Sequence[str] = (),
+    quick: bool = False,
+    out: str | os.PathLike | None = None,
+    progress_bar: bool = True,
+) -> list[pathlib.Path]:
     """Runs notebooks, each in a new kernel of this Python, and stores their outputs.
 
     Args:
@@ -79,7 +89,7 @@ def run_notebooks(folder, *, only=(), quick=False, out=None, progress_bar=True):
     return written
 
 
-def _check_installed():
+def _check_installed() -> None:
     try:
         import ipykernel  # noqa: F401
         import nbclient  # noqa: F401
@@ -90,7 +100,7 @@ def _check_installed():
         ) from error
 
 
-def _executed(path, quick):
+def _executed(path: pathlib.Path, quick: bool) -> str:
     """The text of a notebook with the outputs of its cells."""
     # Here, since only the `notebooks` extra brings them.
     import nbformat
@@ -100,7 +110,7 @@ def _executed(path, quick):
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     notebook = nbformat.read(path, as_version=4)
-    notebook_outputs.clear(notebook)
+    outputs.clear(notebook)
     # Without other folders of kernels, "python3" is the interpreter that runs this.
     manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = NotebookClient(
@@ -111,8 +121,8 @@ def _executed(path, quick):
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    # The package that runs this, whichever is installed.
-    search_path = [str(pathlib.Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+    # The package of this checkout, whichever is installed.
+    search_path = [str(pathlib.Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     variables = {
         QUICK_VARIABLE: "1" if quick else "0",
         "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
@@ -126,7 +136,7 @@ def _executed(path, quick):
         except CellExecutionError as error:
             raise RuntimeError(
                 f"Notebook {path.name} failed in code cell "
-                f"{notebook_outputs.failed_cell(notebook)} with {error.ename}: "
+                f"{outputs.failed_cell(notebook)} with {error.ename}: "
                 f"{error.evalue}. The file is as it was."
             ) from error
         except DeadKernelError as error:
@@ -135,5 +145,5 @@ def _executed(path, quick):
                 f"The kernel of notebook {path.name} died; the file is as it was. Its "
                 f"last words were: {log.read()[-500:]}"
             ) from error
-    notebook_outputs.tidy(notebook)
+    outputs.tidy(notebook)
     return nbformat.writes(notebook) + "\n"

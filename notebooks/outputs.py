@@ -4,6 +4,8 @@ import base64
 import io
 import re
 
+from nbformat import NotebookNode
+
 # What TensorFlow's C++ parts log on start-up, which no variable turns off.
 _STARTUP_LOG = re.compile(r"(WARNING: All log messages before absl|I0000 00:00:).*\n?")
 _METADATA = dict(
@@ -12,13 +14,13 @@ _METADATA = dict(
 )
 
 
-def clear(notebook):
+def clear(notebook: NotebookNode) -> None:
     """Removes the outputs of a `NotebookNode`."""
     for cell in _code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
 
 
-def tidy(notebook):
+def tidy(notebook: NotebookNode) -> None:
     """Removes versions, TensorFlow's start-up log, and half the size of pictures.
 
     Args:
@@ -35,7 +37,7 @@ def tidy(notebook):
                 output.data["image/png"] = _with_palette(output.data["image/png"])
 
 
-def failed_cell(notebook):
+def failed_cell(notebook: NotebookNode) -> int:
     """The number of the first code cell that raised, from 1; 0 if none did."""
     for number, cell in enumerate(_code_cells(notebook), start=1):
         if any(output.output_type == "error" for output in cell.outputs):
@@ -43,16 +45,16 @@ def failed_cell(notebook):
     return 0
 
 
-def _code_cells(notebook):
+def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def _is_log(output):
+def _is_log(output: NotebookNode) -> bool:
     is_stderr = output.output_type == "stream" and output.name == "stderr"
     return is_stderr and not _STARTUP_LOG.sub("", output.text).strip()
 
 
-def _with_palette(png):
+def _with_palette(png: str) -> str:
     """A PNG in Base64 with 256 colours: a density on white has few more."""
     from PIL import Image
 

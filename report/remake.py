@@ -2,14 +2,21 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
-from tfp_flows.experiments.density_estimation import DensityConfig, estimate_densities
-from tfp_flows.experiments.depth_figure import save_depth_figure
-from tfp_flows.experiments.report_pdf import check_sources, compile_report
-from tfp_flows.experiments.reproduce import ReproduceConfig, reproduce
+from report.depth_figure import save_depth_figure
+from report.pdf import check_sources, compile_report
+from tfp_flows.experiments.configs import (
+    DensityConfig,
+    ReproduceConfig,
+    full_or_quick,
+)
+from tfp_flows.experiments.density_estimation import estimate_densities
+from tfp_flows.experiments.reproduce import reproduce
 from tfp_flows.files import prepare_folder
 from tfp_flows.progress import tqdm
 from tfp_flows.version import __version__
@@ -31,40 +38,42 @@ class Experiment:
 
     name: str
     results_file: str
-    run: Callable
-    config: Callable
-    images: Callable
+    run: Callable[[pathlib.Path, Any, bool], None]
+    config: Callable[[bool, int], Any]
+    images: Callable[[Any], list[str]]
 
 
-def _run_reproduce(out, config, progress_bar):
+def _run_reproduce(
+    out: pathlib.Path, config: ReproduceConfig, progress_bar: bool
+) -> None:
     reproduce(out, config, images=out / "imgs", progress_bar=progress_bar)
     save_depth_figure(out / "imgs" / "depth.png", out / "results.json")
 
 
-def _reproduce_config(quick, seed):
-    return ReproduceConfig.quick(seed) if quick else ReproduceConfig(seed=seed)
+def _reproduce_config(quick: bool, seed: int) -> ReproduceConfig:
+    return full_or_quick(ReproduceConfig, quick, seed)
 
 
-def _reproduce_images(config):
+def _reproduce_images(config: ReproduceConfig) -> list[str]:
     return ["imgs/depth.png", *(f"imgs/summary-{name}.png" for name in config.families)]
 
 
-def _run_energies(out, config, progress_bar):
+def _run_energies(out: pathlib.Path, config: ReproduceConfig, progress_bar: bool) -> None:
     _run_reproduce(prepare_folder(out / "energies"), config, progress_bar)
 
 
-def _energies_config(quick, seed):
+def _energies_config(quick: bool, seed: int) -> ReproduceConfig:
     config = _reproduce_config(quick, seed)
     # U_2 of the paper is `example2`, which is among the figures.
     return dataclasses.replace(config, examples=("u1", "u3", "u4"))
 
 
-def _run_density(out, config, progress_bar):
+def _run_density(out: pathlib.Path, config: DensityConfig, progress_bar: bool) -> None:
     estimate_densities(out, config, progress_bar=progress_bar)
 
 
-def _density_config(quick, seed):
-    return DensityConfig.quick(seed) if quick else DensityConfig(seed=seed)
+def _density_config(quick: bool, seed: int) -> DensityConfig:
+    return full_or_quick(DensityConfig, quick, seed)
 
 
 EXPERIMENTS = (
@@ -92,7 +101,15 @@ EXPERIMENTS = (
 )
 
 
-def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
+def report(
+    out: str | os.PathLike,
+    root: str | os.PathLike,
+    *,
+    quick: bool = False,
+    rerun: bool = False,
+    seed: int = 0,
+    progress_bar: bool = True,
+) -> pathlib.Path:
     """Runs the experiments that have no current results, and compiles the report.
 
     Results are current if their file records the wanted configuration and this version
@@ -131,7 +148,9 @@ def report(out, root, *, quick=False, rerun=False, seed=0, progress_bar=True):
     return compile_report(out, root)
 
 
-def stale_reason(experiment, config, out):
+def stale_reason(
+    experiment: Experiment, config: Any, out: str | os.PathLike
+) -> str | None:
     """Why an experiment must run.
 
     Args:

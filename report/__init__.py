@@ -1,0 +1,1 @@
+"""The technical report: its text, and what remakes it; `python -m report` runs it."""

@@ -1,0 +1,31 @@
+"""`tfp-flows sample`."""
+
+import argparse
+
+from tfp_flows.cli import options
+
+
+def add_to(subparsers: options.Subparsers) -> None:
+    """Adds the command."""
+    parser = options.add_command(
+        subparsers,
+        "sample",
+        run,
+        "Draw samples from a saved flow.",
+        epilog="Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob.",
+    )
+    options.add_flow_file(parser)
+    options.add_samples(parser, 1_000)
+    parser.add_argument("--out", required=True, help="file to write: .csv or .npz")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draws the samples."""
+    from tfp_flows import distributions
+    from tfp_flows.experiments.sample import sample_writer
+
+    writer = sample_writer(args.out)
+    flow = distributions.load(args.flow)
+    writer(flow, num_samples=args.num_samples, seed=args.seed)
+    print(f"Wrote {args.num_samples} samples to {args.out}.")
+    return 0
