@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfp_flows import bijectors
+from tfp_flows.bijectors.layer_stack import OfTanhUnits, OnSamples
 from tfp_flows.bijectors.live import LiveChain
 from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.planar_stack import ELEMENTWISE_EVENT_SIZE
@@ -19,7 +20,9 @@ NUM_LAYERS = 3
 # Bijectors that the generic tests leave out, and why.
 EXEMPT = {
     LiveChain: "has no parameters of its own; see test_live.py",
+    OfTanhUnits: "abstract: has no parameters of its own",
     OnePass: "abstract: has no parameters and no map of its own",
+    OnSamples: "abstract: has no parameters and no map of its own",
 }
 
 
@@ -36,6 +39,7 @@ class Entry:
         parameters in the order of `event_ndims`.
       exact: mpmath oracle of one layer.
       layer_class: of a bijector that is several layers, the class of one of them.
+      layer_options: of such a bijector, `k -> dict` of further arguments of layer k.
       form: of a bijector of several forms, the name of this one.
       options: arguments of the class that are no tensors.
       event_sizes: D of the generic tests, one for each form that D chooses.
@@ -47,6 +51,7 @@ class Entry:
     layer: Callable
     exact: Callable
     layer_class: type | None = None
+    layer_options: Callable = lambda k: {}
     form: str = ""
     options: dict = dataclasses.field(default_factory=dict)
     event_sizes: tuple = (3,)
@@ -83,14 +88,17 @@ class Entry:
         return parameters, self.build(**parameters, **kwargs)
 
     def layers(self, parameters):
-        """The parameters of each layer, first to last, as float64 arrays."""
+        """The arguments of each layer, first to last: float64 arrays, and options."""
         values = {n: np.asarray(p, np.float64) for n, p in parameters.items()}
         if not self.stacked:
             return [tuple(values.values())]
         return [
-            tuple(
-                np.take(value, k, axis=-self.event_ndims[name])
-                for name, value in values.items()
+            (
+                *(
+                    np.take(value, k, axis=-self.event_ndims[name])
+                    for name, value in values.items()
+                ),
+                *self.layer_options(k).values(),
             )
             for k in range(NUM_LAYERS)
         ]
@@ -150,27 +158,37 @@ def _radial_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
 
 
 def _sylvester_parameters(
-    rng, scale, batch_shape, event_size, num_units, num_reflections
+    rng,
+    scale,
+    batch_shape,
+    event_size,
+    layer_shape=(),
+    *,
+    num_units,
+    num_reflections,
 ):
-    m = num_units(event_size)
+    m, shape = num_units(event_size), (*batch_shape, *layer_shape)
     parameters = dict(
-        r=scale * rng.normal(size=(*batch_shape, m, m)),
-        r2=scale * rng.normal(size=(*batch_shape, m, m)),
-        b=scale * rng.normal(size=(*batch_shape, m)),
+        r=scale * rng.normal(size=(*shape, m, m)),
+        r2=scale * rng.normal(size=(*shape, m, m)),
+        b=scale * rng.normal(size=(*shape, m)),
     )
     if num_reflections is not None:
-        shape = (*batch_shape, num_reflections(event_size), event_size)
-        parameters["v"] = scale * rng.normal(size=shape)
+        vectors = (*shape, num_reflections(event_size), event_size)
+        parameters["v"] = scale * rng.normal(size=vectors)
     return parameters
 
 
-def _sylvester(form, num_units, num_reflections=None, reverse=False):
-    options = dict(reverse=reverse)
+def _sylvester(form, num_units, num_reflections=None):
+    """A layer of this form, and a stack of such layers."""
     draw = functools.partial(
         _sylvester_parameters, num_units=num_units, num_reflections=num_reflections
     )
-    event_ndims = dict(r=2, r2=2, b=1) | (dict(v=2) if num_reflections else {})
-    return Entry(
+    # Reversed, as the other way is that of the first layer of a stack.
+    options = dict(reverse=num_reflections is None)
+    names = ("r", "r2", "b") if num_reflections is None else ("r", "r2", "b", "v")
+    event_ndims = {name: 1 if name == "b" else 2 for name in names}
+    yield Entry(
         bijectors.Sylvester,
         draw,
         event_ndims,
@@ -178,6 +196,18 @@ def _sylvester(form, num_units, num_reflections=None, reverse=False):
         functools.partial(oracles.sylvester_exact, **options),
         form=form,
         options=options,
+    )
+    yield Entry(
+        bijectors.SylvesterStack,
+        _stacked(draw),
+        {name: ndims + 1 for name, ndims in event_ndims.items()},
+        oracles.sylvester,
+        oracles.sylvester_exact,
+        layer_class=bijectors.Sylvester,
+        layer_options=lambda k: (
+            dict(v=None, reverse=k % 2 == 1) if num_reflections is None else {}
+        ),
+        form=form,
     )
 
 
@@ -217,7 +247,7 @@ ENTRIES = (
         oracles.radial_exact,
         layer_class=bijectors.Radial,
     ),
-    _sylvester("Orthogonal", lambda d: (d + 1) // 2, lambda d: (d + 1) // 2),
-    _sylvester("Householder", lambda d: d, lambda d: 2),
-    _sylvester("Triangular", lambda d: d, reverse=True),
+    *_sylvester("Orthogonal", lambda d: (d + 1) // 2, lambda d: (d + 1) // 2),
+    *_sylvester("Householder", lambda d: d, lambda d: 2),
+    *_sylvester("Triangular", lambda d: d),
 )

@@ -24,3 +24,20 @@ def test_collects_a_value_of_each_layer(shape, reverse, rng):
         z = factors[k] * z + 1.0
     np.testing.assert_allclose(last, z, rtol=1e-12)
     np.testing.assert_allclose(squares, np.stack(expected), rtol=1e-12)
+
+
+def test_collects_values_of_other_shapes():
+    ones = tf.ones([2, 3])
+
+    def layer(k, z):
+        first, second = z
+        k = tf.cast(k, tf.float32)
+        return [first + 1.0, second * 2.0], (first[0] + k, second)
+
+    shapes = (tf.TensorShape([3]), tf.TensorShape([2, 3]))
+    z, (sums, seconds) = layer_loop.run_layers(
+        layer, [ones, ones], 3, value_shapes=shapes
+    )
+    np.testing.assert_array_equal(z, [4.0 * ones, 8.0 * ones])
+    np.testing.assert_array_equal(sums, np.outer([1.0, 3.0, 5.0], [1.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(seconds[:, 1, 1], [1.0, 2.0, 4.0])

@@ -20,8 +20,10 @@ def layers_of(entry, parameters):
         for name, value in parameters.items()
     }
     return [
-        entry.layer_class(**dict(zip(unstacked, values, strict=True)))
-        for values in zip(*unstacked.values(), strict=True)
+        entry.layer_class(
+            **dict(zip(unstacked, values, strict=True)), **entry.layer_options(k)
+        )
+        for k, values in enumerate(zip(*unstacked.values(), strict=True))
     ]
 
 
@@ -183,7 +185,7 @@ def test_numbers_of_layers_that_differ_are_refused(entry, rng):
             fewer = tf.gather(value, range(size), axis=-entry.event_ndims[name])
             with pytest.raises(ValueError, match=f"{name}: {size}") as caught:
                 entry.bijector_class(**{**parameters, name: fewer})
-            assert entry.name in str(caught.value)
+            assert entry.bijector_class.__name__ in str(caught.value)
             assert f": {registry.NUM_LAYERS}" in str(caught.value)
 
 
@@ -215,5 +217,5 @@ def test_unknown_number_of_layers_is_refused(entry, is_rank_known, rng):
         for name, value in parameters.items()
     }
     build = tf.function(lambda p: entry.bijector_class(**p).forward([0.0, 1.0]))
-    with pytest.raises(ValueError, match=f"{entry.name} needs"):
+    with pytest.raises(ValueError, match=f"{entry.bijector_class.__name__} needs"):
         build.get_concrete_function(signature)

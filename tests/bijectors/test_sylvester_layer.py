@@ -1,13 +1,11 @@
-"""The constraint of a layer's diagonals, against mpmath; K layers at once."""
+"""The constraint of a layer's diagonals, against mpmath."""
 
 import mpmath
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfp_flows import bijectors
-from tfp_flows.bijectors.sylvester_layer import product_factors, run_sylvester_layers
+from tfp_flows.bijectors.sylvester_layer import product_factors
 
 X = np.concatenate([-np.geomspace(1e12, 1e-12, 25), [0.0], np.geomspace(1e-12, 1e12, 25)])
 
@@ -52,43 +50,3 @@ def test_derivatives(x, order):
         expected = [float(mpmath.diff(f, mpmath.mpf(x), order)) for f in functions]
     actual = [nth(i, order).numpy() for i in range(4)]
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-15)
-
-
-def layers_at_once(x, parameters):
-    return run_sylvester_layers(x, **parameters)
-
-
-def chained_layers(x, parameters):
-    axes = dict(r=-3, r2=-3, b=-2, v=-3)
-    layers = [
-        bijectors.Sylvester(
-            **{name: tf.gather(p, k, axis=axes[name]) for name, p in parameters.items()},
-            reverse="v" not in parameters and k % 2 == 1,
-        )
-        for k in range(3)
-    ]
-    chain = tfp.bijectors.Chain(layers[::-1])
-    return chain.forward(x), chain.forward_log_det_jacobian(x)
-
-
-@pytest.mark.parametrize("batch_shape", [(), (1, 7)], ids=str)
-@pytest.mark.parametrize(("m", "h"), [(2, 2), (5, 2), (5, None)])
-def test_layers_at_once_are_a_chain(m, h, batch_shape, rng):
-    shapes = dict(r=(3, m, m), r2=(3, m, m), b=(3, m)) | (dict(v=(3, h, 5)) if h else {})
-    parameters = {
-        name: tf.constant(rng.normal(size=(*batch_shape, *shape)))
-        for name, shape in shapes.items()
-    }
-    x = tf.constant(rng.normal(size=(4, 7, 5)))
-    results = []
-    for maps in (layers_at_once, chained_layers):
-        with tf.GradientTape() as tape:
-            tape.watch((x, parameters))
-            y, log_det = maps(x, parameters)
-            total = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(tf.sin(log_det))
-        results.append(
-            (y, log_det, *tf.nest.flatten(tape.gradient(total, (x, parameters))))
-        )
-    for actual, expected in zip(*results, strict=True):
-        assert actual.shape == expected.shape
-        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-11)

@@ -5,5 +5,13 @@ from tfp_flows.bijectors.planar_stack import PlanarStack
 from tfp_flows.bijectors.radial import Radial
 from tfp_flows.bijectors.radial_stack import RadialStack
 from tfp_flows.bijectors.sylvester import Sylvester
+from tfp_flows.bijectors.sylvester_stack import SylvesterStack
 
-__all__ = ["Planar", "PlanarStack", "Radial", "RadialStack", "Sylvester"]
+__all__ = [
+    "Planar",
+    "PlanarStack",
+    "Radial",
+    "RadialStack",
+    "Sylvester",
+    "SylvesterStack",
+]

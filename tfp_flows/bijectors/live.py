@@ -1,10 +1,13 @@
 """Bijectors whose results are those of the present parameters."""
 
+from typing import Any
+
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 
-def unknown_to_caches(points):
+def unknown_to_caches(points: Any) -> Any:
     """The same points, in eager mode as new tensors.
 
     TFP's cache of bijectors goes by the identity of a tensor. It knows neither
@@ -28,20 +31,24 @@ def unknown_to_caches(points):
 class Live:
     """Mixin of a `tfb.Bijector` that TFP's cache never answers for in eager mode."""
 
-    def forward(self, x, *args, **kwargs):
+    def forward(self, x: npt.ArrayLike, *args: Any, **kwargs: Any) -> tf.Tensor:
         """As of `tfb.Bijector`, at the present parameters."""
         return super().forward(unknown_to_caches(x), *args, **kwargs)
 
-    def inverse(self, y, *args, **kwargs):
+    def inverse(self, y: npt.ArrayLike, *args: Any, **kwargs: Any) -> tf.Tensor:
         """As of `tfb.Bijector`, at the present parameters."""
         return super().inverse(unknown_to_caches(y), *args, **kwargs)
 
-    def forward_log_det_jacobian(self, x, *args, **kwargs):
+    def forward_log_det_jacobian(
+        self, x: npt.ArrayLike, *args: Any, **kwargs: Any
+    ) -> tf.Tensor:
         """As of `tfb.Bijector`, at the present parameters."""
         x = unknown_to_caches(x)
         return super().forward_log_det_jacobian(x, *args, **kwargs)
 
-    def inverse_log_det_jacobian(self, y, *args, **kwargs):
+    def inverse_log_det_jacobian(
+        self, y: npt.ArrayLike, *args: Any, **kwargs: Any
+    ) -> tf.Tensor:
         """As of `tfb.Bijector`, at the present parameters."""
         y = unknown_to_caches(y)
         return super().inverse_log_det_jacobian(y, *args, **kwargs)

@@ -1,8 +1,11 @@
-"""What all bijectors share: one pass that gives value and log-det."""
+"""What all bijectors share: parameters, and one pass for value and log-det."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
 from tfp_flows.bijectors.live import Live
 
 
@@ -14,7 +17,41 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
     point, which has been rounded, may be far from them.
     """
 
-    def forward_and_log_det(self, x):
+    def __init__(
+        self, tensors: dict, *, parameters: dict, validate_args: bool, name: str
+    ) -> None:
+        """Keeps each of `tensors` as the attribute `_name`, live if it is a variable.
+
+        Args:
+          tensors: name = what `tf.convert_to_tensor` takes, `tf.Variable`, or `None`.
+          parameters: as of `tfb.Bijector`: the arguments of the subclass.
+          validate_args: as of `tfb.Bijector`.
+          name: as of `tfb.Bijector`.
+
+        Raises:
+          TypeError: if the tensors differ in dtype or are not floating-point.
+        """
+        given = {key: value for key, value in tensors.items() if value is not None}
+        with tf.name_scope(name) as name:
+            dtype = numerics.common_dtype(**given)
+            for key in tensors:
+                value = given.get(key)
+                if value is not None:
+                    value = numerics.as_parameter(value, dtype, key)
+                setattr(self, f"_{key}", value)
+            self._check_shapes()
+            super().__init__(
+                forward_min_event_ndims=1,
+                validate_args=validate_args,
+                parameters=parameters,
+                dtype=dtype,
+                name=name,
+            )
+
+    def _check_shapes(self) -> None:
+        """Raises ValueError unless the shapes of the parameters fit, where known."""
+
+    def forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The image of `x` and the log-det-Jacobian there, in one pass.
 
         In `tf.function`s, `forward` and `forward_log_det_jacobian` of one tensor are one
@@ -32,21 +69,21 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
                 x = tf.convert_to_tensor(x, dtype=self.dtype)
                 return self._forward_and_log_det(x)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The image of `x`, `[..., D]`, and the log-det-Jacobian at `x`, `[...]`."""
         raise NotImplementedError
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The point `x` whose image is `y`, and the *forward* log-det-Jacobian there."""
         raise NotImplementedError
 
-    def _forward(self, x):
+    def _forward(self, x: tf.Tensor) -> tf.Tensor:
         return self._attach(*self._forward_and_log_det(x))
 
-    def _inverse(self, y):
+    def _inverse(self, y: tf.Tensor) -> tf.Tensor:
         return self._attach(*self._inverse_and_log_det(y))
 
-    def _attach(self, result, log_det):
+    def _attach(self, result: tf.Tensor, log_det: tf.Tensor) -> tf.Tensor:
         # The log-det travels with the result, so that the two calls that
         # TransformedDistribution makes cost one pass; XLA does not merge two loops.
         # In a trace, TFP's cache returns this very object for the same argument. A chain
@@ -54,17 +91,29 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
         result.tfp_flows_log_det = (self, log_det)
         return result
 
-    def _forward_log_det_jacobian(self, x):
+    def _forward_log_det_jacobian(self, x: tf.Tensor) -> tf.Tensor:
         # By TFP's cache, which calls `_forward` unless it has the image.
         return self._log_det(x, self._cache.forward(x), self._forward_and_log_det)
 
-    def _inverse_log_det_jacobian(self, y):
+    def _inverse_log_det_jacobian(self, y: tf.Tensor) -> tf.Tensor:
         return -self._log_det(y, self._cache.inverse(y), self._inverse_and_log_det)
 
-    def _log_det(self, point, image, compute):
+    def _log_det(
+        self, point: tf.Tensor, image: tf.Tensor, compute: Callable
+    ) -> tf.Tensor:
         # The point has it if it is the image of the image.
         for tensor in (point, image):
             owner, log_det = getattr(tensor, "tfp_flows_log_det", (None, None))
             if owner is self:
                 return log_det
         return compute(point)[1]
+
+    def _tensors(self) -> dict:
+        """Name = value of the parameters that are given."""
+        named = {key: getattr(self, key) for key in self.parameter_properties()}
+        return {key: value for key, value in named.items() if value is not None}
+
+    def _parameter_control_dependencies(self, is_init: bool) -> list:
+        if not self.validate_args:
+            return []
+        return numerics.check_finite(is_init, type(self).__name__, **self._tensors())

@@ -1,11 +1,13 @@
 """The planar flow, one layer."""
 
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.planar_layer import (
+    TanhUnits,
     constrain_planar,
     planar_log_det,
     planar_score_terms,
@@ -57,7 +59,14 @@ class Planar(OnePass):
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(self, u, w, b, validate_args=False, name="planar"):
+    def __init__(
+        self,
+        u: npt.ArrayLike,
+        w: npt.ArrayLike,
+        b: npt.ArrayLike,
+        validate_args: bool = False,
+        name: str = "planar",
+    ) -> None:
         """Builds one planar layer, or a batch of them.
 
         Args:
@@ -74,22 +83,18 @@ class Planar(OnePass):
           ValueError: if `u` or `w` is a scalar, or their event sizes differ.
         """
         parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            dtype = numerics.common_dtype(u=u, w=w, b=b)
-            self._u = numerics.as_parameter(u, dtype, "u")
-            self._w = numerics.as_parameter(w, dtype, "w")
-            self._b = numerics.as_parameter(b, dtype, "b")
-            numerics.check_same_event("Planar", u=self._u, w=self._w)
-            super().__init__(
-                forward_min_event_ndims=1,
-                validate_args=validate_args,
-                parameters=parameters,
-                dtype=dtype,
-                name=name,
-            )
+        super().__init__(
+            dict(u=u, w=w, b=b),
+            parameters=parameters,
+            validate_args=validate_args,
+            name=name,
+        )
+
+    def _check_shapes(self) -> None:
+        numerics.check_same_event("Planar", u=self.u, w=self.w)
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict:
         return dict(
             u=tfp.util.ParameterProperties(event_ndims=1),
             w=tfp.util.ParameterProperties(event_ndims=1),
@@ -99,35 +104,35 @@ class Planar(OnePass):
         )
 
     @property
-    def u(self):
+    def u(self) -> tf.Tensor:
         """The unconstrained displacement `u`, `[..., D]`."""
         return self._u
 
     @property
-    def w(self):
+    def w(self) -> tf.Tensor:
         """The normal of the hyperplane `w`, `[..., D]`."""
         return self._w
 
     @property
-    def b(self):
+    def b(self) -> tf.Tensor:
         """The offset of the hyperplane `b`, `[...]`."""
         return self._b
 
     @property
-    def u_hat(self):
+    def u_hat(self) -> tf.Tensor:
         """The displacement after the constraint, `[..., D]`: `w.u_hat > -1`."""
-        return self._constrained()[1].u_hat
+        return self._constrained().u_hat
 
     @property
-    def injectivity_margin(self):
+    def injectivity_margin(self) -> tf.Tensor:
         """`1 + w.u_hat > 0`, `[...]`, the least slope across the hyperplane if below 1.
 
         Where it nears 0 the map flattens: the inverse amplifies rounding by up to
         `1 / injectivity_margin`.
         """
-        return self._constrained()[1].q
+        return self._constrained().q
 
-    def forward_score(self, x, score):
+    def forward_score(self, x: tf.Tensor, score: tf.Tensor) -> tf.Tensor:
         """The score of the image: the gradient of its log density.
 
         If `score` is d log p(x) / dx, that of y = f(x) is J^-T (score - d log|det J| /
@@ -141,34 +146,31 @@ class Planar(OnePass):
           `Tensor` of shape `[..., D]`, the score at `forward(x)`.
         """
         x = tf.convert_to_tensor(x, dtype=self.dtype)
-        w, layer = self._constrained()
-        rate, drift = planar_score_terms(self._project(x, w), layer)
-        r = rate * (tf.reduce_sum(layer.u_hat * score, axis=-1) + drift)
-        return score - w * r[..., tf.newaxis]
+        unit = self._constrained()
+        rate, drift = planar_score_terms(_project(x, unit), unit)
+        r = rate * (tf.reduce_sum(unit.u_hat * score, axis=-1) + drift)
+        return score - unit.w * r[..., tf.newaxis]
 
-    def _constrained(self):
-        """Reads `u` and `w` once: `w` and the result of `constrain_planar`."""
-        w = tf.convert_to_tensor(self.w)
-        return w, constrain_planar(tf.convert_to_tensor(self.u), w)
+    def _constrained(self) -> TanhUnits:
+        """Reads the parameters, each once."""
+        return constrain_planar(
+            *(tf.convert_to_tensor(p) for p in (self.u, self.w, self.b))
+        )
 
-    def _project(self, point, w):
-        """w.point + b, `[...]`: of `x`, the pre-activation."""
-        numerics.check_event_size(point, w, bijector="Planar", name="w")
-        return tf.reduce_sum(w * point, axis=-1) + self.b
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        unit = self._constrained()
+        s = _project(x, unit)
+        y = x + unit.u_hat * tf.tanh(s)[..., tf.newaxis]
+        return y, planar_log_det(s, unit)
 
-    def _forward_and_log_det(self, x):
-        w, layer = self._constrained()
-        s = self._project(x, w)
-        y = x + layer.u_hat * tf.tanh(s)[..., tf.newaxis]
-        return y, planar_log_det(s, layer)
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        unit = self._constrained()
+        s = solve_pre_activation(_project(y, unit), unit.q)
+        x = y - unit.u_hat * tf.tanh(s)[..., tf.newaxis]
+        return x, planar_log_det(s, unit)
 
-    def _inverse_and_log_det(self, y):
-        w, layer = self._constrained()
-        s = solve_pre_activation(self._project(y, w), layer.q)
-        x = y - layer.u_hat * tf.tanh(s)[..., tf.newaxis]
-        return x, planar_log_det(s, layer)
 
-    def _parameter_control_dependencies(self, is_init):
-        if not self.validate_args:
-            return []
-        return numerics.check_finite(is_init, "Planar", u=self.u, w=self.w, b=self.b)
+def _project(point: tf.Tensor, unit: TanhUnits) -> tf.Tensor:
+    """w.point + b, `[...]`: of `x`, the pre-activation."""
+    numerics.check_event_size(point, unit.w, bijector="Planar", name="w")
+    return tf.reduce_sum(unit.w * point, axis=-1) + unit.b

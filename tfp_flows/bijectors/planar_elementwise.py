@@ -1,8 +1,12 @@
 """K planar layers on points of few dimensions: elementwise, the sample axis last."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.layer_loop import run_layers
+from tfp_flows.bijectors.planar_layer import TanhUnits
 from tfp_flows.bijectors.point_layout import (
     batches_first,
     layers_first,
@@ -11,24 +15,22 @@ from tfp_flows.bijectors.point_layout import (
 )
 
 
-def forward_elementwise(x, w, b, layers):
+def forward_elementwise(x: tf.Tensor, layers: TanhUnits) -> tuple[tf.Tensor, tf.Tensor]:
     """Feeds points through K planar layers, one after the other.
 
     Args:
       x: `Tensor` of shape `[S, *B, D]`, D static and small.
-      w: `Tensor` of shape `[*B, K, D]`.
-      b: `Tensor` of shape `[*B, K]`.
-      layers: `Constrained`, of shapes `[*B, K, D]` and `[*B, K]`.
+      layers: `TanhUnits` of shape `[*B, K]`.
 
     Returns:
       The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
-    y, s = _run(x, w, layers.u_hat, b)
+    y, s = _run(x, layers.w, layers.u_hat, layers.b)
     return y, layers_second_last(s)
 
 
 @tf.custom_gradient
-def _run(x, w, u_hat, b):
+def _run(x: tf.Tensor, w: tf.Tensor, u_hat: tf.Tensor, b: tf.Tensor) -> tuple:
     """The image, `[S, *B, D]`, and the pre-activations, `[K, *B, S]`.
 
     The gradient needs the pre-activations alone, not the points between the layers:
@@ -43,45 +45,40 @@ def _run(x, w, u_hat, b):
     normals, steps = layers_first(w, 1), layers_first(u_hat, 1)
     offsets = layers_first(b, 0)
 
-    def along(vectors, coordinates):
+    def along(vectors: tf.Tensor, coordinates: list) -> tf.Tensor:
         return tf.add_n([vectors[d] * coordinates[d] for d in range(event_size)])
 
-    def layer(k, z, s):
+    def run(layer: Callable, points: tf.Tensor, reverse: bool = False) -> tuple:
+        # The coordinates as tensors of their own, [*B, S], are what XLA fuses.
+        z, values = run_layers(
+            layer,
+            tf.unstack(samples_last(points)),
+            num_layers,
+            value_shapes=samples_last(points).shape[1:],
+            reverse=reverse,
+        )
+        return samples_last(tf.stack(z)), values
+
+    def layer(k: tf.Tensor, z: list) -> tuple:
         normal, step = normals[k], steps[k]
         s_k = along(normal, z) + offsets[k]
         t = tf.tanh(s_k)
-        return k + 1, [z[d] + step[d] * t for d in range(event_size)], s.write(k, s_k)
+        return [z[d] + step[d] * t for d in range(event_size)], s_k
 
-    points = samples_last(x)
-    s = tf.TensorArray(x.dtype, num_layers, element_shape=points.shape[1:])
-    _, y, s = _loop(layer, num_layers, tf.unstack(points), s)
-    y, s = samples_last(tf.stack(y)), s.stack()
+    y, s = run(layer, x)
 
-    def grad(by_y, by_s):
+    def grad(by_y: tf.Tensor, by_s: tf.Tensor) -> tuple:
         t, slope = numerics.tanh_and_slope(s)
 
-        def layer(step, g, v):
-            k = num_layers - 1 - step
+        def layer(k: tf.Tensor, g: list) -> tuple:
             v_k = by_s[k] + slope[k] * along(steps[k], g)
-            g = [g[d] + normals[k, d] * v_k for d in range(event_size)]
-            return step + 1, g, v.write(k, v_k)
+            return [g[d] + normals[k, d] * v_k for d in range(event_size)], v_k
 
-        v = tf.TensorArray(x.dtype, num_layers, element_shape=points.shape[1:])
-        _, by_x, v = _loop(layer, num_layers, tf.unstack(samples_last(by_y)), v)
-        v, t = layers_second_last(v.stack()), layers_second_last(t)
+        by_x, v = run(layer, by_y, reverse=True)
+        v, t = layers_second_last(v), layers_second_last(t)
         m = numerics.strictly_lower(tf.matmul(v, t, transpose_b=True))
         by_w = v @ batches_first(x) + m @ u_hat
         by_u_hat = t @ batches_first(by_y) + tf.matmul(m, w, transpose_a=True)
-        return samples_last(tf.stack(by_x)), by_w, by_u_hat, numerics.sum_last_axis(v)
+        return by_x, by_w, by_u_hat, numerics.sum_last_axis(v)
 
     return (y, s), grad
-
-
-def _loop(body, num_layers, points, scalars):
-    """A `tf.while_loop` over the layers, of constant compile time."""
-    return tf.while_loop(
-        lambda k, *_: k < num_layers,
-        body,
-        (0, points, scalars),
-        maximum_iterations=num_layers,
-    )

@@ -1,40 +1,52 @@
-"""The mathematics of one planar layer, which Planar and PlanarStack share."""
+"""The mathematics of tanh units, of which planar and Sylvester layers are made."""
 
-import collections
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfp_flows import numerics
 
-Constrained = collections.namedtuple(
-    "Constrained", ["u_hat", "q", "q_minus_one", "log_q"]
-)
-Constrained.__doc__ = """What the parameters `u`, `w` of a layer come to.
 
-Attributes:
-  u_hat: `Tensor` of shape `[..., D]`.
-  q: `Tensor` of shape `[...]`, 1 + w.u_hat = softplus(w.u) > 0.
-  q_minus_one: `Tensor` of shape `[...]`, w.u_hat, precise also where q is near 1.
-  log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
-"""
+class TanhUnits(NamedTuple):
+    """Units z + u_hat tanh(w.z + b), with the constraint that makes them bijections.
+
+    `...` is the shape of one unit, `[]`; of K planar layers, `[*B, K]`; of a Sylvester
+    layer of M units, `[*B, M]`.
+
+    Attributes:
+      w: `Tensor` of shape `[..., D]`.
+      b: `Tensor` of shape `[...]`.
+      u_hat: `Tensor` of shape `[..., D]`.
+      q: `Tensor` of shape `[...]`, 1 + w.u_hat > 0.
+      q_minus_one: `Tensor` of shape `[...]`, w.u_hat, precise also where q is near 1.
+      log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
+    """
+
+    w: tf.Tensor
+    b: tf.Tensor
+    u_hat: tf.Tensor
+    q: tf.Tensor
+    q_minus_one: tf.Tensor
+    log_q: tf.Tensor
 
 
-def constrain_planar(u, w):
+def constrain_planar(u: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> TanhUnits:
     """The constrained displacement and the factor q = 1 + w.u_hat, in exact forms.
 
     Args:
       u: `Tensor` of shape `[..., D]`.
       w: `Tensor` of shape `[..., D]`.
+      b: `Tensor` of shape `[...]`.
 
     Returns:
-      `Constrained`.
+      `TanhUnits`, with q = softplus(w.u).
     """
-    return Constrained(*_constrain(u, w))
+    return TanhUnits(w, b, *_constrain(u, w))
 
 
 @tf.custom_gradient
-def _constrain(u, w):
+def _constrain(u: tf.Tensor, w: tf.Tensor) -> tuple:
     # In float64, whatever the dtype: w.u_hat keeps its relative precision where it
     # crosses zero, near the identity.
     dtype = u.dtype
@@ -55,7 +67,7 @@ def _constrain(u, w):
     across -= tf.reduce_sum(w * across, axis=-1, keepdims=True) * direction
     u_hat = across + q_minus_one * direction
 
-    def grad(by_u_hat, *by_factors):
+    def grad(by_u_hat: tf.Tensor, *by_factors: tf.Tensor) -> tuple:
         # Closed forms: with amortised parameters there is a layer per point, and
         # automatic differentiation of the above takes twice as long.
         by_u_hat = tf.cast(by_u_hat, tf.float64)
@@ -82,36 +94,33 @@ def _constrain(u, w):
     return tuple(tf.cast(result, dtype) for result in (u_hat, *factors)), grad
 
 
-def planar_log_det(s, layer):
+def planar_log_det(s: tf.Tensor, units: TanhUnits) -> tf.Tensor:
     """log(1 + w.u_hat sech^2(s)), as a blend of 1 and q = 1 + w.u_hat.
 
     Args:
       s: `Tensor` of shape `[...]`, the pre-activation w.z + b.
-      layer: `Constrained`, of a shape that broadcasts against that of `s`.
+      units: `TanhUnits`, of a shape that broadcasts against that of `s`.
 
     Returns:
       `Tensor` of the broadcast shape.
     """
-    return _log_det(s, layer.q_minus_one, layer.log_q)
+    return _log_det(s, units.q_minus_one, units.log_q)
 
 
-def along_samples(layers):
-    """The scalars of `layers`, `[..., K]`, as `[..., K, 1]`, to meet `[..., K, S]`."""
-    last = {
-        name: getattr(layers, name)[..., tf.newaxis]
-        for name in ("q", "q_minus_one", "log_q")
-    }
-    return layers._replace(u_hat=None, **last)
+def along_samples(units: TanhUnits) -> TanhUnits:
+    """The scalars of `units`, `[..., K]`, as `[..., K, 1]`, to meet `[..., K, S]`."""
+    scalars = (value[..., tf.newaxis] for value in units[3:])
+    return TanhUnits(None, None, None, *scalars)
 
 
 @tf.custom_gradient
-def _log_det(s, q_minus_one, log_q):
+def _log_det(s: tf.Tensor, q_minus_one: tf.Tensor, log_q: tf.Tensor) -> tuple:
     # The derivatives in closed form: automatic ones take three times as long, and on
     # the hyperplane, with q below the smallest number, they are 0 * inf.
     t, slope = numerics.tanh_and_slope(s)
     blend = numerics.blend(tf.square(t), slope, q_minus_one, log_q)
 
-    def grad(upstream):
+    def grad(upstream: tf.Tensor) -> tuple:
         weight = upstream * slope / blend.denominator
         # t scale / denominator is at most 1 / (2 sqrt(q)): no overflow in this order.
         by_s = (t * blend.scale) * weight * (-2.0 * q_minus_one)
@@ -122,7 +131,7 @@ def _log_det(s, q_minus_one, log_q):
     return blend.log, grad
 
 
-def planar_score_terms(s, layer):
+def planar_score_terms(s: tf.Tensor, units: TanhUnits) -> tuple:
     """What moves a score through a layer: `score - w rate (u_hat.score + drift)`.
 
     With v = score - d log|det J| / dz, and the inverse of J = I + sech^2 u_hat w^T by
@@ -133,18 +142,18 @@ def planar_score_terms(s, layer):
 
     Args:
       s: `Tensor` of shape `[...]`, the pre-activation w.z + b.
-      layer: `Constrained`, of a shape that broadcasts against that of `s`.
+      units: `TanhUnits`, of a shape that broadcasts against that of `s`.
 
     Returns:
       A pair of `Tensor`s of the broadcast shape: rate, drift.
     """
     t, slope = numerics.tanh_and_slope(s)
-    blend = numerics.blend(tf.square(t), slope, layer.q_minus_one, layer.log_q)
+    blend = numerics.blend(tf.square(t), slope, units.q_minus_one, units.log_q)
     inverse = blend.scale / blend.denominator
-    return slope * inverse, -2.0 * layer.q_minus_one * (t * inverse)
+    return slope * inverse, -2.0 * units.q_minus_one * (t * inverse)
 
 
-def solve_pre_activation(c, q):
+def solve_pre_activation(c: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     """The pre-activation s = w.x + b of the point x that a layer takes to y.
 
     Solves s + (q - 1) tanh(s) = c, which is the scalar product of w with
@@ -166,7 +175,7 @@ def solve_pre_activation(c, q):
     q = tf.maximum(q, 4.0 / c.dtype.max)
     c, q = c + tf.zeros_like(q), q + tf.zeros_like(c)
 
-    def residual(s, c, q):
+    def residual(s: tf.Tensor, c: tf.Tensor, q: tf.Tensor) -> tuple:
         # Of q tanh(s) + (s - tanh(s)) = c: on the left, both terms have the sign of s.
         t, slope = numerics.tanh_and_slope(s)
         value = q * t + numerics.tanh_remainder(s) - c
@@ -190,7 +199,7 @@ def solve_pre_activation(c, q):
 _MAX_ITERATIONS = 50
 
 
-def _bracket(c, q):
+def _bracket(c: tf.Tensor, q: tf.Tensor) -> tuple:
     """Bounds of s, and the one from which Newton's method never overshoots.
 
     With g(s) = q tanh(s) + (s - tanh(s)) for s >= 0: if q < 1, g is convex, and Newton

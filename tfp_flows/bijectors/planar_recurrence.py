@@ -1,8 +1,11 @@
 """Triangular systems of the pre-activations of K planar layers, K x S numbers."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.layer_loop import loop_over_layers
 from tfp_flows.bijectors.planar_layer import solve_pre_activation
 
 # Longest recurrence in one loop, whose cost is K^2 S in memory traffic: more layers are
@@ -10,7 +13,7 @@ from tfp_flows.bijectors.planar_layer import solve_pre_activation
 _BLOCK = 32
 
 
-def forward_substitution(a, g):
+def forward_substitution(a: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
     """Solves s_k = a_k + sum_{j<k} g_kj tanh(s_j), first layer first.
 
     Args:
@@ -30,7 +33,7 @@ def forward_substitution(a, g):
     return tf.concat([first, rest], axis=-2)
 
 
-def backward_substitution(c, g, q):
+def backward_substitution(c: tf.Tensor, g: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     """Solves s_k + (q_k - 1) tanh(s_k) + sum_{j>k} g_kj tanh(s_j) = c_k, last first.
 
     Args:
@@ -51,7 +54,9 @@ def backward_substitution(c, g, q):
     return tf.concat([rest, last], axis=-2)
 
 
-def score_substitution(p, g, rate, drift):
+def score_substitution(
+    p: tf.Tensor, g: tf.Tensor, rate: tf.Tensor, drift: tf.Tensor
+) -> tf.Tensor:
     """Solves r_k = rate_k (p_k - sum_{j<k} g_kj r_j + drift_k), first layer first.
 
     Args:
@@ -66,7 +71,7 @@ def score_substitution(p, g, rate, drift):
     lower = numerics.strictly_lower(g)
     rows = tf.range(tf.shape(p)[-2])[:, tf.newaxis]
 
-    def layer(k, p):
+    def layer(k: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
         # Rows up to k are solutions, those below right-hand sides.
         r_k = _row(rate, k) * (_row(p, k) + _row(drift, k))
         moved = p - _outer(_column(lower, k), r_k)
@@ -80,19 +85,19 @@ def score_substitution(p, g, rate, drift):
 
 
 @tf.custom_gradient
-def _substitute_forward(a, g):
+def _substitute_forward(a: tf.Tensor, g: tf.Tensor) -> tuple:
     lower = numerics.strictly_lower(g)
 
-    def layer(k, s):
+    def layer(k: tf.Tensor, s: tf.Tensor) -> tf.Tensor:
         # Row k is final: pass it on to those below.
         return s + _outer(_column(lower, k), tf.tanh(_row(s, k)))
 
     s = _loop(layer, a)
 
-    def grad(by_s):
+    def grad(by_s: tf.Tensor) -> tuple:
         t, slope = numerics.tanh_and_slope(s)
 
-        def layer(k, v):
+        def layer(k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
             return v + slope * _outer(_row(lower, k), _row(v, k))
 
         v = _loop(layer, by_s, reverse=True)
@@ -102,13 +107,13 @@ def _substitute_forward(a, g):
 
 
 @tf.custom_gradient
-def _substitute_backward(c, g, q):
+def _substitute_backward(c: tf.Tensor, g: tf.Tensor, q: tf.Tensor) -> tuple:
     upper = tf.linalg.matrix_transpose(
         numerics.strictly_lower(tf.linalg.matrix_transpose(g))
     )
     rows = tf.range(tf.shape(c)[-2])[:, tf.newaxis]
 
-    def layer(k, c):
+    def layer(k: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         # Rows above k are right-hand sides, the others solutions.
         s_k = solve_pre_activation(_row(c, k), q[..., k, tf.newaxis])
         moved = c - _outer(_column(upper, k), tf.tanh(s_k))
@@ -116,13 +121,13 @@ def _substitute_backward(c, g, q):
 
     s = _loop(layer, c, reverse=True)
 
-    def grad(by_s):
+    def grad(by_s: tf.Tensor) -> tuple:
         t, slope = numerics.tanh_and_slope(s)
         # d/ds of s + (q - 1) tanh(s), without the cancellation of 1 - sech(s)^2.
         diagonal = q[..., tf.newaxis] * slope + tf.square(t)
         ratio = slope / diagonal
 
-        def layer(k, v):
+        def layer(k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
             return v - ratio * _outer(_row(upper, k), _row(v, k))
 
         v = _loop(layer, by_s / diagonal)
@@ -134,30 +139,19 @@ def _substitute_backward(c, g, q):
     return s, grad
 
 
-def _row(matrix, k):
+def _row(matrix: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
     return tf.gather(matrix, k, axis=-2)
 
 
-def _column(matrix, k):
+def _column(matrix: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
     return tf.gather(matrix, k, axis=-1)
 
 
-def _outer(column, row):
+def _outer(column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
     return column[..., :, tf.newaxis] * row[..., tf.newaxis, :]
 
 
-def _loop(layer, rows, reverse=False):
+def _loop(layer: Callable, rows: tf.Tensor, reverse: bool = False) -> tf.Tensor:
     """Applies `layer`, `(k, rows) -> rows`, for every layer k in turn."""
     num_layers = rows.shape[-2] or tf.shape(rows)[-2]
-
-    def body(step, rows):
-        k = num_layers - 1 - step if reverse else step
-        return step + 1, layer(k, rows)
-
-    _, rows = tf.while_loop(
-        lambda step, _: step < num_layers,
-        body,
-        (0, rows),
-        maximum_iterations=num_layers,
-    )
-    return rows
+    return loop_over_layers(layer, rows, num_layers, reverse=reverse)

@@ -1,11 +1,15 @@
 """Points of any shape as samples of a batch of flows, and back."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfp_flows import numerics
 
 
-def flatten_points(points, parameters, event_ndims):
+def flatten_points(
+    points: tf.Tensor, parameters: list, event_ndims: list
+) -> tuple[tf.Tensor, list, Callable]:
     """Points as S samples for each member of a batch of parameters.
 
     Args:
@@ -43,7 +47,7 @@ def flatten_points(points, parameters, event_ndims):
             tf.reshape(points, sizes), [None] * (rank + 1) + [points.shape[-1]]
         )
 
-    def restore(value):
+    def restore(value: tf.Tensor) -> tf.Tensor:
         event = value.shape.rank - 1 - rank
         if static.rank != rank + 1:
             shape = tf.concat([full, tf.shape(value)[1 + rank :]], axis=0)
@@ -55,18 +59,18 @@ def flatten_points(points, parameters, event_ndims):
     return flat, parameters, restore
 
 
-def _one_per_member(parameter, event_ndims):
+def _one_per_member(parameter: tf.Tensor, event_ndims: int) -> tf.Tensor:
     """A `Tensor` of the batch shape of `parameter`."""
     return parameter[(..., *[0] * event_ndims)]
 
 
-def samples_last(flat):
+def samples_last(flat: tf.Tensor) -> tf.Tensor:
     """`[S, *B, D]` to `[D, *B, S]`, or back."""
     rank = flat.shape.rank
     return tf.transpose(flat, [rank - 1, *range(1, rank - 1), 0])
 
 
-def batches_first(flat):
+def batches_first(flat: tf.Tensor) -> tf.Tensor:
     """`[S, *B, D]` to `[*B, S, D]`."""
     rank = flat.shape.rank
     if rank == 2:
@@ -74,7 +78,7 @@ def batches_first(flat):
     return tf.transpose(flat, [*range(1, rank - 1), 0, rank - 1])
 
 
-def samples_first(value, event_ndims):
+def samples_first(value: tf.Tensor, event_ndims: int) -> tf.Tensor:
     """`[*B, S, *event]` to `[S, *B, *event]`."""
     rank = value.shape.rank
     axis = rank - 1 - event_ndims
@@ -83,7 +87,7 @@ def samples_first(value, event_ndims):
     return tf.transpose(value, [axis, *range(axis), *range(axis + 1, rank)])
 
 
-def layers_first(parameter, event_ndims):
+def layers_first(parameter: tf.Tensor, event_ndims: int) -> tf.Tensor:
     """`[*B, K, *event]` to `[K, *event, *B, 1]`, to meet points `[D, *B, S]`."""
     rank = parameter.shape.rank
     first = rank - event_ndims - 1
@@ -91,7 +95,7 @@ def layers_first(parameter, event_ndims):
     return tf.transpose(parameter, axes)[..., tf.newaxis]
 
 
-def layers_second_last(scalars):
+def layers_second_last(scalars: tf.Tensor) -> tf.Tensor:
     """`[K, *B, S]` to `[*B, K, S]`."""
     rank = scalars.shape.rank
     return tf.transpose(scalars, [*range(1, rank - 1), 0, rank - 1])

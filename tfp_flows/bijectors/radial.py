@@ -1,11 +1,13 @@
 """The radial flow, one layer."""
 
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.one_pass import OnePass
 from tfp_flows.bijectors.radial_layer import (
+    RadialLayers,
     check_radial,
     constrain_radial,
     radial_log_det,
@@ -53,7 +55,14 @@ class Radial(OnePass):
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(self, center, alpha, beta, validate_args=False, name="radial"):
+    def __init__(
+        self,
+        center: npt.ArrayLike,
+        alpha: npt.ArrayLike,
+        beta: npt.ArrayLike,
+        validate_args: bool = False,
+        name: str = "radial",
+    ) -> None:
         """Builds one radial layer, or a batch of them.
 
         Args:
@@ -72,22 +81,18 @@ class Radial(OnePass):
           InvalidArgumentError: with `validate_args`, if `alpha <= 0`.
         """
         parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            dtype = numerics.common_dtype(center=center, alpha=alpha, beta=beta)
-            self._center = numerics.as_parameter(center, dtype, "center")
-            self._alpha = numerics.as_parameter(alpha, dtype, "alpha")
-            self._beta = numerics.as_parameter(beta, dtype, "beta")
-            numerics.check_same_event("Radial", center=self._center)
-            super().__init__(
-                forward_min_event_ndims=1,
-                validate_args=validate_args,
-                parameters=parameters,
-                dtype=dtype,
-                name=name,
-            )
+        super().__init__(
+            dict(center=center, alpha=alpha, beta=beta),
+            parameters=parameters,
+            validate_args=validate_args,
+            name=name,
+        )
+
+    def _check_shapes(self) -> None:
+        numerics.check_same_event("Radial", center=self.center)
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict:
         return dict(
             center=tfp.util.ParameterProperties(event_ndims=1),
             alpha=tfp.util.ParameterProperties(
@@ -103,22 +108,22 @@ class Radial(OnePass):
         )
 
     @property
-    def center(self):
+    def center(self) -> tf.Tensor:
         """The fixed point `center`, `[..., D]`."""
         return self._center
 
     @property
-    def alpha(self):
+    def alpha(self) -> tf.Tensor:
         """The radius `alpha > 0`, `[...]`."""
         return self._alpha
 
     @property
-    def beta(self):
+    def beta(self) -> tf.Tensor:
         """The unconstrained strength `beta`, `[...]`."""
         return self._beta
 
     @property
-    def injectivity_margin(self):
+    def injectivity_margin(self) -> tf.Tensor:
         """`1 + beta_hat / alpha = p / alpha > 0`, `[...]`: the slope at the center.
 
         The least slope of the map if below 1. Where it nears 0 the map flattens: the
@@ -126,7 +131,7 @@ class Radial(OnePass):
         """
         return self._constrained().q
 
-    def forward_score(self, x, score):
+    def forward_score(self, x: tf.Tensor, score: tf.Tensor) -> tf.Tensor:
         """The score of the image, the gradient of its log density, without an inverse.
 
         Args:
@@ -137,40 +142,39 @@ class Radial(OnePass):
           `Tensor` of shape `[..., D]`: J^-T (score - d log|det J| / dx), the score at
           `forward(x)`. At the center, where the log-det has no gradient, that of 0.
         """
-        _, offset = self._offset(tf.convert_to_tensor(x, dtype=self.dtype))
-        return radial_score(offset, score, self._constrained())
+        x = tf.convert_to_tensor(x, dtype=self.dtype)
+        layer = self._constrained()
+        return radial_score(_offset(x, layer), score, layer)
 
-    def _constrained(self):
-        """Reads `alpha` and `beta` once."""
+    def _constrained(self) -> RadialLayers:
+        """Reads the parameters, each once."""
         return constrain_radial(
-            tf.convert_to_tensor(self.alpha), tf.convert_to_tensor(self.beta)
+            *(tf.convert_to_tensor(p) for p in (self.center, self.alpha, self.beta))
         )
 
-    def _offset(self, point):
-        """Reads `center` once: `center`, and the vector from it to `point`."""
-        center = tf.convert_to_tensor(self.center)
-        numerics.check_event_size(point, center, bijector="Radial", name="center")
-        return center, point - center
-
-    def _forward_and_log_det(self, x):
-        center, offset = self._offset(x)
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         layer = self._constrained()
+        offset = _offset(x, layer)
         r = numerics.safe_norm(offset)
-        y = center + radial_scale(r, layer)[..., tf.newaxis] * offset
+        y = layer.center + radial_scale(r, layer)[..., tf.newaxis] * offset
         return y, radial_log_det(r, layer, event_size=tf.shape(offset)[-1])
 
-    def _inverse_and_log_det(self, y):
-        center, offset = self._offset(y)
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         layer = self._constrained()
+        offset = _offset(y, layer)
         r = solve_radius(numerics.safe_norm(offset), layer)
-        x = center + offset / radial_scale(r, layer)[..., tf.newaxis]
+        x = layer.center + offset / radial_scale(r, layer)[..., tf.newaxis]
         # At the center, no gradient: where p is tiny, r has one of alpha / p times 0.
         r = tf.where(tf.equal(r, 0.0), tf.zeros_like(r), r)
         return x, radial_log_det(r, layer, event_size=tf.shape(offset)[-1])
 
-    def _parameter_control_dependencies(self, is_init):
+    def _parameter_control_dependencies(self, is_init: bool) -> list:
         if not self.validate_args:
             return []
-        return check_radial(
-            is_init, "Radial", center=self.center, alpha=self.alpha, beta=self.beta
-        )
+        return check_radial(is_init, "Radial", **self._tensors())
+
+
+def _offset(point: tf.Tensor, layer: RadialLayers) -> tf.Tensor:
+    """The vector from the center to `point`, `[..., D]`."""
+    numerics.check_event_size(point, layer.center, bijector="Radial", name="center")
+    return point - layer.center

@@ -12,26 +12,32 @@ Automatic differentiation of the loops would store every intermediate number of 
 layer.
 """
 
-import collections
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_loop import run_layers
-from tfp_flows.bijectors.radial_layer import radial_scale
-
-Jacobian = collections.namedtuple("Jacobian", ["multiple", "excess", "along", "pull"])
-Jacobian.__doc__ = """What a row vector g becomes: multiple g + (along <g, o> + pull) o.
-
-Attributes:
-  multiple: `Tensor` of shape `[K, *B, S]`, an eigenvalue.
-  excess: `Tensor` like it, multiple - 1, precise also near 0.
-  along: `Tensor` like it, the difference of the eigenvalues over r^2.
-  pull: `Tensor` like it, what the gradient by the radius adds.
-"""
+from tfp_flows.bijectors.radial_layer import RadialLayers, radial_scale
 
 
-def forward_jacobian(r, by_r, layers):
+class Jacobian(NamedTuple):
+    """What a row vector g becomes: multiple g + (along <g, o> + pull) o.
+
+    Attributes:
+      multiple: `Tensor` of shape `[K, *B, S]`, an eigenvalue.
+      excess: `Tensor` like it, multiple - 1, precise also near 0.
+      along: `Tensor` like it, the difference of the eigenvalues over r^2.
+      pull: `Tensor` like it, what the gradient by the radius adds.
+    """
+
+    multiple: tf.Tensor
+    excess: tf.Tensor
+    along: tf.Tensor
+    pull: tf.Tensor
+
+
+def forward_jacobian(r: tf.Tensor, by_r: tf.Tensor, layers: RadialLayers) -> Jacobian:
     """What takes g to g J + by_r dr / dz."""
     a = layers.alpha / (layers.alpha + r)
     excess = layers.q_minus_one * a
@@ -40,7 +46,7 @@ def forward_jacobian(r, by_r, layers):
     return Jacobian(radial_scale(r, layers), excess, along, _over_radius(by_r, r))
 
 
-def inverse_jacobian(r, by_r, layers):
+def inverse_jacobian(r: tf.Tensor, by_r: tf.Tensor, layers: RadialLayers) -> Jacobian:
     """What takes g to (g + by_r dr / dz) J^-1."""
     a = layers.alpha / (layers.alpha + r)
     multiple, multiple_along = 1.0 / radial_scale(r, layers), inverse_along(r, layers)
@@ -50,28 +56,30 @@ def inverse_jacobian(r, by_r, layers):
     return Jacobian(multiple, excess, along, _over_radius(by_r * multiple_along, r))
 
 
-def inverse_along(r, layers):
+def inverse_along(r: tf.Tensor, layers: RadialLayers) -> tf.Tensor:
     """1 / B, of B = (r^2 + 2 alpha r + alpha p) / (alpha + r)^2."""
     total = layers.alpha + r
     a = layers.alpha / total
     return 1.0 / ((r / total) * (1.0 + a) + a * (layers.p / total))
 
 
-def _over_radius(value, r):
+def _over_radius(value: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
     """The value / r, and 0 on the center, where the norm's gradient counts as 0."""
     is_center = tf.equal(r, 0.0)
     ratio = value / tf.where(is_center, tf.ones_like(r), r)
     return tf.where(is_center, tf.zeros_like(ratio), ratio)
 
 
-def carry(g, offsets, jacobian, reverse=False):
+def carry(
+    g: tf.Tensor, offsets: tf.Tensor, jacobian: Jacobian, reverse: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes row vectors `[D, *B, S]` through the layers.
 
     Returns:
       The last vectors, and those before each layer, `[K, D, *B, S]`.
     """
 
-    def move(k, g):
+    def move(k: tf.Tensor, g: tf.Tensor) -> tuple:
         offset = offsets[k]
         strength = jacobian.along[k] * tf.reduce_sum(g * offset, axis=0)
         strength += jacobian.pull[k]
@@ -80,7 +88,7 @@ def carry(g, offsets, jacobian, reverse=False):
     return run_layers(move, g, offsets.shape[0], reverse=reverse)
 
 
-def center_gradient(rows, offsets, jacobian):
+def center_gradient(rows: tf.Tensor, offsets: tf.Tensor, jacobian: Jacobian) -> tf.Tensor:
     """Gradients by the centers, `[*B, K, D]`: a map that is z + h(z - center)."""
     strength = jacobian.along * tf.reduce_sum(rows * offsets, axis=1) + jacobian.pull
     by_offset = jacobian.excess[:, tf.newaxis] * rows + strength[:, tf.newaxis] * offsets

@@ -1,34 +1,46 @@
 """The mathematics of one radial layer, which Radial and RadialStack share."""
 
-import collections
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfp_flows import numerics
 
-Constrained = collections.namedtuple(
-    "Constrained", ["alpha", "p", "q", "q_minus_one", "log_q"]
-)
-Constrained.__doc__ = """What the parameters `alpha`, `beta` of a layer come to.
 
-Attributes:
-  alpha: `Tensor` of shape `[...]`.
-  p: `Tensor` of shape `[...]`, softplus(beta) > 0.
-  q: `Tensor` of shape `[...]`, p / alpha = 1 + beta_hat / alpha > 0.
-  q_minus_one: `Tensor` of shape `[...]`, q - 1, precise also where q is near 1.
-  log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
-"""
+class RadialLayers(NamedTuple):
+    """Radial layers with the constraint that makes them bijections.
+
+    `...` is the shape of one layer, `[]`, or of K layers, `[*B, K]`.
+
+    Attributes:
+      center: `Tensor` of shape `[..., D]`.
+      alpha: `Tensor` of shape `[...]`.
+      p: `Tensor` of shape `[...]`, softplus(beta) > 0.
+      q: `Tensor` of shape `[...]`, p / alpha = 1 + beta_hat / alpha > 0.
+      q_minus_one: `Tensor` of shape `[...]`, q - 1, precise also where q is near 1.
+      log_q: `Tensor` of shape `[...]`, log(q), precise also where q underflows.
+    """
+
+    center: tf.Tensor
+    alpha: tf.Tensor
+    p: tf.Tensor
+    q: tf.Tensor
+    q_minus_one: tf.Tensor
+    log_q: tf.Tensor
 
 
-def constrain_radial(alpha, beta):
+def constrain_radial(
+    center: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
+) -> RadialLayers:
     """The factors p and q = p / alpha, in exact forms.
 
     Args:
+      center: `Tensor` of shape `[..., D]`.
       alpha: `Tensor` of shape `[...]`.
       beta: `Tensor` of shape `[...]`.
 
     Returns:
-      `Constrained`, of the broadcast shape except for `alpha`.
+      `RadialLayers`, whose factors have the broadcast shape of `alpha` and `beta`.
     """
     # In float64, whatever the dtype: per layer, not per point, and p - alpha keeps its
     # relative precision near the identity.
@@ -39,10 +51,17 @@ def constrain_radial(alpha, beta):
     # Where p underflows the dtype, its least normal number: never divide by 0.
     narrow_p = tf.maximum(tf.cast(p, dtype), 4.0 / dtype.max)
     factors = (tf.cast(value, dtype) for value in (p / wide, (p - wide) / wide, log_q))
-    return Constrained(alpha, narrow_p, *factors)
+    return RadialLayers(center, alpha, narrow_p, *factors)
 
 
-def check_radial(is_init, bijector, *, center, alpha, beta):
+def check_radial(
+    is_init: bool,
+    bijector: str,
+    *,
+    center: tf.Tensor,
+    alpha: tf.Tensor,
+    beta: tf.Tensor,
+) -> list:
     """Ops that fail unless parameters are finite and `alpha` is positive.
 
     Args:
@@ -64,12 +83,12 @@ def check_radial(is_init, bijector, *, center, alpha, beta):
     return checks
 
 
-def radial_scale(r, layer):
+def radial_scale(r: tf.Tensor, layer: RadialLayers) -> tf.Tensor:
     """(p + r) / (alpha + r), by which a point at radius `r` moves along its ray.
 
     Args:
       r: `Tensor` of shape `[...]`, ||z - center||.
-      layer: `Constrained`.
+      layer: `RadialLayers`.
 
     Returns:
       `Tensor` of shape `[...]`.
@@ -77,16 +96,18 @@ def radial_scale(r, layer):
     return (layer.p + r) / (layer.alpha + r)
 
 
-def radial_log_det(r, layer, event_size):
+def radial_log_det(r: tf.Tensor, layer: RadialLayers, event_size: tf.Tensor) -> tf.Tensor:
     """log|det df/dz| at radius `r`, `[...]`; arguments as in `radial_scale`."""
 
     @tf.custom_gradient
-    def log_det(r, alpha, q_minus_one, log_q):
+    def log_det(
+        r: tf.Tensor, alpha: tf.Tensor, q_minus_one: tf.Tensor, log_q: tf.Tensor
+    ) -> tuple:
         # The derivatives in closed form: automatic ones go through both cases of both
         # blends.
         a, across, along = _blends(r, alpha, q_minus_one, log_q)
 
-        def grad(upstream):
+        def grad(upstream: tf.Tensor) -> tuple:
             by_a, by_log_q = _log_det_slopes(a, across, along, q_minus_one, event_size)
             by_a *= upstream
             by_r = -by_a * a / (alpha + r)
@@ -104,14 +125,18 @@ def radial_log_det(r, layer, event_size):
     return log_det(r, layer.alpha, layer.q_minus_one, layer.log_q)
 
 
-def radial_log_det_slope(r, layer, event_size):
+def radial_log_det_slope(
+    r: tf.Tensor, layer: RadialLayers, event_size: tf.Tensor
+) -> tf.Tensor:
     """The derivative of `radial_log_det` by `r`; same arguments."""
     a, across, along = _blends(r, layer.alpha, layer.q_minus_one, layer.log_q)
     by_a, _ = _log_det_slopes(a, across, along, layer.q_minus_one, event_size)
     return -by_a * a / (layer.alpha + r)
 
 
-def _blends(r, alpha, q_minus_one, log_q):
+def _blends(
+    r: tf.Tensor, alpha: tf.Tensor, q_minus_one: tf.Tensor, log_q: tf.Tensor
+) -> tuple:
     """The weight a = alpha / (alpha + r), and the eigenvalues, blends of 1 and q.
 
     (p + r) / (alpha + r) has weight a, across the ray, D - 1 times; (r^2 + 2 alpha r +
@@ -123,10 +148,16 @@ def _blends(r, alpha, q_minus_one, log_q):
     return a, across, along
 
 
-def _log_det_slopes(a, across, along, q_minus_one, event_size):
+def _log_det_slopes(
+    a: tf.Tensor,
+    across: tuple,
+    along: tuple,
+    q_minus_one: tf.Tensor,
+    event_size: tf.Tensor,
+) -> tuple:
     """Derivatives of the log-det by a and by log(q)."""
 
-    def slopes(blend, weight, by_a):
+    def slopes(blend: tuple, weight: tf.Tensor, by_a: tf.Tensor) -> tuple:
         # Of 1 + weight (q - 1), in an order that does not overflow where q is no normal
         # number.
         return (
@@ -142,11 +173,11 @@ def _log_det_slopes(a, across, along, q_minus_one, event_size):
     )
 
 
-def _times_across(value, event_size):
+def _times_across(value: tf.Tensor, event_size: tf.Tensor) -> tf.Tensor:
     return (tf.cast(event_size, value.dtype) - 1.0) * value
 
 
-def radial_score(offset, score, layer):
+def radial_score(offset: tf.Tensor, score: tf.Tensor, layer: RadialLayers) -> tf.Tensor:
     """The score of the image: J^-T (score - d log|det J| / dz).
 
     J has the eigenvalue A = (p + r) / (alpha + r) across the ray, and along it B = (r^2 +
@@ -155,7 +186,7 @@ def radial_score(offset, score, layer):
     Args:
       offset: `Tensor` of shape `[..., D]`, z - center.
       score: `Tensor` like `offset`.
-      layer: `Constrained`, of shape `[...]`.
+      layer: `RadialLayers` of shape `[...]`.
 
     Returns:
       `Tensor` of shape `[..., D]`.
@@ -177,7 +208,7 @@ def radial_score(offset, score, layer):
     return score / across[..., tf.newaxis] + ray * inward[..., tf.newaxis]
 
 
-def solve_radius(g, layer):
+def solve_radius(g: tf.Tensor, layer: RadialLayers) -> tf.Tensor:
     """The radius r of the point that a layer takes to radius g = ||y - center||.
 
     The non-negative root of r^2 + (p - g) r - alpha g = 0, from
@@ -185,7 +216,7 @@ def solve_radius(g, layer):
 
     Args:
       g: `Tensor` of shape `[...]`.
-      layer: `Constrained`.
+      layer: `RadialLayers`.
 
     Returns:
       `Tensor` of shape `[...]`.

@@ -1,13 +1,15 @@
 """K radial layers as one bijector."""
 
+from typing import ClassVar
+
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_stack import num_layers_of
-from tfp_flows.bijectors.one_pass import OnePass
-from tfp_flows.bijectors.point_layout import flatten_points, samples_first
+from tfp_flows.bijectors.layer_stack import LayerStack, OnSamples
 from tfp_flows.bijectors.radial_layer import (
+    RadialLayers,
     check_radial,
     constrain_radial,
     radial_log_det,
@@ -19,7 +21,7 @@ from tfp_flows.bijectors.radial_recurrence import (
 )
 
 
-class RadialStack(OnePass):
+class RadialStack(LayerStack, OnSamples):
     """K radial layers, applied first to last: the flow of [1], eq. 7 with eq. 14.
 
     Equal to `tfb.Chain([Radial(center[K-1], ...), ..., Radial(center[0], ...)])` in
@@ -40,7 +42,18 @@ class RadialStack(OnePass):
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(self, center, alpha, beta, validate_args=False, name="radial_stack"):
+    _sizes: ClassVar = dict(center="K, D", alpha="K", beta="K")
+    _sized_parameter = "center"
+    _event_ndims = RadialLayers(center=2, alpha=1, p=1, q=1, q_minus_one=1, log_q=1)
+
+    def __init__(
+        self,
+        center: npt.ArrayLike,
+        alpha: npt.ArrayLike,
+        beta: npt.ArrayLike,
+        validate_args: bool = False,
+        name: str = "radial_stack",
+    ) -> None:
         """Builds K radial layers, or a batch of such stacks.
 
         Args:
@@ -60,27 +73,15 @@ class RadialStack(OnePass):
           InvalidArgumentError: with `validate_args`, if `alpha <= 0`.
         """
         parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            dtype = numerics.common_dtype(center=center, alpha=alpha, beta=beta)
-            self._center = numerics.as_parameter(center, dtype, "center")
-            self._alpha = numerics.as_parameter(alpha, dtype, "alpha")
-            self._beta = numerics.as_parameter(beta, dtype, "beta")
-            self._num_layers = num_layers_of(
-                "RadialStack",
-                center=(self._center, -2),
-                alpha=(self._alpha, -1),
-                beta=(self._beta, -1),
-            )
-            super().__init__(
-                forward_min_event_ndims=1,
-                validate_args=validate_args,
-                parameters=parameters,
-                dtype=dtype,
-                name=name,
-            )
+        super().__init__(
+            dict(center=center, alpha=alpha, beta=beta),
+            parameters=parameters,
+            validate_args=validate_args,
+            name=name,
+        )
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict:
         return dict(
             center=tfp.util.ParameterProperties(event_ndims=2),
             alpha=tfp.util.ParameterProperties(
@@ -93,79 +94,48 @@ class RadialStack(OnePass):
         )
 
     @property
-    def center(self):
+    def center(self) -> tf.Tensor:
         """The fixed points `center`, `[..., K, D]`."""
         return self._center
 
     @property
-    def alpha(self):
+    def alpha(self) -> tf.Tensor:
         """The radii `alpha > 0`, `[..., K]`."""
         return self._alpha
 
     @property
-    def beta(self):
+    def beta(self) -> tf.Tensor:
         """The unconstrained strengths `beta`, `[..., K]`."""
         return self._beta
 
     @property
-    def num_layers(self):
-        """The number of layers K, a Python `int`."""
-        return self._num_layers
-
-    @property
-    def injectivity_margin(self):
+    def injectivity_margin(self) -> tf.Tensor:
         """`1 + beta_hat / alpha > 0` of each layer, `[..., K]`; see `Radial`."""
         return self._constrained().q
 
-    def _constrained(self):
-        """Reads `alpha` and `beta` once."""
+    def _constrained(self) -> RadialLayers:
         return constrain_radial(
-            tf.convert_to_tensor(self.alpha), tf.convert_to_tensor(self.beta)
+            *(tf.convert_to_tensor(p) for p in (self.center, self.alpha, self.beta))
         )
 
-    def forward_score(self, x, score):
-        """The score of the image, layer by layer; see `Radial`.
+    def _forward_samples(self, x: tf.Tensor, layers: RadialLayers) -> tuple:
+        return forward_radial(x, layers)
 
-        Args:
-          x: `Tensor` of shape `[..., D]`.
-          score: `Tensor` of the shape of `x`, the gradient of the log density there.
+    def _inverse_samples(self, y: tf.Tensor, layers: RadialLayers) -> tuple:
+        return inverse_radial(y, layers)
 
-        Returns:
-          `Tensor` of shape `[..., D]`, the score at `forward(x)`.
-        """
-        x = tf.convert_to_tensor(x, dtype=self.dtype)
-        flat, center, layers, restore = self._prepare(x)
-        flat_score, *_ = self._prepare(tf.broadcast_to(score, tf.shape(x)))
-        return restore(score_radial(flat_score, flat, center, layers))
+    def _log_dets(
+        self, held: tf.Tensor, layers: RadialLayers, size: tf.Tensor
+    ) -> tf.Tensor:
+        scalars = (value[..., tf.newaxis] for value in layers[1:])
+        return radial_log_det(held, RadialLayers(None, *scalars), event_size=size)
 
-    def _forward_and_log_det(self, x):
-        return self._run(x, forward_radial)
+    def _score_samples(
+        self, score: tf.Tensor, x: tf.Tensor, layers: RadialLayers
+    ) -> tf.Tensor:
+        return score_radial(score, x, layers)
 
-    def _inverse_and_log_det(self, y):
-        return self._run(y, inverse_radial)
-
-    def _run(self, points, move):
-        """Moved points and forward log-det."""
-        flat, center, layers, restore = self._prepare(points)
-        image, r = move(flat, center, layers)
-        layers = type(layers)(*(value[..., tf.newaxis] for value in layers))
-        log_dets = radial_log_det(r, layers, event_size=tf.shape(flat)[-1])
-        log_det = samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
-        return restore(image), restore(log_det)
-
-    def _prepare(self, points):
-        """Points `[S, *B, D]`, parameters `[*B, ...]`, and the way back; reads once."""
-        center = tf.convert_to_tensor(self.center)
-        numerics.check_event_size(points, center, bijector="RadialStack", name="center")
-        layers = self._constrained()
-        flat, (center, *values), restore = flatten_points(
-            points, [center, *layers], [2, *[1] * len(layers)]
-        )
-        return flat, center, type(layers)(*values), restore
-
-    def _parameter_control_dependencies(self, is_init):
+    def _parameter_control_dependencies(self, is_init: bool) -> list:
         if not self.validate_args:
             return []
-        return check_radial(
-            is_init, "RadialStack", center=self.center, alpha=self.alpha, beta=self.beta
-        )
+        return check_radial(is_init, "RadialStack", **self._tensors())

@@ -1,21 +1,20 @@
 """The Sylvester flow, one layer of M units."""
 
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import numerics
-from tfp_flows.bijectors.one_pass import OnePass
-from tfp_flows.bijectors.planar_compact import inverse_compact, score_compact
-from tfp_flows.bijectors.planar_layer import along_samples, planar_log_det
-from tfp_flows.bijectors.point_layout import flatten_points, samples_first
+from tfp_flows.bijectors.layer_stack import OfTanhUnits
+from tfp_flows.bijectors.planar_compact import displacement, pre_activations
+from tfp_flows.bijectors.planar_layer import TanhUnits
 from tfp_flows.bijectors.sylvester_layer import (
+    check_sylvester_shapes,
     constrain_sylvester,
-    forward_sylvester,
     orthonormal_columns,
 )
 
 
-class Sylvester(OnePass):
+class Sylvester(OfTanhUnits):
     """`f(z) = z + Q R tanh(R2 Q^T z + b)`: moves points within the span of Q.
 
     The Sylvester flow of [1], eq. 13, a planar flow of M units instead of one. Q, `[D,
@@ -69,8 +68,15 @@ class Sylvester(OnePass):
     """
 
     def __init__(
-        self, r, r2, b, v=None, reverse=False, validate_args=False, name="sylvester"
-    ):
+        self,
+        r: npt.ArrayLike,
+        r2: npt.ArrayLike,
+        b: npt.ArrayLike,
+        v: npt.ArrayLike | None = None,
+        reverse: bool = False,
+        validate_args: bool = False,
+        name: str = "sylvester",
+    ) -> None:
         """Builds one Sylvester layer, or a batch of them.
 
         Args:
@@ -91,32 +97,24 @@ class Sylvester(OnePass):
           ValueError: if the shapes do not fit, or `reverse` is given together with `v`.
         """
         parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            named = dict(r=r, r2=r2, b=b) | ({} if v is None else dict(v=v))
-            dtype = numerics.common_dtype(**named)
-            named = {
-                key: numerics.as_parameter(value, dtype, key)
-                for key, value in named.items()
-            }
-            _check_shapes(**named)
-            if reverse and v is not None:
-                raise ValueError(
-                    "Sylvester reverses coordinates in the triangular form only, but got "
-                    "`reverse=True` and `v`; leave out one of them."
-                )
-            self._r, self._r2, self._b = named["r"], named["r2"], named["b"]
-            self._v = named.get("v")
-            self._reverse = bool(reverse)
-            super().__init__(
-                forward_min_event_ndims=1,
-                validate_args=validate_args,
-                parameters=parameters,
-                dtype=dtype,
-                name=name,
+        if reverse and v is not None:
+            raise ValueError(
+                "Sylvester reverses coordinates in the triangular form only, but got "
+                "`reverse=True` and `v`; leave out one of them."
             )
+        self._reverse = bool(reverse)
+        super().__init__(
+            dict(r=r, r2=r2, b=b, v=v),
+            parameters=parameters,
+            validate_args=validate_args,
+            name=name,
+        )
+
+    def _check_shapes(self) -> None:
+        check_sylvester_shapes("Sylvester", self._tensors())
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict:
         # A layer can be of any M and H; TFP's default initialisers get D of each.
         return dict(
             r=tfp.util.ParameterProperties(event_ndims=2, shape_fn=_square),
@@ -126,32 +124,32 @@ class Sylvester(OnePass):
         )
 
     @property
-    def r(self):
+    def r(self) -> tf.Tensor:
         """The matrix `r`, `[..., M, M]`, of R before the constraint."""
         return self._r
 
     @property
-    def r2(self):
+    def r2(self) -> tf.Tensor:
         """The matrix `r2`, `[..., M, M]`, whose upper triangle is R2."""
         return self._r2
 
     @property
-    def b(self):
+    def b(self) -> tf.Tensor:
         """The offsets `b` of the pre-activations, `[..., M]`."""
         return self._b
 
     @property
-    def v(self):
+    def v(self) -> tf.Tensor | None:
         """The normals of the reflections, `[..., H, D]`, or `None`."""
         return self._v
 
     @property
-    def reverse(self):
+    def reverse(self) -> bool:
         """Whether Q is the reversal of the coordinates, a Python `bool`."""
         return self._reverse
 
     @property
-    def q(self):
+    def q(self) -> tf.Tensor:
         """The matrix Q, `[..., D, M]`, of orthonormal columns."""
         num_units = tf.shape(self.r)[-1]
         if self.v is not None:
@@ -161,96 +159,24 @@ class Sylvester(OnePass):
         return tf.reverse(identity, [0]) if self.reverse else identity
 
     @property
-    def injectivity_margin(self):
+    def injectivity_margin(self) -> tf.Tensor:
         """The least `1 + R_mm R2_mm > 0` of the units, `[...]`; see `Planar`."""
-        return tf.reduce_min(self._constrained()[1].q, axis=-1)
+        return tf.reduce_min(self._constrained().q, axis=-1)
 
-    def forward_score(self, x, score):
-        """The score of the image, by substitution in M unknowns; see `Planar`.
+    @property
+    def _sized_parameter(self) -> str:
+        return "r" if self.v is None else "v"
 
-        Args:
-          x: `Tensor` of shape `[..., D]`.
-          score: `Tensor` of the shape of `x`, the gradient of the log density there.
+    def _constrained(self) -> TanhUnits:
+        values = {k: tf.convert_to_tensor(value) for k, value in self._tensors().items()}
+        return constrain_sylvester(**values, reverse=self.reverse)
 
-        Returns:
-          `Tensor` of shape `[..., D]`, the score at `forward(x)`.
-        """
-        x = tf.convert_to_tensor(x, dtype=self.dtype)
-        flat, w, b, layer, restore = self._prepare(x)
-        _, s = forward_sylvester(flat, w, b, layer)
-        flat_score, *_ = self._prepare(tf.broadcast_to(score, tf.shape(x)))
-        return restore(score_compact(flat_score, s, w, layer))
-
-    def _forward_and_log_det(self, x):
-        return self._run(x, forward_sylvester)
-
-    def _inverse_and_log_det(self, y):
-        return self._run(y, inverse_compact)
-
-    def _run(self, points, move):
-        """Moved points and forward log-det."""
-        flat, w, b, layer, restore = self._prepare(points)
-        image, s = move(flat, w, b, layer)
-        log_dets = planar_log_det(s, along_samples(layer))
-        log_det = samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
-        return restore(image), restore(log_det)
-
-    def _constrained(self):
-        """Reads `r`, `r2` and `v` once: W and the result of `constrain_sylvester`."""
-        v = None if self.v is None else tf.convert_to_tensor(self.v)
-        r, r2 = tf.convert_to_tensor(self.r), tf.convert_to_tensor(self.r2)
-        return constrain_sylvester(r, r2, v, self.reverse)
-
-    def _prepare(self, points):
-        """Points `[S, *B, D]`, parameters `[*B, ...]`, and the way back; reads once."""
-        w, layer = self._constrained()
-        name = "r" if self.v is None else "v"
-        numerics.check_event_size(points, w, bijector="Sylvester", name=name)
-        flat, (w, b, *parts), restore = flatten_points(
-            points, [w, tf.convert_to_tensor(self.b), *layer], [2, 1, 2, 1, 1, 1]
-        )
-        return flat, w, b, type(layer)(*parts), restore
-
-    def _parameter_control_dependencies(self, is_init):
-        if not self.validate_args:
-            return []
-        named = dict(r=self.r, r2=self.r2, b=self.b)
-        if self.v is not None:
-            named["v"] = self.v
-        return numerics.check_finite(is_init, "Sylvester", **named)
+    def _forward_samples(self, x: tf.Tensor, layers: TanhUnits) -> tuple:
+        s = pre_activations(x, layers)
+        return x + displacement(s, layers), s
 
 
-def _square(sample_shape):
+def _square(sample_shape: tf.TensorShape | tf.Tensor) -> list | tf.Tensor:
     if tf.is_tensor(sample_shape):
         return tf.concat([sample_shape, sample_shape[-1:]], axis=0)
     return [*sample_shape, sample_shape[-1]]
-
-
-def _check_shapes(r, r2, b, v=None):
-    """Raises ValueError unless r, r2 [..., M, M], b [..., M], v [..., H, D], D >= M."""
-    expected = dict(r="[..., M, M]", r2="[..., M, M]", b="[..., M]", v="[..., H, D]")
-    named = dict(r=r, r2=r2, b=b) | ({} if v is None else dict(v=v))
-    for name, value in named.items():
-        rank = 1 if name == "b" else 2
-        if value.shape.rank is not None and value.shape.rank < rank:
-            raise ValueError(
-                f"Sylvester needs `{name}` of shape {expected[name]}, but got shape "
-                f"{value.shape}."
-            )
-    sizes = set()
-    for value, axes in ((r, (-1, -2)), (r2, (-1, -2)), (b, (-1,))):
-        if value.shape.rank is not None:
-            sizes |= {value.shape[axis] for axis in axes} - {None}
-    shapes = ", ".join(f"{name}: {value.shape}" for name, value in named.items())
-    if len(sizes) > 1:
-        raise ValueError(
-            "Sylvester needs one number of units M, in `r` and `r2` of shape [..., M, M] "
-            f"and `b` of shape [..., M], but got {shapes}."
-        )
-    event_size = None if v is None or v.shape.rank is None else v.shape[-1]
-    if sizes and event_size is not None and event_size < max(sizes):
-        raise ValueError(
-            "Sylvester needs at most as many units as the event size of `v`, "
-            f"{event_size}, but got M = {max(sizes)} ({shapes}); pass smaller `r`, `r2` "
-            "and `b`."
-        )

@@ -1,30 +1,36 @@
-"""The mathematics of one Sylvester layer, of any form.
+"""The mathematics of Sylvester layers, of any form.
 
 With W = R2 Q^T and U = (Q R)^T, [M, D], a layer is f(z) = z + U^T tanh(W z + b), like M
 planar layers that do not wait for one another; and W U^T = R2 R is upper triangular. Its
-inverse and its score are therefore those of K planar layers, in `planar_compact`.
+inverse and its score are therefore those of M planar layers, in `planar_compact`.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.planar_compact import displacement, pre_activations
-from tfp_flows.bijectors.planar_layer import Constrained, planar_log_det
+from tfp_flows.bijectors.planar_layer import TanhUnits
 
 
-def constrain_sylvester(r, r2, v=None, reverse=False):
-    """The matrices W and U of a layer, and the factors q = 1 + R_mm R2_mm, exact.
+def constrain_sylvester(
+    r: tf.Tensor,
+    r2: tf.Tensor,
+    b: tf.Tensor,
+    v: tf.Tensor | None = None,
+    reverse: bool | np.ndarray = False,
+) -> TanhUnits:
+    """The matrices W and U of layers, and the factors q = 1 + R_mm R2_mm, exact.
 
     Args:
       r: `Tensor` of shape `[..., M, M]`, of which the upper triangle counts.
       r2: `Tensor` like `r`.
+      b: `Tensor` of shape `[..., M]`.
       v: `Tensor` of shape `[..., H, D]`, D >= M, normals of H reflections; or `None`: M =
         D, and Q is the identity, or the reversal of the coordinates.
-      reverse: which of the two.
+      reverse: which of the two; of several layers, `[..., 1, 1]`.
 
     Returns:
-      A pair: W, `[..., M, D]`, and `Constrained`, of which `u_hat` is U, `[..., M, D]`,
-      and the others are factors of the units, `[..., M]`.
+      `TanhUnits` of shape `[..., M]`, with W as `w` and U as `u_hat`.
     """
     # In float64, whatever the dtype, as for planar layers: Q is then orthonormal to the
     # last bit of narrower dtypes.
@@ -37,17 +43,17 @@ def constrain_sylvester(r, r2, v=None, reverse=False):
     r = r - tf.linalg.diag(diagonal) + tf.linalg.diag(diagonal * gain)
     if v is None:
         w, u = r2, tf.linalg.matrix_transpose(r)
-        if reverse:
-            w, u = tf.reverse(w, [-1]), tf.reverse(u, [-1])
+        if np.any(reverse):
+            w, u = (tf.where(reverse, tf.reverse(m, [-1]), m) for m in (w, u))
     else:
         q = orthonormal_columns(tf.cast(v, tf.float64), tf.shape(r)[-1])
         w = tf.matmul(r2, q, transpose_b=True)
         u = tf.matmul(r, q, transpose_a=True, transpose_b=True)
-    w, *layer = (tf.cast(result, dtype) for result in (w, u, *factors))
-    return w, Constrained(*layer)
+    w, *units = (tf.cast(result, dtype) for result in (w, u, *factors))
+    return TanhUnits(w, b, *units)
 
 
-def orthonormal_columns(v, num_columns):
+def orthonormal_columns(v: tf.Tensor, num_columns: int | tf.Tensor) -> tf.Tensor:
     """The first M columns of the product of H Householder reflections.
 
     Args:
@@ -73,7 +79,7 @@ def orthonormal_columns(v, num_columns):
 
 
 @tf.custom_gradient
-def product_factors(x):
+def product_factors(x: tf.Tensor) -> tuple:
     """What keeps 1 + R_mm R2_mm positive, as functions of x = r_mm r2_mm.
 
     R2_mm = r2_mm, and R_mm = g r_mm such that 1 + R_mm R2_mm = q = e^asinh(x), which maps
@@ -94,7 +100,12 @@ def product_factors(x):
     # q - 1 / q = 2 x, hence q - 1 = 2 x q / (1 + q).
     gain = tf.where(is_left, tf.ones_like(x), larger) * (2.0 / (1.0 + larger))
 
-    def grad(by_gain, by_q, by_q_minus_one, by_log_q):
+    def grad(
+        by_gain: tf.Tensor,
+        by_q: tf.Tensor,
+        by_q_minus_one: tf.Tensor,
+        by_log_q: tf.Tensor,
+    ) -> tf.Tensor:
         # By the function itself, so that derivatives of any order are right, at 0 too,
         # where those of |x| are not.
         gain, q, _, _ = product_factors(x)
@@ -105,49 +116,41 @@ def product_factors(x):
     return (gain, q, x * gain, tf.asinh(x)), grad
 
 
-def forward_sylvester(x, w, b, layer):
-    """The image of a layer, and the pre-activations.
+def check_sylvester_shapes(bijector: str, tensors: dict, layers: str = "") -> None:
+    """Raises unless r, r2 [..., M, M], b [..., M], v [..., H, D], D >= M.
 
     Args:
-      x: `Tensor` of shape `[S, *B, D]`.
-      w: `Tensor` of shape `[*B, M, D]`.
-      b: `Tensor` of shape `[*B, M]`.
-      layer: `Constrained`, of shapes `[*B, M, D]` and `[*B, M]`.
+      bijector: name of the bijector, for the message.
+      tensors: name = `Tensor` or `tf.Variable`.
+      layers: for the message, the axis of layers that the parameters have, "K, ".
 
-    Returns:
-      The image, `[S, *B, D]`, and the pre-activations, `[*B, M, S]`.
+    Raises:
+      ValueError: if they do not fit, where known.
     """
-    s = pre_activations(x, w, b)
-    return x + displacement(s, layer), s
-
-
-def run_sylvester_layers(x, r, r2, b, v=None):
-    """K layers, first to last, whose parameters are constrained in one computation.
-
-    Equal to K `Sylvester` layers, of which every second reverses the coordinates in the
-    triangular form. Meant for parameters of their own for each point, as an encoder gives
-    them: constraining those is most of the work. In one piece it takes XLA less than half
-    the time to compile (K=8: 4 s rather than 10); a step takes as long.
-
-    Args:
-      x: `Tensor` of shape `[..., D]`.
-      r: `Tensor` of shape `[..., K, M, M]`. Batch shapes broadcast together, and against
-        that of `x`.
-      r2: `Tensor` like `r`.
-      b: `Tensor` of shape `[..., K, M]`, K static.
-      v: `Tensor` of shape `[..., K, H, D]`, or `None` for the triangular form.
-
-    Returns:
-      The image, `[..., D]`, and the log-det-Jacobian, `[...]`.
-    """
-    w, layers = constrain_sylvester(r, r2, v)
-    collected = []
-    for k in range(b.shape[-2]):
-        w_k, u_k = w[..., k, :, :], layers.u_hat[..., k, :, :]
-        if v is None and k % 2 == 1:
-            w_k, u_k = tf.reverse(w_k, [-1]), tf.reverse(u_k, [-1])
-        s = tf.linalg.matvec(w_k, x) + b[..., k, :]
-        x = x + tf.linalg.matvec(u_k, tf.tanh(s), transpose_a=True)
-        collected.append(s)
-    log_dets = planar_log_det(tf.stack(collected, axis=-2), layers)
-    return x, tf.reduce_sum(log_dets, axis=[-2, -1])
+    expected = dict(r="M, M", r2="M, M", b="M", v="H, D")
+    for name, value in tensors.items():
+        rank = 1 if name == "b" else 2
+        if value.shape.rank is not None and value.shape.rank < rank:
+            raise ValueError(
+                f"{bijector} needs `{name}` of shape [..., {layers}{expected[name]}], "
+                f"but got shape {value.shape}."
+            )
+    sizes = set()
+    for name, axes in dict(r=(-1, -2), r2=(-1, -2), b=(-1,)).items():
+        shape = tensors[name].shape
+        if shape.rank is not None:
+            sizes |= {shape[axis] for axis in axes} - {None}
+    shapes = ", ".join(f"{name}: {value.shape}" for name, value in tensors.items())
+    if len(sizes) > 1:
+        raise ValueError(
+            f"{bijector} needs one number of units M, in `r` and `r2` of shape [..., "
+            f"{layers}M, M] and `b` of shape [..., {layers}M], but got {shapes}."
+        )
+    v = tensors.get("v")
+    event_size = None if v is None or v.shape.rank is None else v.shape[-1]
+    if sizes and event_size is not None and event_size < max(sizes):
+        raise ValueError(
+            f"{bijector} needs at most as many units as the event size of `v`, "
+            f"{event_size}, but got M = {max(sizes)} ({shapes}); pass smaller `r`, `r2` "
+            "and `b`."
+        )
