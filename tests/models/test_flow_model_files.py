@@ -112,7 +112,9 @@ def test_flow_file(x, tmp_path):
 def test_callbacks(model, x, tmp_path):
     checkpoint = tmp_path / "best.keras"
     keras.utils.set_random_seed(0)
-    stopping = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_nll", mode="min", patience=2, restore_best_weights=True
+    )
     model.optimizer.learning_rate = 0.3  # to overshoot
     history = model.fit(
         x,

@@ -1,14 +1,12 @@
-"""What FlowModel was compiled with, as it is saved in a `.keras` file."""
+"""What a model was compiled with, as it is saved in a `.keras` file."""
 
 import warnings
 
 import keras
 
-_FUNCTIONS = ("target_log_prob_fn", "annealing_fn")
 
-
-def to_compile_config(**arguments):
-    """The arguments of `FlowModel.compile`, serialised.
+def to_compile_config(**arguments: object) -> dict[str, object]:
+    """The arguments of `compile`, serialised.
 
     Args:
       **arguments: name = value.
@@ -18,9 +16,8 @@ def to_compile_config(**arguments):
       `keras.saving.register_keras_serializable`: Keras could save its name, but not find
       it again.
     """
-    for name in _FUNCTIONS:
-        function = arguments[name]
-        if function is not None and not _is_registered(function):
+    for name, value in arguments.items():
+        if callable(value) and not _is_registered(value):
             warnings.warn(
                 f"`{name}` is not registered with keras.saving."
                 "register_keras_serializable: the model is saved without the arguments "
@@ -34,7 +31,7 @@ def to_compile_config(**arguments):
     }
 
 
-def from_compile_config(config):
+def from_compile_config(config: dict[str, object]) -> dict[str, object]:
     """The arguments of `to_compile_config` again."""
     return {
         name: keras.saving.deserialize_keras_object(value)

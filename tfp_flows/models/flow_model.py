@@ -1,20 +1,21 @@
 """A Keras model that trains a flow."""
 
-import random
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.layers import flow_kinds
-from tfp_flows.models.compile_config import from_compile_config, to_compile_config
+from tfp_flows.models.base import BaseModel
 from tfp_flows.models.flow_data import check_data, check_points_alone, target_data
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
-class FlowModel(keras.Model):
+class FlowModel(BaseModel):
     """A flow over a standard normal, trained by `compile` and `fit`.
 
     With layers f_1 .. f_n, the density at x is
@@ -56,7 +57,14 @@ class FlowModel(keras.Model):
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(self, event_size, flow_layers, *, seed=None, **kwargs):
+    def __init__(
+        self,
+        event_size: int,
+        flow_layers: keras.layers.Layer | Sequence[keras.layers.Layer],
+        *,
+        seed: int | None = None,
+        **kwargs: object,
+    ) -> None:
         """Builds the model, weights included.
 
         Args:
@@ -73,22 +81,20 @@ class FlowModel(keras.Model):
           TypeError: if a layer is no flow layer, or of another dtype than the first.
         """
         # The points stay as they are, whatever the dtype of computations.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(
+            seed=seed, metric_names=("nll", "elbo"), autocast=False, **kwargs
+        )
         self.event_size = numerics.check_size("event_size", event_size)
         if not isinstance(flow_layers, list | tuple):
             flow_layers = [flow_layers]
         _check_flow_layers(flow_layers)
         self.flow_layers = list(flow_layers)
-        self._seed = seed
-        self._seed_generator = keras.random.SeedGenerator(seed)
-        self._fit_seed = numerics.stateless_seed(
-            random.randint(1, 10**9) if seed is None else seed
-        )
-        self._trackers = {name: keras.metrics.Mean(name) for name in _METRICS}
+        self._train_seed = numerics.stateless_seed(self.seed)
+        self._seed_generator = keras.random.SeedGenerator(self.seed)
         self._target_log_prob_fn = None
         self.build((None, self.event_size))
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights of layers that have none yet."""
         for layer in self.flow_layers:
             if not layer.built:
@@ -97,7 +103,7 @@ class FlowModel(keras.Model):
             layer.compute_output_shape((None, self.event_size))
         self.built = True
 
-    def distribution(self):
+    def distribution(self) -> tfp.distributions.TransformedDistribution:
         """The flow as a `tfd.TransformedDistribution` of event shape `[D]`.
 
         It is live: its variables are the weights of the model, which it follows as they
@@ -111,13 +117,17 @@ class FlowModel(keras.Model):
             numerics.standard_normal(self.event_size, dtype), bijector
         )
 
-    def log_prob(self, x):
+    def log_prob(self, x: npt.ArrayLike) -> tf.Tensor:
         """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
         flow = self.distribution()
         # Live whatever the bijectors of the layers are.
         return flow.log_prob(unknown_to_caches(tf.cast(x, flow.dtype)))
 
-    def sample(self, sample_shape=(), seed=None):
+    def sample(
+        self,
+        sample_shape: int | Sequence[int] = (),
+        seed: int | npt.ArrayLike | None = None,
+    ) -> tf.Tensor:
         """Draws points from the flow.
 
         Args:
@@ -127,27 +137,29 @@ class FlowModel(keras.Model):
         Returns:
           `Tensor` of shape `sample_shape + [D]`.
         """
-        seed = self._next_seed() if seed is None else numerics.stateless_seed(seed)
+        if seed is None:
+            seed = tf.cast(self._seed_generator.next(), tf.int32)
+        seed = numerics.stateless_seed(seed)
         return self.distribution().sample(sample_shape, seed=seed)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
         return self.log_prob(x)
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """The symbolic log density."""
         dtype = self.flow_layers[0].variable_dtype
         return keras.KerasTensor(tuple(x.shape[:-1]), dtype=dtype)
 
     def compile(
         self,
-        optimizer="adam",
+        optimizer: str | keras.optimizers.Optimizer = "adam",
         *,
-        target_log_prob_fn=None,
-        sample_size=256,
-        annealing_fn=None,
-        **kwargs,
-    ):
+        target_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        sample_size: int = 256,
+        annealing_fn: Callable[[tf.Tensor], npt.ArrayLike] | None = None,
+        **kwargs: object,
+    ) -> None:
         """Says what `fit` minimises, and how.
 
         Args:
@@ -191,7 +203,9 @@ class FlowModel(keras.Model):
         self._annealing_fn = annealing_fn
         super().compile(optimizer, **kwargs)
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(
+        self, x: object = None, y: None = None, **kwargs: object
+    ) -> keras.callbacks.History:
         """Trains the flow; see `keras.Model.fit`.
 
         Args:
@@ -229,7 +243,9 @@ class FlowModel(keras.Model):
             numerics.first_evaluation(self._target_log_prob_fn, points)
         return super().fit(x, **kwargs)
 
-    def evaluate(self, x=None, y=None, **kwargs):
+    def evaluate(
+        self, x: object = None, y: None = None, **kwargs: object
+    ) -> list[float] | dict[str, float]:
         """Loss and metrics on data, or on new samples; see `keras.Model.evaluate`.
 
         Args:
@@ -252,40 +268,21 @@ class FlowModel(keras.Model):
             x = target_data("evaluate", x, y, kwargs, "steps", self._sample_size)
         return super().evaluate(x, **kwargs)
 
-    def train_step(self, data):
-        """One update of the weights."""
-        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int32)
-        with tf.GradientTape() as tape:
-            loss = self._update_metrics(data, step)
-            # Keras adds up the gradients of replicas.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            scaled = self.optimizer.scale_loss(loss / tf.cast(replicas, loss.dtype))
-        gradients = tape.gradient(scaled, self.trainable_weights)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_weights, strict=True)
-        )
-        return self.get_metrics_result()
-
-    def test_step(self, data):
-        """One batch of an evaluation, at the full weight of the target."""
-        self._update_metrics(data, step=None)
-        return self.get_metrics_result()
-
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         """The loss, and the negative log-likelihood or the evidence lower bound."""
-        used = ("loss", "nll" if self._target_log_prob_fn is None else "elbo")
-        return [self._trackers[name] for name in used]
+        unused = "elbo" if self._target_log_prob_fn is None else "nll"
+        return [metric for metric in super().metrics if metric.name != unused]
 
-    def export(self, filepath, *args, **kwargs):
+    def export(self, filepath: str, *args: object, **kwargs: object) -> None:
         """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""
         self(tf.zeros([1, self.event_size]))  # Keras exports what has been called
         return super().export(filepath, *args, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         """The arguments of the constructor, for `from_config`."""
         layers = [keras.saving.serialize_keras_object(f) for f in self.flow_layers]
-        config = dict(event_size=self.event_size, flow_layers=layers, seed=self._seed)
+        config = dict(event_size=self.event_size, flow_layers=layers, seed=self.seed)
         return config | dict(
             name=self.name,
             trainable=self.trainable,
@@ -293,7 +290,11 @@ class FlowModel(keras.Model):
         )
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, object],
+        custom_objects: dict[str, object] | None = None,
+    ) -> "FlowModel":
         """The model of `get_config`, with new weights."""
         layers = [
             keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects)
@@ -301,59 +302,31 @@ class FlowModel(keras.Model):
         ]
         return cls(**config | dict(flow_layers=layers))
 
-    def get_compile_config(self):
-        """What `compile` was given, as far as it can be saved."""
-        if not self.compiled:
-            return {}
-        return to_compile_config(
-            optimizer=self.optimizer,
-            jit_compile=self.jit_compile,
-            steps_per_execution=self.steps_per_execution,
+    def own_compile_arguments(self) -> dict[str, object]:
+        """The arguments of `compile` that are the model's own."""
+        return dict(
             sample_size=self._sample_size,
             target_log_prob_fn=self._target_log_prob_fn,
             annealing_fn=self._annealing_fn,
         )
 
-    def compile_from_config(self, config):
-        """Compiles the model as it was when saved."""
-        self.compile(**from_compile_config(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def _update_metrics(self, data, step):
-        """The loss of a batch, of which the metrics are told."""
-        points, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    def step_terms(
+        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """-log q(x); with a target, log q - beta log p of as many new samples as `x`."""
         if self._target_log_prob_fn is None:
-            objective = values = -self.log_prob(points)
-            name = "nll"
-        else:
-            objective, values = self._reverse_kl(tf.shape(points)[0], step)
-            name = "elbo"
-        loss = tf.reduce_mean(objective)
-        if self.losses:
-            loss += tf.cast(tf.add_n(self.losses), loss.dtype)
-        self._trackers["loss"].update_state(loss, sample_weight=tf.shape(objective)[0])
-        self._trackers[name].update_state(values)
-        return loss
-
-    def _reverse_kl(self, num_samples, step):
-        """Terms log q - beta log p of new samples, and log p - log q, both `[S]`."""
+            nll = -self.log_prob(x)
+            return nll, dict(nll=nll)
         flow = self.distribution()
-        # Of the step, which is saved: a fit from a file goes on with other samples.
-        seed = self._next_seed() if step is None else _fold_in(self._fit_seed, step)
-        x, log_q = flow.experimental_sample_and_log_prob(
-            num_samples, seed=_fold_in(seed, _replica())
-        )
-        log_p = tf.cast(self._target_log_prob_fn(x), flow.dtype)
+        samples, log_q = flow.experimental_sample_and_log_prob(tf.shape(x)[0], seed=seed)
+        log_p = tf.cast(self._target_log_prob_fn(samples), flow.dtype)
         beta = 1.0
-        if self._annealing_fn is not None and step is not None:
+        if self._annealing_fn is not None and training:
+            step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int32)
             beta = tf.cast(self._annealing_fn(step), flow.dtype)
-        return log_q - beta * log_p, log_p - log_q
+        return log_q - beta * log_p, dict(elbo=log_p - log_q)
 
-    def _next_seed(self):
-        """A stateless seed, another one at each call."""
-        return tf.cast(self._seed_generator.next(), tf.int32)
-
-    def _check_compiled(self, method):
+    def _check_compiled(self, method: str) -> None:
         if not self.compiled:
             raise ValueError(
                 f"FlowModel.{method} needs a compiled model; call compile(optimizer) for "
@@ -362,7 +335,6 @@ class FlowModel(keras.Model):
             )
 
 
-_METRICS = ("loss", "nll", "elbo")
 _COMPILE_ARGUMENTS = {
     "jit_compile",
     "steps_per_execution",
@@ -371,16 +343,7 @@ _COMPILE_ARGUMENTS = {
 }
 
 
-_fold_in = tf.random.experimental.stateless_fold_in
-
-
-def _replica():
-    """The index of the replica of a distribution strategy that this code runs on."""
-    context = tf.distribute.get_replica_context()
-    return 0 if context is None else context.replica_id_in_sync_group
-
-
-def _check_flow_layers(flow_layers):
+def _check_flow_layers(flow_layers: Sequence[keras.layers.Layer]) -> None:
     """Raises unless these are layers with a bijector, of one dtype."""
     if not flow_layers:
         raise ValueError("`flow_layers` must have at least one flow layer, but is empty.")

@@ -1,23 +1,20 @@
 """A variational autoencoder whose posterior is a flow."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.models import images as image_checks
-from tfp_flows.models.bound import (
-    bernoulli_log_prob,
-    log_mean_exp,
-    log_weights,
-    sampled_kl,
-)
-from tfp_flows.models.keras_steps import KerasSteps
+from tfp_flows.models.bound import bernoulli_log_prob, sampled_kl
+from tfp_flows.models.images import binarize, check_binarization, check_images
 from tfp_flows.models.parts import check_flow, resolve_decoder, resolve_encoder
+from tfp_flows.models.vae_queries import VAEQueries
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
-class FlowVAE(KerasSteps):
+class FlowVAE(VAEQueries):
     """A variational autoencoder whose posterior is a flow [1, 2].
 
         z0 ~ q0(z0|x) = Normal(loc(x), scale(x)),   z = f(z0; h(x))
@@ -65,17 +62,17 @@ class FlowVAE(KerasSteps):
 
     def __init__(
         self,
-        latent_size,
-        image_shape,
+        latent_size: int,
+        image_shape: Sequence[int],
         *,
-        encoder="mlp",
-        decoder="mlp",
-        flow=None,
-        binarization="dynamic",
-        seed=None,
-        name="flow_vae",
-        **kwargs,
-    ):
+        encoder: str | keras.Layer = "mlp",
+        decoder: str | keras.Layer = "mlp",
+        flow: keras.Layer | None = None,
+        binarization: str | None = "dynamic",
+        seed: int | None = None,
+        name: str = "flow_vae",
+        **kwargs: object,
+    ) -> None:
         """Builds the model with its weights.
 
         Args:
@@ -101,22 +98,29 @@ class FlowVAE(KerasSteps):
           TypeError: if `encoder`, `decoder` or `flow` is neither a name nor a layer.
           ValueError: if a size, a name or the output of a part is wrong.
         """
-        super().__init__(name=name, **kwargs)
+        metric_names = ("elbo", "reconstruction", "kl", "beta")
+        super().__init__(seed=seed, metric_names=metric_names, name=name, **kwargs)
+        # Not replicated noise but one number for all replicas.
+        self.beta = self.add_weight(
+            shape=(),
+            initializer="ones",
+            trainable=False,
+            dtype="float32",
+            aggregation="only_first_replica",
+            name="beta",
+        )
         self.latent_size = numerics.check_size("latent_size", latent_size)
         self.image_shape = tuple(
             numerics.check_size("image_shape", size) for size in image_shape
         )
-        self.binarization = image_checks.check_binarization(binarization)
-        if seed is None:
-            seed = int(np.random.default_rng().integers(2**31))
-        self.seed = seed
+        self.binarization = check_binarization(binarization)
         self._given = dict(encoder=encoder, decoder=decoder)
 
         # At least float32, where a sum over pixels is right to less than a nat.
         self._bound_dtype = tf.as_dtype(
             "float64" if self.variable_dtype == "float64" else "float32"
         )
-        seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(4) >> 1]
+        seeds = [int(s) for s in np.random.SeedSequence(self.seed).generate_state(4) >> 1]
         dtype = self.dtype_policy
         self.encoder, self._num_features = resolve_encoder(
             encoder, self.image_shape, seed=seeds[0], dtype=dtype
@@ -130,7 +134,7 @@ class FlowVAE(KerasSteps):
         # Now and not at the first batch: weights can be counted and loaded at once.
         self.build((None, *self.image_shape))
 
-    def _head(self, name, seed):
+    def _head(self, name: str, seed: int) -> keras.Layer:
         return keras.layers.Dense(
             self.latent_size,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
@@ -138,7 +142,7 @@ class FlowVAE(KerasSteps):
             name=name,
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds the heads and the flow; the constructor calls it."""
         if self.built:
             return
@@ -151,7 +155,9 @@ class FlowVAE(KerasSteps):
 
     # The posterior and the bound.
 
-    def posterior(self, images, *, training=False):
+    def posterior(
+        self, images: tf.Tensor, *, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The normal q0(z0|x) and the features that the flow depends on.
 
         Args:
@@ -164,7 +170,9 @@ class FlowVAE(KerasSteps):
         features = tf.cast(self.encoder(images, training=training), self._bound_dtype)
         return self.loc(features), self.log_scale(features), features
 
-    def transform(self, z0, features):
+    def transform(
+        self, z0: tf.Tensor, features: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Z = f(z0; h) and log|det df/dz0|; without a flow, z0 and 0.
 
         Args:
@@ -179,10 +187,17 @@ class FlowVAE(KerasSteps):
         z, log_det = self._call_flow(z0, features)
         return tf.cast(z, z0.dtype), tf.cast(log_det, z0.dtype)
 
-    def _call_flow(self, z0, features):
+    def _call_flow(self, z0: tf.Tensor, features: tf.Tensor) -> list[tf.Tensor]:
         return self.flow(z0) if self._is_shared else self.flow([z0, features])
 
-    def bound_terms(self, images, *, num_samples=None, seed, training=False):
+    def bound_terms(
+        self,
+        images: tf.Tensor,
+        *,
+        num_samples: int | None = None,
+        seed: tf.Tensor,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The terms of the ELBO for samples of the posterior.
 
         Args:
@@ -207,7 +222,7 @@ class FlowVAE(KerasSteps):
         )
         return log_likelihood, sampled_kl(noise, log_scale, z, log_det)
 
-    def decode_logits(self, z, *, training=False):
+    def decode_logits(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """The logits of p(x|z).
 
         Args:
@@ -221,162 +236,84 @@ class FlowVAE(KerasSteps):
         logits = tf.cast(self.decoder(flat, training=training), self._bound_dtype)
         return tf.reshape(logits, tf.concat([tf.shape(z)[:-1], self.image_shape], axis=0))
 
-    # What users ask of a model.
+    # Training.
 
-    def encode(self, images):
-        """The centre of the posterior, f(loc(x); h(x)).
-
-        Args:
-          images: `[B, *image_shape]`, intensities in [0, 1]; they are made binary above
-            0.5 unless `binarization` is `None`.
-
-        Returns:
-          `Tensor` of shape `[B, D]`.
-        """
-        images = self._as_images(images)
-        if self.binarization is not None:
-            images = image_checks.binarize(images, "fixed")
-        loc, _, features = self.posterior(images)
-        return self.transform(loc, features)[0]
-
-    def decode(self, z):
-        """The probabilities of the pixels, the mean of p(x|z).
-
-        Args:
-          z: `Tensor` of shape `[..., D]`.
-
-        Returns:
-          `Tensor` of shape `[..., *image_shape]`.
-        """
-        z = tf.convert_to_tensor(z, self._bound_dtype)
-        numerics.check_event_size(z, self.loc.bias, bijector="FlowVAE", name="loc")
-        return tf.sigmoid(self.decode_logits(z))
-
-    def reconstruct(self, images):
-        """`decode(encode(images))`, `[B, *image_shape]`."""
-        return self.decode(self.encode(images))
-
-    def sample(self, num_samples, *, seed=None):
-        """Images of the model: the means of p(x|z) for z ~ p(z).
-
-        Args:
-          num_samples: how many.
-          seed: `int`, stateless seed, or `None`.
-
-        Returns:
-          `Tensor` of shape `[num_samples, *image_shape]`, probabilities.
-        """
-        shape = [numerics.check_size("num_samples", num_samples), self.latent_size]
-        seed = numerics.stateless_seed(seed)
-        return self.decode(numerics.stateless_normal(shape, seed, self._bound_dtype))
-
-    def elbo(self, images, *, num_samples=1, batch_size=100, seed=None):
-        """The ELBO of each image, the mean over `num_samples` samples of the posterior.
-
-        Args and Raises as those of `importance_log_likelihood`.
-
-        Returns:
-          `float64` array of shape `[N]`, in nats.
-        """
-        weights = self._log_weights(images, num_samples, batch_size, seed)
-        return np.concatenate([np.mean(w, axis=0) for w in weights])
-
-    def importance_log_likelihood(
-        self, images, num_samples=500, *, batch_size=100, seed=None
-    ):
-        """Log p(x) of each image, by importance sampling from the posterior.
-
-            log (1/S) sum_s p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x),
-
-        in expectation a lower bound of log p(x), above the ELBO, and exact as S grows
-        (Burda et al. 2016, eq. 8). Memory is bounded: some thousands of images of samples
-        are decoded at a time.
-
-        Args:
-          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
-            `binarization` says, once for all samples.
-          num_samples: S.
-          batch_size: images at a time.
-          seed: `int`, stateless seed, or `None`.
-
-        Returns:
-          `float64` array of shape `[N]`, in nats.
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        loss: None = None,
+        **kwargs: object,
+    ) -> None:
+        """Like `keras.Model.compile`; the loss and the metrics are the model's own.
 
         Raises:
-          TypeError, ValueError: if the images or a size are wrong.
+          ValueError: if `loss`, `metrics` or their weights are given.
         """
-        weights = self._log_weights(images, num_samples, batch_size, seed)
-        return np.concatenate([log_mean_exp(w) for w in weights])
-
-    def elbo_and_log_likelihood(
-        self, images, num_samples=500, *, batch_size=100, seed=None
-    ):
-        """`elbo` and `importance_log_likelihood` from the same samples, in half the time.
-
-        Args and Raises as those of `importance_log_likelihood`.
-
-        Returns:
-          Two `float64` arrays of shape `[N]`, in nats.
-        """
-        weights = self._log_weights(images, num_samples, batch_size, seed)
-        pairs = [(np.mean(w, axis=0), log_mean_exp(w)) for w in weights]
-        elbo, log_likelihood = zip(*pairs, strict=True)
-        return np.concatenate(elbo), np.concatenate(log_likelihood)
-
-    def _log_weights(self, images, num_samples, batch_size, seed):
-        num_samples = numerics.check_size("num_samples", num_samples)
-        batch_size = numerics.check_size("batch_size", batch_size)
-        images = self._as_images(images)
-        numerics.check_size("number of images", images.shape[0])
-        seed, binarize_seed = tf.unstack(
-            tf.random.experimental.stateless_split(numerics.stateless_seed(seed), 2)
-        )
-        images = image_checks.binarize(images, self.binarization, binarize_seed)
-
-        def log_weight(batch, count, seed):
-            log_likelihood, kl = self.bound_terms(batch, num_samples=count, seed=seed)
-            return log_likelihood - kl
-
-        return log_weights(
-            log_weight, images, num_samples=num_samples, batch_size=batch_size, seed=seed
-        )
-
-    def latent_grid(self, num_points=20, *, coverage=0.99):
-        """The map of a two-dimensional latent space: images on a grid of z.
-
-        The grid has equal steps in the prior's probability along each axis, as in Kingma
-        and Welling (2014), figure 4: every image stands for the same prior mass.
-
-        Args:
-          num_points: n, points per axis.
-          coverage: prior mass of each axis between its first and last point.
-
-        Returns:
-          The coordinates of both axes, `[n]`, rising, and the images, `[n, n,
-          *image_shape]`, by z_2 and z_1.
-
-        Raises:
-          ValueError: unless `latent_size` is 2.
-        """
-        if self.latent_size != 2:
+        names = ("loss_weights", "metrics", "weighted_metrics")
+        given = dict(loss=loss, **{name: kwargs.get(name) for name in names})
+        given = [name for name, value in given.items() if value is not None]
+        if given:
             raise ValueError(
-                "A latent map needs a latent space of two dimensions, but latent_size is "
-                f"{self.latent_size}; build and train a model with latent_size=2."
+                "FlowVAE trains on its own bound and reports its own metrics, but "
+                f"`compile` got {', '.join(given)}; leave it out."
             )
-        num_points = numerics.check_size("num_points", num_points)
-        tail = (1.0 - coverage) / 2.0
-        mass = np.linspace(tail, 1.0 - tail, num_points)
-        axis = tf.math.ndtri(tf.constant(mass, self._bound_dtype)).numpy()
-        grid = np.stack(np.meshgrid(axis, axis), axis=-1)
-        return axis, self.decode(grid).numpy()
+        super().compile(optimizer=optimizer, **kwargs)
 
-    def _as_images(self, images):
-        image_checks.check_images(images, self.image_shape)
-        return tf.cast(images, self._bound_dtype)
+    def fit(
+        self,
+        x: object = None,
+        y: object = None,
+        *args: object,
+        validation_data: object = None,
+        **kwargs: object,
+    ) -> keras.callbacks.History:
+        """Like `keras.Model.fit`; images with values in [0, 1], `y` is not looked at.
+
+        Raises:
+          TypeError, ValueError: if images are of another dtype, shape or range; those of
+            arrays, before any training.
+        """
+        self._check_arrays(x)
+        self._check_arrays(validation_data)
+        return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
+
+    def evaluate(
+        self, x: object = None, y: object = None, *args: object, **kwargs: object
+    ) -> list[float] | dict[str, float]:
+        """Like `keras.Model.evaluate`: `loss` is -ELBO, per image, in nats.
+
+        Raises:
+          TypeError, ValueError: as `fit`.
+        """
+        self._check_arrays(x)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def _check_arrays(self, data: object) -> None:
+        if isinstance(data, tuple | list) and data:
+            data = data[0]
+        if hasattr(data, "dtype") and hasattr(data, "shape"):
+            check_images(data, self.image_shape)
+
+    def step_terms(
+        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Beta KL - log p(x|z), at beta = 1 in an evaluation, and its terms."""
+        check_images(x, self.image_shape)
+        images = tf.cast(x, self._bound_dtype)
+        seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        images = binarize(images, self.binarization, seeds[0])
+        log_likelihood, kl = self.bound_terms(images, seed=seeds[1], training=training)
+        beta = tf.cast(self.beta if training else 1.0, kl.dtype)
+        return beta * kl - log_likelihood, dict(
+            elbo=log_likelihood - kl,
+            reconstruction=log_likelihood,
+            kl=kl,
+            beta=tf.fill(tf.shape(kl), beta),
+        )
 
     # Saving.
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         """The constructor's arguments, as plain values."""
         config = super().get_config()
         parts = dict(self._given, flow=self.flow)
@@ -396,7 +333,11 @@ class FlowVAE(KerasSteps):
         )
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls,
+        config: dict[str, object],
+        custom_objects: dict[str, object] | None = None,
+    ) -> "FlowVAE":
         """The model of a `get_config`, with new weights."""
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects)
@@ -404,23 +345,3 @@ class FlowVAE(KerasSteps):
             if isinstance(config[name], dict)
         }
         return cls(**dict(config, **parts))
-
-    def export(self, filepath, **kwargs):
-        """Writes a SavedModel with the endpoints `serve`, `encode` and `decode`.
-
-        `serve` gives reconstructions; images and latent vectors are float32 (float64 for
-        a float64 model), of any number.
-
-        Args:
-          filepath: folder to write.
-          **kwargs: options of `keras.export.ExportArchive.write_out`, such as `verbose`.
-        """
-        archive = keras.export.ExportArchive()
-        archive.track(self)
-        dtype = self._bound_dtype
-        images = [tf.TensorSpec([None, *self.image_shape], dtype, name="images")]
-        z = [tf.TensorSpec([None, self.latent_size], dtype, name="z")]
-        archive.add_endpoint("serve", self.reconstruct, input_signature=images)
-        archive.add_endpoint("encode", self.encode, input_signature=images)
-        archive.add_endpoint("decode", self.decode, input_signature=z)
-        archive.write_out(filepath, **kwargs)

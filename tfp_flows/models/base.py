@@ -1,0 +1,124 @@
+"""What Keras' `fit` and `evaluate` ask of a model, once for all models here."""
+
+import random
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.models.compile_config import from_compile_config, to_compile_config
+
+# Last numbers of the seeds of a step, so that training and evaluation differ.
+_TRAIN, _TEST = 0, 1
+
+
+class BaseModel(keras.Model):
+    """Steps, metrics, seeds and compile config of models that train on log densities.
+
+    A subclass says by `step_terms` what is minimised and reported of each example.
+    """
+
+    def __init__(
+        self, *, seed: int | None, metric_names: tuple[str, ...], **kwargs: object
+    ) -> None:
+        """Takes the seed of the steps, and the names of what they report.
+
+        Args:
+          seed: `int`; `None` draws one, as `keras.utils.set_random_seed` decides.
+          metric_names: keys of the second result of `step_terms`.
+          **kwargs: of `keras.Model`.
+        """
+        super().__init__(**kwargs)
+        self.seed = random.randint(1, 10**9) if seed is None else seed
+        low = self.seed & 0x7FFFFFFF
+        self._train_seed, self._test_seed = np.array([[low, _TRAIN], [low, _TEST]], "i4")
+        self._trackers = {
+            name: keras.metrics.Mean(name) for name in ("loss", *metric_names)
+        }
+
+    def step_terms(
+        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """What a step minimises the mean of, and what it reports the means of.
+
+        Args:
+          x: a batch of B examples.
+          seed: stateless seed of this step and replica alone.
+          training: whether the step trains.
+
+        Returns:
+          `Tensor` of shape `[B]`, and metric name = `Tensor` of shape `[B]`.
+        """
+        raise NotImplementedError
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The means that `fit` and `evaluate` report."""
+        return list(self._trackers.values())
+
+    def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
+        """One update of the weights; returns the means so far."""
+        seed = _step_seed(self._train_seed, self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            loss = self._loss(data, seed, training=True)
+            # Keras adds up the gradients of replicas.
+            loss /= tf.distribute.get_strategy().num_replicas_in_sync
+            loss = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return self.get_metrics_result()
+
+    def test_step(self, data: tuple) -> dict[str, tf.Tensor]:
+        """Judges a batch; returns the means so far."""
+        # The examples since `evaluate` began, a number of its own per batch.
+        seed = _step_seed(self._test_seed, self._trackers["loss"].count)
+        self._loss(data, seed, training=False)
+        return self.get_metrics_result()
+
+    def _loss(self, data, seed, *, training):
+        """The loss of a batch, of which the metrics are told."""
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        terms, reported = self.step_terms(x, seed, training=training)
+        if weight is None:
+            loss = tf.reduce_mean(terms)
+        else:
+            weight = tf.cast(tf.reshape(weight, [-1]), terms.dtype)
+            loss = tf.reduce_mean(terms * weight)
+        for regularizer in self.losses:
+            loss += tf.cast(regularizer, loss.dtype)
+        self._trackers["loss"].update_state(loss, sample_weight=tf.shape(terms)[0])
+        for name, values in reported.items():
+            self._trackers[name].update_state(values, sample_weight=weight)
+        return loss
+
+    def own_compile_arguments(self) -> dict[str, object]:
+        """The arguments of `compile` that `keras.Model` does not know."""
+        return {}
+
+    def get_compile_config(self) -> dict[str, object]:
+        """What `compile` was given, as far as it can be saved."""
+        if not self.compiled:
+            return {}
+        return to_compile_config(
+            optimizer=self.optimizer,
+            jit_compile=self.jit_compile,
+            steps_per_execution=self.steps_per_execution,
+            run_eagerly=self.run_eagerly,
+            **self.own_compile_arguments(),
+        )
+
+    def compile_from_config(self, config: dict[str, object]) -> None:
+        """Compiles the model as it was when saved."""
+        self.compile(**from_compile_config(config))
+        self.optimizer.build(self.trainable_variables)
+
+
+def _step_seed(seed, count):
+    """A stateless seed for this count and replica alone."""
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    for number in (count, replica):
+        number = tf.cast(tf.convert_to_tensor(number), tf.int32)
+        seed = tf.random.experimental.stateless_fold_in(seed, number)
+    return seed
