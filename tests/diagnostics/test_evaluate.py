@@ -177,6 +177,11 @@ def test_bad_arguments():
     batch = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
     with pytest.raises(ValueError, match=r"batch shape \(3,\)"):
         tff.diagnostics.evaluate(batch, wide_normal)
+    with pytest.raises(ValueError, match=r"over vectors, but its event shape is '\(\)'"):
+        tff.diagnostics.evaluate(tfd.Normal(0.0, 1.0), wide_normal)
+    joint = tfd.JointDistributionSequential([tfd.Normal(0.0, 1.0)] * 2)
+    with pytest.raises(ValueError, match="over vectors"):
+        tff.diagnostics.evaluate(joint, wide_normal)
 
 
 def test_the_result_of_a_fit_brings_its_numbers():
@@ -199,3 +204,57 @@ def test_the_result_of_a_fit_brings_its_numbers():
     assert values["num_steps"] == 40
     assert "log_weights" not in values
     assert report.elbo == pytest.approx(np.mean(report.log_weights))
+
+
+def test_samples_are_those_of_the_weights():
+    flow = standard_flow()
+    target = tfd.MultivariateNormalDiag([0.5, 0.0], [0.8, 1.0])
+    report = tff.diagnostics.evaluate(flow, target, keep_samples=True, seed=1)
+    log_weights = target.log_prob(report.samples) - flow.log_prob(report.samples)
+    np.testing.assert_allclose(report.log_weights, log_weights, atol=1e-4)
+    draws = report.resample(5_000, seed=2)
+    np.testing.assert_allclose(draws.mean(axis=0), [0.5, 0.0], atol=0.06)
+    np.testing.assert_allclose(draws.std(axis=0), [0.8, 1.0], atol=0.04)
+    np.testing.assert_array_equal(draws, report.resample(5_000, seed=2))
+    assert "samples" not in report.to_dict()
+    with pytest.raises(ValueError, match="keep_samples=True"):
+        tff.diagnostics.evaluate(flow, target, seed=1).resample(10)
+    # Kept or not, and in batches or not, they are the same.
+    assert report == tff.diagnostics.evaluate(flow, target, seed=1)
+    many = tff.diagnostics.evaluate(
+        flow, target, num_samples=70_000, keep_samples=True, seed=1
+    )
+    assert many.samples.shape == (70_000, 2)
+
+
+def test_claimed_normalizers_are_not_trusted():
+    class Posterior:
+        def log_prob(self, x):
+            return 30.0 + wide_normal(x)
+
+    for target in (Posterior(), Posterior().log_prob):
+        report = tff.diagnostics.evaluate(standard_flow(), target, seed=1)
+        assert report.kl is None
+        assert report.elbo == pytest.approx(30.0 + LOG_Z_WIDE - KL_WIDE, abs=0.02)
+
+
+def test_numpy_densities_and_pinned_joint_distributions():
+    report = tff.diagnostics.evaluate(standard_flow(), wide_normal, seed=1)
+    by_numpy = tff.diagnostics.evaluate(
+        standard_flow(), lambda x: -0.5 * np.sum(np.square(x), axis=-1) / 4.0, seed=1
+    )
+    assert by_numpy.elbo == pytest.approx(report.elbo, rel=1e-6)
+    model = tfd.JointDistributionSequential(
+        [
+            tfd.Sample(tfd.Normal(0.0, 1.0), 2),
+            lambda x: tfd.Independent(tfd.Normal(x, 1.0), 1),
+        ]
+    )
+    pinned = tff.diagnostics.evaluate(
+        tfd.MultivariateNormalDiag([0.5, 0.0], [0.5**0.5] * 2),
+        model.experimental_pin(None, tf.constant([1.0, 0.0])),
+        seed=1,
+    )
+    evidence = tfd.MultivariateNormalDiag([0.0, 0.0], [2.0**0.5] * 2).log_prob([1.0, 0.0])
+    assert pinned.log_evidence == pytest.approx(float(evidence), abs=1e-4)
+    assert pinned.verdict == "good"

@@ -259,3 +259,53 @@ def test_settings_are_plain_values():
     assert settings["dtype"] == "float32"
     assert chains.num_burnin == settings["num_burnin"] == 20
     assert chains.seconds > 0.0
+
+
+def test_densities_outside_of_tensorflow():
+    def outside(x):
+        return tf.numpy_function(lambda a: -0.5 * np.sum(a**2, axis=-1), [x], x.dtype)
+
+    chains = run(outside, event_size=2, num_chains=50, num_samples=200, num_burnin=100)
+    assert abs(z_score(chains.samples[..., 0].astype(np.float64) ** 2, 1.0)) < 4.5
+
+
+def test_a_distribution_is_sampled_on_its_event_space():
+    # Beyond 0, the formula of TFP's exponential density goes on, to infinity.
+    target = tfd.Sample(tfd.Exponential(2.0), 1)
+    chains = run(target, num_chains=50, num_samples=500, num_burnin=100)
+    assert np.min(chains.samples) > 0.0
+    assert abs(z_score(chains.samples[..., 0].astype(np.float64), 0.5)) < 4.5
+
+
+@pytest.mark.parametrize("parameter_scales", ["burnin", [1e-2, 1.0, 1e2]])
+@pytest.mark.parametrize("num_chains", [1, 50])
+def test_a_proposal_scale_per_dimension(parameter_scales, num_chains):
+    widths = np.array([1e-2, 1.0, 1e2])
+
+    def target(x):
+        return standard_normal(x / widths.astype(np.float32) - 1.0)
+
+    chains = run(
+        target,
+        event_size=3,
+        num_chains=num_chains,
+        num_samples=4000,
+        num_burnin=1000 if num_chains == 50 else 4000,
+        parameter_scales=parameter_scales,
+    )
+    rtol = 0.1 if num_chains == 50 else 0.4
+    best = 2.4 / 3**0.5 * widths
+    np.testing.assert_allclose(chains.proposal_scales, best, rtol=rtol)
+    assert chains.proposal_scale == pytest.approx(np.exp(np.log(best).mean()), rel=rtol)
+    # With one scale for all, the widest dimension stands still.
+    assert np.min(chains.ess) > 0.04 * num_chains * 4000
+
+
+def test_given_scales_without_burnin():
+    chains = run(gaussian(), num_burnin=0, initial_scale=0.5, parameter_scales=[2, 4])
+    np.testing.assert_allclose(chains.proposal_scales, [1.0, 2.0])
+    assert json.loads(json.dumps(chains.settings))["parameter_scales"] == [2.0, 4.0]
+    # A few steps measure little, but break nothing.
+    assert np.all(
+        run(gaussian(), num_burnin=2, parameter_scales="burnin").proposal_scales
+    )

@@ -31,6 +31,10 @@ def run(target, **kwargs):
         (dict(initial_scale=np.inf), "`initial_scale` must be .* got inf"),
         (dict(initial_spread=-1.0), "`initial_spread` must be .* got -1.0"),
         (dict(initial_spread="wide"), "`initial_spread` must be .* got 'wide'"),
+        (dict(parameter_scales=[1.0]), "one for each of D = 2 .* got \\[1.0\\]"),
+        (dict(parameter_scales=[1.0, 0.0]), "must be finite numbers > 0"),
+        (dict(parameter_scales="sd"), "None, 'burnin' .* but got 'sd'"),
+        (dict(parameter_scales="burnin", num_burnin=0), "with num_burnin=0"),
     ],
 )
 def test_numbers_out_of_range(kwargs, message):
@@ -147,6 +151,12 @@ def test_bad_targets_are_found_at_one_eager_evaluation(returned, message):
     with pytest.raises(ValueError, match=message):
         run(target, event_size=2)
     assert evaluations == [True]
+
+
+def test_a_forgotten_sum_over_as_many_observations_as_chains():
+    y = tf.linspace(-1.0, 1.0, 8)
+    with pytest.raises(ValueError, match="works for 8 points, but fails for 3 of them"):
+        run(lambda x: tfd.Normal(x[..., 0], 1.0).log_prob(y), event_size=1)
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,11 @@ def _event(owner: Any) -> tuple[int | None, tf.DType | None, Callable | None]:
     except (TypeError, ValueError) as error:
         structure, parts = event_shape, tf.nest.flatten(event_shape)
         if len(parts) != 1:
+            shapes = str(tf.nest.map_structure(str, structure)).replace("\n", "")
             raise ValueError(
                 "The target must be a density of vectors, but its events are a "
-                f"structure, {str(structure).replace(chr(10), '')}; pass a function of "
-                "points [..., D] that splits them into these parts (tfb.Split)."
+                f"structure, {shapes}; pass a function of points [..., D] that splits "
+                "them into these parts (tfb.Split)."
             ) from error
         event_shape, (dtype,) = parts[0], tf.nest.flatten(dtype)
 

@@ -58,14 +58,11 @@ class Density:
         return tf.ensure_shape(log_prob, points.shape[:-1])
 
     def exact(self) -> "Density":
-        """The density to judge by: -inf outside the support, on the same scale."""
+        """The density to judge by: -inf outside the support, and log Z = 0 if known."""
         if self.normalized_log_prob_fn is None:
             return self
-        shift, normalized = self.log_normalizer, self.normalized_log_prob_fn
         return dataclasses.replace(
-            self,
-            log_prob_fn=lambda x: normalized(x) + tf.cast(shift, x.dtype),
-            normalized_log_prob_fn=None,
+            self, log_prob_fn=self.normalized_log_prob_fn, log_normalizer=0.0
         )
 
     def check(self, points: tf.Tensor) -> tf.Tensor:

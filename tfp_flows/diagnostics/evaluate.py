@@ -1,19 +1,31 @@
 """How well a flow fits a density."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_flows import numerics
+from tfp_flows.density import Density, as_density
 from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import has_margin, injectivity_margin
+
+tfd = tfp.distributions
 
 # Samples per call of the flow, which bounds memory at any number of samples.
 _BATCH = 65_536
 
 
-def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
+def evaluate(
+    flow: Any,
+    target_log_prob_fn: Any,
+    *,
+    num_samples: int = 100_000,
+    keep_samples: bool = False,
+    seed: int | tf.Tensor | None = None,
+) -> Evaluation:
     """Judges `flow` against an unnormalized density, from samples of the flow.
 
     Only the forward direction of the flow is used. All estimates are made in float64
@@ -30,11 +42,15 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
         `[D]` and no batch; or the result of a fit, such as a `tff.vi.FitResult`, whose
         steps, seconds and skipped steps the report then shows too.
       target_log_prob_fn: what to judge against. Either a callable, `[S, D]` to `[S]`,
-        the log density up to a constant; or a distribution, which is judged by its exact
-        `log_prob`. A distribution that knows its normalizer (`log_normalizer`), and the
-        bound methods `unnormalized_log_prob` and `log_prob` of one, give `kl`; targets
-        that know their modes give `mode_mass` too.
+        the log density up to a constant, which may also be NumPy's; or a distribution,
+        which is judged by its exact `log_prob`, 0 outside its event space; or a joint
+        distribution, pinned or not, of one vector. Log Z, and so `kl`, is known of what
+        declares it (`log_normalizer`), and of a `tfd.Distribution` that is no joint one
+        and its method `log_prob`, for which it is 0. Targets that know their modes give
+        `mode_mass` too.
       num_samples: number of samples, at least 100.
+      keep_samples: whether to return the samples, too, `num_samples * D` numbers, for
+        `Evaluation.resample` and averages with weights.
       seed: `int` or stateless TFP seed; `None` draws a new one.
 
     Returns:
@@ -42,8 +58,9 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
 
     Raises:
       TypeError: if the target returns another dtype than the flow's.
-      ValueError: if `num_samples < 100`, the flow is a batch, or the target returns
-        another shape than `[S]`, or NaN or +inf at a sample.
+      ValueError: if `num_samples < 100`, the flow is a batch or not one over vectors, or
+        the target returns another shape than `[S]`, NaN or +inf at a sample, or gives a
+        point another density when it comes with others.
 
     #### References
 
@@ -59,34 +76,51 @@ def evaluate(flow, target_log_prob_fn, *, num_samples=100_000, seed=None):
             f"`num_samples` must be at least 100 to judge a tail, but got {num_samples}."
         )
     flow, fit = _split_result(flow)
-    if flow.batch_shape.rank != 0:
-        raise ValueError(
-            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
-            "evaluate its members one at a time."
-        )
-    log_prob_fn, log_normalizer, target = _resolve(target_log_prob_fn)
-    log_weights, mode_mass = _log_weights(
-        flow, log_prob_fn, target, num_samples, numerics.stateless_seed(seed)
+    _check_flow(flow)
+    density = as_density(target_log_prob_fn)
+    log_normalizer, exact = density.log_normalizer, density.exact()
+    seed = numerics.stateless_seed(seed)
+    exact.check(flow.sample(100, seed=seed))
+    samples, log_weights, mode_mass = _draw(
+        flow, exact, num_samples, keep_samples=keep_samples, seed=seed
     )
+    if log_normalizer is not None:
+        # On the scale of the log Z that the target declares.
+        log_weights += log_normalizer - exact.log_normalizer
     estimates = _estimates(log_weights)
-    kl = None if log_normalizer is None else log_normalizer - estimates["elbo"]
     true_mode_mass = None
     if mode_mass is not None:
-        true_mode_mass = [float(mass) for mass in target.mode_probabilities()]
+        true_mode_mass = [float(mass) for mass in density.modes.mode_probabilities()]
     return Evaluation(
         **estimates,
         num_samples=num_samples,
-        kl=kl,
+        kl=None if log_normalizer is None else log_normalizer - estimates["elbo"],
         log_normalizer=log_normalizer,
         mode_mass=mode_mass,
         true_mode_mass=true_mode_mass,
         injectivity_margin=_least_margin(flow),
         log_weights=log_weights,
+        samples=samples,
         **fit,
     )
 
 
-def _split_result(flow):
+def _check_flow(flow: tfd.Distribution) -> None:
+    event_shape = flow.event_shape
+    if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
+        raise ValueError(
+            f"`flow` must be a distribution over vectors, but its event shape is "
+            f"{str(event_shape)!r}; evaluate the flow before its samples are reshaped or "
+            "split into parts, and do that in the target."
+        )
+    if flow.batch_shape.rank != 0:
+        raise ValueError(
+            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
+            "evaluate its members one at a time."
+        )
+
+
+def _split_result(flow: Any) -> tuple[tfd.Distribution, dict]:
     """The flow, and what is known of its fit."""
     if not hasattr(flow, "flow"):
         return flow, {}
@@ -97,64 +131,47 @@ def _split_result(flow):
     )
 
 
-def _least_margin(flow):
+def _least_margin(flow: tfd.Distribution) -> float | None:
     if not has_margin(flow):
         return None
     return float(np.min(injectivity_margin(flow)))
 
 
-def _resolve(target):
-    """The log density as a function, its log Z if known, and the object behind it."""
-    if hasattr(target, "log_prob") and not callable(target):
-        log_normalizer = _log_normalizer(target)
-        # The exact density, shifted to the scale of the unnormalized one.
-        shift = log_normalizer or 0.0
-        known = 0.0 if log_normalizer is None else log_normalizer
-        return (lambda x: target.log_prob(x) + tf.cast(shift, x.dtype)), known, target
-    owner = getattr(target, "__self__", None)
-    names = ("log_prob", "unnormalized_log_prob")
-    if hasattr(owner, "log_prob") and target.__name__ in names:
-        return target, numerics.known_log_normalizer(target), owner
-    return target, None, None
-
-
-def _log_normalizer(target):
-    return float(target.log_normalizer()) if hasattr(target, "log_normalizer") else None
-
-
-def _log_weights(flow, log_prob_fn, target, num_samples, seed):
-    """Log importance weights, `[num_samples]` float64, and the mass per mode."""
-    has_modes = hasattr(target, "mode_responsibilities")
-
-    def draw(seed):
-        size = min(_BATCH, num_samples)
-        x, log_q = flow.experimental_sample_and_log_prob(size, seed=seed)
-        log_p = log_prob_fn(x)
-        modes = target.mode_responsibilities(x) if has_modes else tf.zeros([size, 0])
-        return x, tf.cast(log_p, tf.float64) - tf.cast(log_q, tf.float64), modes
-
-    numerics.first_evaluation(log_prob_fn, flow.sample(100, seed=seed))
-    weights, modes, left = [], [], num_samples
+def _draw(
+    flow: tfd.Distribution,
+    density: Density,
+    num_samples: int,
+    *,
+    keep_samples: bool,
+    seed: tf.Tensor,
+) -> tuple[np.ndarray | None, np.ndarray, list[float] | None]:
+    """Samples `[num_samples, D]`, log weights `[num_samples]`, and mass per mode."""
+    size = min(_BATCH, num_samples)
+    samples, weights, modes, left = [], [], [], num_samples
     for index in range(math.ceil(num_samples / _BATCH)):
         batch_seed = tf.random.experimental.stateless_fold_in(seed, index)
-        x, log_weights, responsibilities = (part.numpy() for part in draw(batch_seed))
+        x, log_q = flow.experimental_sample_and_log_prob(size, seed=batch_seed)
+        log_p = np.asarray(density(x), np.float64)
+        log_weights = log_p - np.asarray(log_q, np.float64)
         is_bad = np.isnan(log_weights) | (log_weights == np.inf)
         if np.any(is_bad):
             raise ValueError(
                 f"The target or the flow is NaN or infinite at {np.sum(is_bad)} of "
-                f"{len(log_weights)} samples, for example at {x[is_bad][0]}; there is "
-                "nothing to judge. Fit the flow again, or mend the target there."
+                f"{len(log_weights)} samples, for example at {np.asarray(x)[is_bad][0]}; "
+                "there is nothing to judge. Fit the flow again, or mend the target there."
             )
         weights.append(log_weights[:left])
-        modes.append(responsibilities[:left])
+        if density.modes is not None:
+            modes.append(density.modes.mode_responsibilities(x).numpy()[:left])
+        if keep_samples:
+            samples.append(x.numpy()[:left])
         left -= len(weights[-1])
-    mode_mass = None
-    if has_modes:
-        mode_mass = [float(m) for m in np.concatenate(modes).mean(axis=0)]
-    return np.concatenate(weights), mode_mass
+    mode_mass = [float(m) for m in np.concatenate(modes).mean(axis=0)] if modes else None
+    kept = np.concatenate(samples) if keep_samples else None
+    return kept, np.concatenate(weights), mode_mass
 
 
-def _estimates(log_weights):
+def _estimates(log_weights: np.ndarray) -> dict[str, float]:
     """ELBO, log evidence, ESS and k-hat from log weights, -inf outside the support."""
     n = len(log_weights)
     inside = log_weights[np.isfinite(log_weights)]

@@ -1,9 +1,12 @@
 """What `evaluate` returns."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.diagnostics.verdict import judge
 
 
@@ -35,6 +38,8 @@ class Evaluation:
         result; else `None`.
       log_weights: `[num_samples]` float64 array, log p~ - log q of each sample, -inf
         outside the support of p; not part of `to_dict`.
+      samples: `[num_samples, D]` array, the samples that have these weights, with
+        `keep_samples=True`; else `None`. Not part of `to_dict`.
     """
 
     elbo: float
@@ -56,31 +61,65 @@ class Evaluation:
     log_weights: np.ndarray | None = dataclasses.field(
         default=None, repr=False, compare=False
     )
+    samples: np.ndarray | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
+
+    def resample(self, n: int, seed: int | tf.Tensor | None = None) -> np.ndarray:
+        """Draws from the samples with their weights: nearly draws from p.
+
+        Sampling importance resampling: with replacement, so that `n` should be small
+        beside `ess`. To be trusted where `khat` is below 0.7.
+
+        Args:
+          n: number of draws.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `[n, D]` array.
+
+        Raises:
+          ValueError: if `n` is no integer >= 1, or the samples were not kept.
+        """
+        n = numerics.check_size("n", n)
+        if self.samples is None:
+            raise ValueError(
+                "The samples were not kept; pass keep_samples=True to `evaluate`."
+            )
+        weights = np.exp(self.log_weights - np.max(self.log_weights))
+        bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
+        rows = np.random.default_rng(bits).choice(
+            len(weights), n, p=weights / np.sum(weights)
+        )
+        return self.samples[rows]
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """`"good"`, `"usable with importance weights"` or `"do not trust"`.
 
         Good: KL(q || p) at most 0.05 nats (its estimate, log evidence - ELBO, where log Z
         is not known), k-hat at most 0.7, no mode with less than 80 % of its mass, and
         99.9 % of the samples in the support. Usable: 0.25 nats, 0.7, 50 % and 95 %.
+        Never good: a KL below 0, or a log evidence that is not the known log Z, by more
+        than 4 standard errors.
         """
         return judge(self)[0]
 
     @property
-    def reasons(self):
+    def reasons(self) -> list[str]:
         """What keeps the verdict from being better, a list of `str`."""
         return judge(self)[1]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The attributes as plain Python values, ready for JSON."""
-        values = dataclasses.asdict(self) | dict(
-            verdict=self.verdict, reasons=self.reasons
-        )
-        del values["log_weights"]
-        return values
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in ("log_weights", "samples")
+        }
+        return values | dict(verdict=self.verdict, reasons=self.reasons)
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = [
             ("ELBO", f"{self.elbo:.4f} +- {self.elbo_standard_error:.4f} nats"),
             (

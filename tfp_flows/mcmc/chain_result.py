@@ -2,10 +2,16 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 
 from tfp_flows import numerics
+
+if TYPE_CHECKING:
+    import arviz
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,10 +22,12 @@ class ChainResult:
       samples: `[num_samples, num_chains, D]` float array.
       acceptance_rate_per_chain: `[num_chains]` float array, the share of accepted
         proposals among the transitions that led to `samples`; burn-in does not count.
-      proposal_scale: standard deviation of the proposals in the sampling phase.
+      proposal_scale: standard deviation of the proposals in the sampling phase; the
+        geometric mean over dimensions, where these have their own.
       num_burnin: number of transitions per chain before the first sample.
       seconds: wall time of the run, tracing and compilation included.
       settings: `dict`, every argument of the run as plain Python values.
+      proposal_scales: `[D]` float array, the standard deviation in each dimension.
     """
 
     samples: np.ndarray
@@ -28,14 +36,15 @@ class ChainResult:
     num_burnin: int
     seconds: float
     settings: dict
+    proposal_scales: np.ndarray | None = None
 
     @property
-    def acceptance_rate(self):
+    def acceptance_rate(self) -> float:
         """The mean acceptance rate over chains, a `float`."""
         return float(np.mean(self.acceptance_rate_per_chain))
 
     @functools.cached_property
-    def ess(self):
+    def ess(self) -> np.ndarray:
         """Bulk effective sample size of each dimension, `[D]` float array.
 
         Of all chains together, by ArviZ, after [1]. NaN for fewer than 4 samples
@@ -51,7 +60,7 @@ class ChainResult:
         return _per_dimension(numerics.bulk_ess, self.samples)
 
     @functools.cached_property
-    def rhat(self):
+    def rhat(self) -> np.ndarray:
         """Rank-normalised split R-hat of each dimension, `[D]` float array.
 
         By ArviZ, after the reference of `ess`, which advises values below 1.01,
@@ -67,7 +76,7 @@ class ChainResult:
             samples = np.concatenate([samples[:half], samples[-half:]], axis=1)
         return _per_dimension(numerics.split_rhat, samples)
 
-    def draw(self, n, seed=None):
+    def draw(self, n: int, seed: int | tf.Tensor | None = None) -> np.ndarray:
         """Draws without replacement from the samples of all chains.
 
         Args:
@@ -90,7 +99,7 @@ class ChainResult:
         bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
         return flat[np.random.default_rng(bits).choice(len(flat), n, replace=False)]
 
-    def to_arviz(self):
+    def to_arviz(self) -> "arviz.InferenceData":
         """The samples for ArviZ.
 
         Returns:
@@ -109,7 +118,7 @@ class ChainResult:
             },
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         num_samples, num_chains, event_size = self.samples.shape
         return (
             f"{num_chains} chains of {num_samples} samples in {event_size} dimensions, "
@@ -121,7 +130,7 @@ class ChainResult:
         )
 
 
-def _per_dimension(function, samples):
+def _per_dimension(function: Callable, samples: np.ndarray) -> np.ndarray:
     """`function` of the dimensions that moved, `[D]`; NaN where it is not defined."""
     values = np.full(samples.shape[-1], np.nan)
     has_moved = np.any(samples != samples[:1, :1], axis=(0, 1))

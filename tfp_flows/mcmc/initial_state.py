@@ -1,16 +1,19 @@
 """Where chains start."""
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import numerics
+from tfp_flows.density import Density
 
 # Rounds of redrawing the initial points at which the target is -inf.
 _MAX_ROUNDS = 100
 
 
-def convert_initial_state(initial_state, num_chains):
+def convert_initial_state(
+    initial_state: npt.ArrayLike | tf.Tensor | None, num_chains: int
+) -> tf.Tensor | None:
     """`initial_state` as a `Tensor` `[num_chains, D]`, or raises ValueError."""
     if initial_state is None:
         return None
@@ -23,21 +26,58 @@ def convert_initial_state(initial_state, num_chains):
     return state
 
 
-def check_initial_state(log_prob_fn, state):
-    """Raises unless the target is finite at each row of `state`.
+def start_chains(
+    density: Density,
+    state: tf.Tensor | None,
+    shape: tuple[int, int],
+    *,
+    spread: float,
+    dtype: tf.DType,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """Starting points at which the target is finite: those given, or new ones.
 
     A chain cannot leave a point of log density -inf: no ratio to it is finite.
 
     Args:
-      log_prob_fn: callable, `[num_chains, D]` to `[num_chains]`.
-      state: floating `Tensor` of shape `[num_chains, D]`.
+      density: `Density` of points `[num_chains, D]`.
+      state: `Tensor` of shape `[num_chains, D]`, or `None`, which draws from a normal,
+        restricted to the target's support.
+      shape: `(num_chains, D)`.
+      spread: standard deviation of the normal around the origin.
+      dtype: floating `tf.DType`.
+      seed: stateless TFP seed.
+
+    Returns:
+      `Tensor` of shape `[num_chains, D]`.
 
     Raises:
       TypeError: if the target returns another dtype.
-      ValueError: if the target fails, returns another shape than `[num_chains]`, or is
-        not finite at a point.
+      ValueError: if the target fails its checks, is not finite at a given point, or if
+        100 draws per chain do not find its support.
     """
-    log_prob = numerics.first_evaluation(log_prob_fn, state).numpy()
+    if state is not None:
+        state = tf.cast(state, dtype)
+        _check_inside(state, density.check(state).numpy())
+        return state
+    state = tf.zeros(shape, dtype)
+    is_outside = tf.ones(shape[:1], tf.bool)
+    for _ in range(_MAX_ROUNDS):
+        draw_seed, seed = tfp.random.split_seed(seed, n=2)
+        draws = spread * tf.random.stateless_normal(shape, draw_seed, dtype=dtype)
+        state = tf.where(is_outside[:, tf.newaxis], draws, state)
+        is_outside = tf.math.is_inf(density.check(state))
+        if not tf.reduce_any(is_outside):
+            return state
+    raise ValueError(
+        f"{np.sum(is_outside)} of {shape[0]} chains have no starting point: the target "
+        f"is -inf at {_MAX_ROUNDS} draws of each from a normal of standard deviation "
+        f"{spread} around the origin. Pass `initial_state` of shape {list(shape)} inside "
+        "the support, or another `initial_spread`."
+    )
+
+
+def _check_inside(state: tf.Tensor, log_prob: np.ndarray) -> None:
     is_outside = np.isneginf(log_prob)
     if np.any(is_outside):
         first = np.asarray(state)[is_outside][0]
@@ -46,40 +86,3 @@ def check_initial_state(log_prob_fn, state):
             f"`initial_state`, for example at {np.array2string(first, threshold=8)}; "
             "start every chain inside the support."
         )
-
-
-def draw_initial_state(log_prob_fn, num_chains, event_size, *, spread, dtype, seed):
-    """Draws starting points from a normal, restricted to the target's support.
-
-    Args:
-      log_prob_fn: callable, `[num_chains, D]` to `[num_chains]`.
-      num_chains: Python `int`.
-      event_size: D, Python `int`.
-      spread: standard deviation of the normal around the origin.
-      dtype: floating `tf.DType`.
-      seed: stateless TFP seed.
-
-    Returns:
-      `Tensor` of shape `[num_chains, D]`, at which the target is finite.
-
-    Raises:
-      TypeError: if the target returns another dtype.
-      ValueError: if the target fails, returns another shape than `[num_chains]`, or NaN
-        or +inf, or if 100 draws per chain do not find its support.
-    """
-    shape = [num_chains, event_size]
-    state = tf.zeros(shape, dtype)
-    is_outside = tf.ones([num_chains], tf.bool)
-    for _ in range(_MAX_ROUNDS):
-        draw_seed, seed = tfp.random.split_seed(seed, n=2)
-        draws = spread * tf.random.stateless_normal(shape, draw_seed, dtype=dtype)
-        state = tf.where(is_outside[:, tf.newaxis], draws, state)
-        is_outside = tf.math.is_inf(numerics.first_evaluation(log_prob_fn, state))
-        if not tf.reduce_any(is_outside):
-            return state
-    raise ValueError(
-        f"{np.sum(is_outside)} of {num_chains} chains have no starting point: the "
-        f"target is -inf at {_MAX_ROUNDS} draws of each from a normal of standard "
-        f"deviation {spread} around the origin. Pass `initial_state` of shape {shape} "
-        "inside the support, or another `initial_spread`."
-    )

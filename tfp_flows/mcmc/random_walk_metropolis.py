@@ -1,40 +1,52 @@
 """Random-walk Metropolis: many chains in one compiled program."""
 
 import math
-import numbers
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.mcmc.chain_result import ChainResult
-from tfp_flows.mcmc.initial_state import (
-    check_initial_state,
-    convert_initial_state,
-    draw_initial_state,
+from tfp_flows.density import as_density
+from tfp_flows.mcmc.arguments import (
+    BURNIN,
+    check_num_burnin,
+    check_parameter_scales,
+    check_positive,
+    resolve_points,
 )
-from tfp_flows.mcmc.resolve_target import resolve_target, trace_target
-from tfp_flows.mcmc.scale_tuning import optimal_acceptance, optimal_scale, tune_scale
+from tfp_flows.mcmc.chain_result import ChainResult
+from tfp_flows.mcmc.initial_state import convert_initial_state, start_chains
+from tfp_flows.mcmc.scale_tuning import (
+    optimal_acceptance,
+    optimal_scale,
+    tune_parameter_scales,
+    tune_scale,
+)
 
 
 def random_walk_metropolis(
-    target_log_prob_fn,
+    target_log_prob_fn: Any,
     *,
-    num_chains,
-    num_samples,
-    num_burnin,
-    seed=None,
-    initial_state=None,
-    event_size=None,
-    initial_spread=2.0,
-    initial_scale=None,
-    thinning=1,
-    dtype=None,
-    jit_compile=False,
-    name="random_walk_metropolis",
-):
+    num_chains: int,
+    num_samples: int,
+    num_burnin: int,
+    seed: int | tf.Tensor | None = None,
+    initial_state: npt.ArrayLike | tf.Tensor | None = None,
+    event_size: int | None = None,
+    initial_spread: float = 2.0,
+    initial_scale: float | None = None,
+    parameter_scales: npt.ArrayLike | str | None = None,
+    thinning: int = 1,
+    dtype: tf.DType | None = None,
+    jit_compile: bool = False,
+    name: str = "random_walk_metropolis",
+) -> ChainResult:
     """Samples a density with random-walk Metropolis, many chains at once.
 
     Each chain proposes `x' = x + scale * normal` and accepts it with probability
@@ -42,7 +54,8 @@ def random_walk_metropolis(
     scale that all chains and dimensions share towards the acceptance rate at which a
     random walk mixes fastest: 0.44 at D = 1, 0.35 at D = 2, down to 0.234 ([1], [2]).
     It is then fixed, so that the samples come from one Markov kernel that leaves the
-    target invariant. With `num_burnin=0` it stays at `initial_scale`.
+    target invariant. With `num_burnin=0` it stays at `initial_scale`. Where dimensions
+    differ in width, `parameter_scales="burnin"` gives each its own.
 
     A proposal at which the target is -inf, NaN or +inf is never accepted. -inf is the
     outside of the support; a `RuntimeWarning` counts the other two.
@@ -60,8 +73,10 @@ def random_walk_metropolis(
 
     Args:
       target_log_prob_fn: the log density up to a constant, a callable of TensorFlow
-        operations, `Tensor` of shape `[num_chains, D]` to `[num_chains]`; or a
-        distribution, of event shape `[D]`, whose exact `log_prob` is taken.
+        operations, `Tensor` of shape `[num_chains, D]` to `[num_chains]`, also of
+        `tf.numpy_function`; a distribution of event shape `[D]`, whose exact `log_prob`
+        is taken, 0 outside its event space; or a joint distribution, pinned or not, of
+        one such vector.
       num_chains: number of independent chains.
       num_samples: number of samples that each chain keeps.
       num_burnin: number of transitions of each chain before the first sample.
@@ -74,6 +89,9 @@ def random_walk_metropolis(
         that some chain found: prefer it too wide.
       initial_scale: standard deviation of proposals before tuning; `None` is
         2.38 / sqrt(D), the best one for a standard normal.
+      parameter_scales: what the proposals of each dimension are scaled by, `[D]` numbers,
+        or `"burnin"` for the standard deviations of the chains' states, measured in
+        windows of the burn-in of growing length. `None` is 1 for all.
       thinning: number of transitions from one kept sample to the next.
       dtype: floating dtype of the chains. `None` is that of the distribution or else of
         `initial_state`, or `tf.float32`.
@@ -89,8 +107,9 @@ def random_walk_metropolis(
         floating, or the target returns another dtype.
       ValueError: if a number is out of range, D is unknown or contradictory,
         `initial_state` has another shape or lies outside the support, no starting point
-        is found, or the target fails, returns another shape than `[num_chains]`, or is
-        NaN or +inf at its first evaluation. All of this comes before compilation.
+        is found, or the target fails, returns another shape than `[num_chains]`, is NaN
+        or +inf at its first evaluation, or gives a point another density when it comes
+        with others. All of this comes before compilation.
 
     #### References
 
@@ -102,63 +121,99 @@ def random_walk_metropolis(
     started = time.perf_counter()
     num_chains = numerics.check_size("num_chains", num_chains)
     num_samples = numerics.check_size("num_samples", num_samples)
-    num_burnin = _check_num_burnin(num_burnin)
+    num_burnin = check_num_burnin(num_burnin)
     thinning = numerics.check_size("thinning", thinning)
     if event_size is not None:
         event_size = numerics.check_size("event_size", event_size)
-    initial_spread = _check_positive("initial_spread", initial_spread)
-    if initial_scale is not None:
-        initial_scale = _check_positive("initial_scale", initial_scale)
-
+    initial_spread = check_positive("initial_spread", initial_spread)
     state = convert_initial_state(initial_state, num_chains)
-    log_prob_fn, event_size, dtype = resolve_target(
-        target_log_prob_fn, event_size=event_size, dtype=dtype, initial_state=state
+    density = as_density(target_log_prob_fn).exact()
+    event_size, dtype = resolve_points(
+        density, event_size=event_size, dtype=dtype, initial_state=state
     )
+    parameter_scales = check_parameter_scales(parameter_scales, event_size, num_burnin)
     if initial_scale is None:
         initial_scale = optimal_scale(event_size)
+    initial_scale = check_positive("initial_scale", initial_scale)
     seed = numerics.stateless_seed(seed)
-    init_seed, burnin_seed, sample_seed = tfp.random.split_seed(
-        seed, n=3, salt="random_walk_metropolis"
+    init_seed, burnin_seed, sample_seed = tf.unstack(
+        tfp.random.split_seed(seed, n=3, salt="random_walk_metropolis")
     )
-    if state is None:
-        state = draw_initial_state(
-            log_prob_fn,
-            num_chains,
-            event_size,
-            spread=initial_spread,
-            dtype=dtype,
-            seed=init_seed,
-        )
-    else:
-        state = tf.cast(state, dtype)
-        check_initial_state(log_prob_fn, state)
-    log_prob_fn = trace_target(log_prob_fn, state)
-    acceptance = optimal_acceptance(event_size)
+    state = start_chains(
+        density,
+        state,
+        (num_chains, event_size),
+        spread=initial_spread,
+        dtype=dtype,
+        seed=init_seed,
+    )
+    settings = dict(
+        num_chains=num_chains,
+        num_samples=num_samples,
+        num_burnin=num_burnin,
+        seed=[int(part) for part in seed],
+        event_size=event_size,
+        initial_state="given" if initial_state is not None else "drawn",
+        initial_spread=initial_spread,
+        initial_scale=initial_scale,
+        parameter_scales=parameter_scales,
+        target_acceptance=optimal_acceptance(event_size),
+        thinning=thinning,
+        dtype=dtype.name,
+        jit_compile=bool(jit_compile),
+    )
+    run = _build_run(density.trace(state), settings, name)
+    # One concrete function: a tf.function, new in each call, would warn of retracing.
+    arguments = (state, burnin_seed, sample_seed)
+    samples, num_accepted, num_invalid, scales = (
+        x.numpy() for x in run.get_concrete_function(*arguments)(*arguments)
+    )
+    if num_invalid.any():
+        _warn_of_invalid(num_invalid.sum(), num_samples * num_chains)
+    return ChainResult(
+        samples=samples,
+        acceptance_rate_per_chain=num_accepted / num_samples,
+        proposal_scale=float(np.exp(np.mean(np.log(scales.astype(np.float64))))),
+        num_burnin=num_burnin,
+        seconds=time.perf_counter() - started,
+        settings=settings,
+        proposal_scales=scales,
+    )
 
-    def make_kernel(scale):
+
+def _build_run(log_prob_fn: Callable, settings: dict, name: str) -> Callable:
+    """The compiled program: burn-in and sampling of all chains."""
+    given = settings["parameter_scales"]
+    tune = tune_parameter_scales if given == BURNIN else tune_scale
+    relative = tf.constant(given if isinstance(given, list) else 1.0, settings["dtype"])
+
+    def make_kernel(scale: tf.Tensor | float) -> tfp.mcmc.TransitionKernel:
+        scale = scale * relative
         return tfp.mcmc.RandomWalkMetropolis(
             log_prob_fn, new_state_fn=tfp.mcmc.random_walk_normal_fn(scale)
         )
 
-    # AutoGraph off, with explicit loops: see DESIGN on `for` loops under XLA.
-    @tf.function(jit_compile=jit_compile, autograph=False)
-    def run(state, burnin_seed, sample_seed):
+    # AutoGraph off, with explicit loops: `for` loops over tensors are slow under XLA.
+    @tf.function(jit_compile=settings["jit_compile"], autograph=False)
+    def run(
+        state: tf.Tensor, burnin_seed: tf.Tensor, sample_seed: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         with tf.name_scope(name):
-            state, results, scale = tune_scale(
+            state, results, scale, *_ = tune(
                 make_kernel,
                 state,
-                make_kernel(initial_scale).bootstrap_results(state),
-                num_steps=num_burnin,
-                scale=initial_scale,
-                acceptance=acceptance,
+                make_kernel(settings["initial_scale"]).bootstrap_results(state),
+                num_steps=settings["num_burnin"],
+                scale=settings["initial_scale"],
+                acceptance=settings["target_acceptance"],
                 seed=burnin_seed,
             )
             samples, (is_accepted, is_invalid) = tfp.mcmc.sample_chain(
-                num_samples,
+                settings["num_samples"],
                 state,
                 previous_kernel_results=results,
                 kernel=make_kernel(scale),
-                num_steps_between_results=thinning - 1,
+                num_steps_between_results=settings["thinning"] - 1,
                 trace_fn=_trace_step,
                 seed=sample_seed,
             )
@@ -166,61 +221,23 @@ def random_walk_metropolis(
                 tf.reduce_sum(tf.cast(x, tf.int32), axis=0)
                 for x in (is_accepted, is_invalid)
             )
-            return samples, num_accepted, num_invalid, scale
+            scales = scale * relative * tf.ones_like(state[0])
+            return samples, num_accepted, num_invalid, scales
 
-    # One concrete function: a tf.function, new in each call, would warn of retracing.
-    arguments = (state, burnin_seed, sample_seed)
-    samples, num_accepted, num_invalid, scale = (
-        x.numpy() for x in run.get_concrete_function(*arguments)(*arguments)
-    )
-    if num_invalid.any():
-        warnings.warn(
-            f"The target was NaN or +inf at {num_invalid.sum()} of "
-            f"{num_samples * num_chains} proposals. They were rejected: the samples "
-            "are of the target without these points. Make it finite there, or -inf "
-            "outside its support.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return ChainResult(
-        samples=samples,
-        acceptance_rate_per_chain=num_accepted / num_samples,
-        proposal_scale=float(scale),
-        num_burnin=num_burnin,
-        seconds=time.perf_counter() - started,
-        settings=dict(
-            num_chains=num_chains,
-            num_samples=num_samples,
-            num_burnin=num_burnin,
-            seed=[int(part) for part in seed],
-            event_size=event_size,
-            initial_state="given" if initial_state is not None else "drawn",
-            initial_spread=initial_spread,
-            initial_scale=initial_scale,
-            target_acceptance=acceptance,
-            thinning=thinning,
-            dtype=dtype.name,
-            jit_compile=bool(jit_compile),
-        ),
+    return run
+
+
+def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
+    warnings.warn(
+        f"The target was NaN or +inf at {num_invalid} of {num_proposals} proposals. They "
+        "were rejected: the samples are of the target without these points. Make it "
+        "finite there, or -inf outside its support.",
+        RuntimeWarning,
+        stacklevel=3,
     )
 
 
-def _trace_step(state, results):
+def _trace_step(state: tf.Tensor, results: Any) -> tuple[tf.Tensor, tf.Tensor]:
     log_prob = results.proposed_results.target_log_prob
     is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
     return results.is_accepted, is_invalid
-
-
-def _check_num_burnin(value):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
-        raise ValueError(
-            f"`num_burnin` must be an integer of at least 0, but got {value!r}."
-        )
-    return int(value)
-
-
-def _check_positive(name, value):
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0.0 < value < math.inf:
-        raise ValueError(f"`{name}` must be a finite number > 0, but got {value!r}.")
-    return float(value)

@@ -1,6 +1,7 @@
 """Tuning of the proposal scale of random-walk Metropolis."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -9,8 +10,11 @@ import tensorflow_probability as tfp
 # square-summable, as Robbins-Monro needs.
 _DECAY = 0.6
 
+# Windows of a burn-in in which scales of dimensions are measured: up to 1/32, 1/16, ...
+_NUM_WINDOWS = 6
 
-def optimal_acceptance(event_size):
+
+def optimal_acceptance(event_size: int) -> float:
     """The acceptance rate at which a random walk mixes fastest.
 
     For a normal target it is 0.44 at D = 1 and 0.35 at D = 2 ([1]), and tends to 0.234
@@ -33,12 +37,22 @@ def optimal_acceptance(event_size):
     return 0.234 + 0.206 * event_size**-0.85
 
 
-def optimal_scale(event_size):
+def optimal_scale(event_size: int) -> float:
     """The best proposal scale for a standard normal target, 2.38 / sqrt(D)."""
     return 2.38 / event_size**0.5
 
 
-def tune_scale(make_kernel, state, results, *, num_steps, scale, acceptance, seed):
+def tune_scale(
+    make_kernel: Callable[[tf.Tensor], tfp.mcmc.TransitionKernel],
+    state: tf.Tensor,
+    results: tuple,
+    *,
+    num_steps: int,
+    scale: float,
+    acceptance: float,
+    seed: tf.Tensor,
+    measures_spread: bool = False,
+) -> tuple[tf.Tensor, tuple, tf.Tensor, tf.Tensor | None]:
     """Runs chains while it tunes their common proposal scale.
 
     Robbins-Monro on the log scale: step t adds `t^-0.6 (A - a) / (a (1 - a))`, with A
@@ -56,9 +70,11 @@ def tune_scale(make_kernel, state, results, *, num_steps, scale, acceptance, see
       scale: initial scale, Python `float`.
       acceptance: wanted mean acceptance probability, Python `float`.
       seed: stateless TFP seed.
+      measures_spread: whether to measure the states, too.
 
     Returns:
-      `(state, results, scale)` after the last step.
+      `(state, results, scale, variance)` after the last step, with the variance `[D]` of
+      the states of all chains in the second half of the steps, or `None`.
 
     #### References
 
@@ -72,7 +88,17 @@ def tune_scale(make_kernel, state, results, *, num_steps, scale, acceptance, see
     gain = 1.0 / (acceptance * (1.0 - acceptance))
     initial_log_scale = tf.constant(math.log(scale), dtype)
 
-    def body(step, seed, state, results, log_scale, mean_log_scale):
+    center = tf.reduce_mean(state, axis=0)
+
+    def body(
+        step: tf.Tensor,
+        seed: tf.Tensor,
+        state: tf.Tensor,
+        results: tuple,
+        log_scale: tf.Tensor,
+        mean_log_scale: tf.Tensor,
+        *moments: tf.Tensor,
+    ) -> tuple:
         step_seed, seed = tfp.random.split_seed(seed, n=2)
         kernel = make_kernel(tf.exp(log_scale))
         state, results = kernel.one_step(state, results, seed=step_seed)
@@ -81,14 +107,83 @@ def tune_scale(make_kernel, state, results, *, num_steps, scale, acceptance, see
         step += 1
         step_size = gain * tf.cast(step, dtype) ** -_DECAY
         log_scale += step_size * (accepted - acceptance)
-        # A running mean, which starts anew at each step of the first half.
+        # Running means, which start anew at each step of the first half.
         count = tf.cast(tf.maximum(step - num_steps // 2, 1), dtype)
         mean_log_scale += (log_scale - mean_log_scale) / count
-        return step, seed, state, results, log_scale, mean_log_scale
+        if measures_spread:
+            powers = [state - center, tf.square(state - center)]
+            moments = [
+                moment + (tf.reduce_mean(power, axis=0) - moment) / count
+                for moment, power in zip(moments, powers, strict=True)
+            ]
+        return step, seed, state, results, log_scale, mean_log_scale, *moments
 
-    _, _, state, results, _, mean_log_scale = tf.while_loop(
+    moments = [tf.zeros_like(center)] * (2 if measures_spread else 0)
+    _, _, state, results, _, mean_log_scale, *moments = tf.while_loop(
         lambda step, *_: step < num_steps,
         body,
-        (tf.constant(0), seed, state, results, initial_log_scale, initial_log_scale),
+        (
+            tf.constant(0),
+            seed,
+            state,
+            results,
+            initial_log_scale,
+            initial_log_scale,
+            *moments,
+        ),
     )
-    return state, results, tf.exp(mean_log_scale)
+    variance = moments[1] - tf.square(moments[0]) if measures_spread else None
+    return state, results, tf.exp(mean_log_scale), variance
+
+
+def tune_parameter_scales(
+    make_kernel: Callable[[tf.Tensor], tfp.mcmc.TransitionKernel],
+    state: tf.Tensor,
+    results: tuple,
+    *,
+    num_steps: int,
+    scale: float,
+    acceptance: float,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tuple, tf.Tensor]:
+    """Runs chains while it tunes a proposal scale for each dimension.
+
+    The scales are the standard deviations of the states of all chains, times a common
+    factor, which `tune_scale` finds. They are measured in windows, each as long as all
+    before it together, as those of Stan's warm-up: a walk at the scale of the narrowest
+    dimension needs several rounds to know the width of the others. The last window, half
+    of the steps, keeps them, and tunes the factor.
+
+    Args:
+      make_kernel: callable, `Tensor` of scales `[D]` to `tfp.mcmc.RandomWalkMetropolis`.
+      state: floating `Tensor` of shape `[num_chains, D]`.
+      results: kernel results at `state`.
+      num_steps: number of transitions, at least 1.
+      scale: initial scale of all dimensions, Python `float`.
+      acceptance: wanted mean acceptance probability, Python `float`.
+      seed: stateless TFP seed.
+
+    Returns:
+      `(state, results, scales)` after the last step, scales of shape `[D]`.
+    """
+    best = optimal_scale(state.shape[-1])
+    spread = tf.ones_like(state[0])
+    ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
+    seeds = tf.unstack(tfp.random.split_seed(seed, n=len(ends)))
+    for start, end, window_seed in zip([0, *ends[:-1]], ends, seeds, strict=True):
+        state, results, factor, variance = tune_scale(
+            lambda factor, spread=spread: make_kernel(factor * spread),
+            state,
+            results,
+            num_steps=end - start,
+            scale=scale,
+            acceptance=acceptance,
+            seed=window_seed,
+            measures_spread=end < num_steps,
+        )
+        if variance is not None:
+            # Where no chain has moved, the proposals stay as they are.
+            unmoved = factor * spread / best
+            spread = tf.where(variance > 0.0, tf.sqrt(variance), unmoved)
+            scale = best
+    return state, results, factor * spread

@@ -1,0 +1,142 @@
+"""The first look at a target: values, points that are apart, gradients, fingerprints."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows.density import as_density
+
+POINTS = tf.random.stateless_normal([64, 2], [0, 1])
+DATA = tf.random.stateless_normal([64], [0, 2])
+
+
+def bump(x):
+    return -0.5 * tf.reduce_sum(tf.square(x), axis=-1)
+
+
+def numpy_bump(x):
+    return -0.5 * np.sum(np.square(x), axis=-1)
+
+
+def outside(x):
+    return tf.numpy_function(numpy_bump, [x], x.dtype)
+
+
+@tf.custom_gradient
+def outside_with_gradient(x):
+    return outside(x), lambda upstream: -upstream[..., tf.newaxis] * x
+
+
+def noisy(x):
+    return bump(x) + tf.random.normal(x.shape[:-1])
+
+
+def forgotten_sum(x):
+    return tfp.distributions.Normal(x[..., 0], 1.0).log_prob(DATA)
+
+
+def standardised(x):
+    return bump(x - tf.reduce_mean(x, axis=0))
+
+
+def sorted_values(x):
+    return tf.sort(bump(x))
+
+
+@pytest.mark.parametrize("target", [bump, numpy_bump, outside, noisy])
+@pytest.mark.parametrize("shape", [[1], [3], [64], [5, 4]])
+def test_densities_of_single_points_pass(target, shape):
+    points = tf.random.stateless_normal([*shape, 2], [0, 1])
+    assert as_density(target).check(points).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (forgotten_sum, r"works for 64 points, but fails for 3.*sum over it"),
+        (standardised, "3 points other values alone than among 64"),
+        (sorted_values, "3 points other values alone than among 64"),
+        (lambda x: bump(x[:64]) + tf.zeros([64]), "works for 64 points, but fails"),
+        (lambda x: DATA, r"returned shape \(64,\) for 3 of 64 points"),
+    ],
+    ids=["forgotten sum", "standardised", "sorted", "fixed size", "constant"],
+)
+def test_a_density_that_depends_on_the_points_beside_is_refused(target, message):
+    with pytest.raises(ValueError, match=message):
+        as_density(target).check(POINTS)
+
+
+def test_infinite_values_outside_the_support_are_no_fault():
+    def half(x):
+        return tf.where(x[..., 0] > 0.0, bump(x), -np.inf)
+
+    assert np.any(np.isneginf(as_density(half).check(POINTS)))
+    as_density(half).check_gradient(POINTS)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        bump,
+        lambda x: 1e6 * bump(x),
+        lambda x: 1e6 + bump(x),  # its slopes are lost in rounding
+        lambda x: -tf.reduce_sum(tf.abs(x), axis=-1),
+        lambda x: tf.reduce_sum(tf.sin(300.0 * x), axis=-1),
+        lambda x: 0.0 * x[..., 0],  # flat where the points are
+        noisy,
+        outside_with_gradient,
+        lambda x: tf.py_function(bump, [x], x.dtype),
+    ],
+)
+def test_gradients_that_are_slopes_pass(target):
+    as_density(target).check_gradient(POINTS)
+    as_density(target).check_gradient(POINTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (outside, "No gradient flows.*tf.custom_gradient"),
+        (lambda x: tf.py_function(lambda a: numpy_bump(a.numpy()), [x], x.dtype), "No"),
+        (lambda x: bump(tf.stop_gradient(x)), "No gradient flows"),
+        (lambda x: bump(tf.round(4.0 * x)), "No gradient flows"),
+        (lambda x: bump(x) + outside(x - 3.0), "not its slope.*tf.custom_gradient"),
+        (
+            lambda x: bump(x[..., :1]) + bump(tf.stop_gradient(x[..., 1:])),
+            "not its slope",
+        ),
+    ],
+    ids=["numpy", "py", "stopped", "rounded", "prior and numpy", "one dimension"],
+)
+def test_gradients_that_miss_the_target_are_refused(target, message):
+    as_density(target).check(POINTS)
+    with pytest.raises(ValueError, match=message):
+        as_density(target).check_gradient(POINTS)
+
+
+@pytest.mark.parametrize(
+    "target", [numpy_bump, lambda x: tf.constant(numpy_bump(x.numpy()))]
+)
+def test_numpy_functions_cannot_be_compiled(target):
+    with pytest.raises(ValueError, match=r"cannot be compiled.*or wrap it in tf.numpy_f"):
+        as_density(target).check_gradient(POINTS)
+
+
+def test_shapes_out_of_numpy_functions_are_known():
+    traced = as_density(outside).trace(POINTS)
+    assert traced.output_shapes == [64]
+    np.testing.assert_allclose(traced(POINTS), bump(POINTS), rtol=1e-6)
+
+
+def test_fingerprints_know_a_target_again():
+    density = as_density(bump)
+    fingerprint = density.fingerprint(POINTS)
+    assert fingerprint.shape == (8,)
+    assert density.matches(POINTS, fingerprint)
+    assert as_density(lambda x: bump(x) * (1.0 + 1e-6)).matches(POINTS, fingerprint)
+    for other in (lambda x: bump(x) + 0.01, lambda x: bump(x - 0.01)):
+        assert not as_density(other).matches(POINTS, fingerprint)
+    assert not density.matches(POINTS[:4], fingerprint)
+    # A random target cannot be told from another random one.
+    assert as_density(noisy).matches(POINTS, as_density(noisy).fingerprint(POINTS))

@@ -1,0 +1,109 @@
+"""Checks of what a run of chains is given, before anything is compiled."""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfp_flows.density import Density
+
+BURNIN = "burnin"
+
+
+def check_num_burnin(value: Any) -> int:
+    """Returns `value` as an `int` if it is an integer >= 0, or raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
+        raise ValueError(
+            f"`num_burnin` must be an integer of at least 0, but got {value!r}."
+        )
+    return int(value)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Returns `value` as a `float` if it is finite and > 0, or raises ValueError."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0.0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a finite number > 0, but got {value!r}.")
+    return float(value)
+
+
+def check_parameter_scales(
+    scales: npt.ArrayLike | str | None, event_size: int, num_burnin: int
+) -> list[float] | str | None:
+    """`None`, `"burnin"`, or a list of D positive numbers; else a ValueError."""
+    if scales is None:
+        return None
+    if isinstance(scales, str):
+        if scales != BURNIN or num_burnin == 0:
+            raise ValueError(
+                f"`parameter_scales` must be None, {BURNIN!r} with `num_burnin` above 0, "
+                f"or D numbers, but got {scales!r} with num_burnin={num_burnin}."
+            )
+        return scales
+    array = np.asarray(scales, np.float64)
+    if array.shape != (event_size,) or not np.all((array > 0.0) & np.isfinite(array)):
+        raise ValueError(
+            "`parameter_scales` must be finite numbers > 0, one for each of D = "
+            f"{event_size} dimensions, but got {scales!r}."
+        )
+    return array.tolist()
+
+
+def resolve_points(
+    density: Density,
+    *,
+    event_size: int | None,
+    dtype: tf.DType | None,
+    initial_state: tf.Tensor | None,
+) -> tuple[int, tf.DType]:
+    """The event size D and the dtype of the chains, from all that knows them.
+
+    Args:
+      density: `Density`.
+      event_size: D as the user gave it, or `None`.
+      dtype: as the user gave it, or `None`.
+      initial_state: `Tensor` of shape `[num_chains, D]`, or `None`.
+
+    Returns:
+      `(event_size, dtype)`.
+
+    Raises:
+      TypeError: if the dtype is contradictory or not floating.
+      ValueError: if D is unknown or contradictory.
+    """
+    sizes = {
+        "the target's event shape": density.event_size,
+        "event_size": event_size,
+        "initial_state": None if initial_state is None else initial_state.shape[-1],
+    }
+    event_size = _the_one("event size", sizes, ValueError)
+    if event_size is None:
+        raise ValueError(
+            "The event size D of the target is unknown; pass event_size=D, or "
+            "initial_state of shape [num_chains, D], or as target a distribution or "
+            "the bound method of one, such as dist.log_prob."
+        )
+    dtypes = {"the target": density.dtype, "dtype": dtype}
+    names = {k: None if v is None else tf.as_dtype(v).name for k, v in dtypes.items()}
+    dtype = _the_one("dtype", names, TypeError)
+    if dtype is None and initial_state is not None and initial_state.dtype.is_floating:
+        dtype = initial_state.dtype
+    dtype = tf.float32 if dtype is None else tf.as_dtype(dtype)
+    if not dtype.is_floating:
+        raise TypeError(
+            "Random-walk Metropolis moves floating-point states, but the dtype is "
+            f"{dtype.name}; pass a continuous target and dtype=tf.float32 or float64."
+        )
+    return event_size, dtype
+
+
+def _the_one(what: str, values: dict[str, Any], error: type[Exception]) -> Any:
+    """The one value among those that are not `None`, or raises `error`."""
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(set(known.values())) > 1:
+        listing = ", ".join(f"{value} from {name}" for name, value in known.items())
+        raise error(f"The {what} is contradictory: {listing}; make them agree.")
+    return next(iter(known.values()), None)
