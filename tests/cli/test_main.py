@@ -15,6 +15,16 @@ from tfp_flows.cli import main
 
 DENSITIES = """
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+scalar = tfd.Normal(0.0, 1.0)
+table = tfd.Sample(scalar, [2, 3])
+named = tfd.JointDistributionNamed(dict(a=scalar, b=lambda a: tfd.Normal(a, 1.0)))
+pair = tfd.JointDistributionSequential(
+    [tfd.Sample(scalar, 2), lambda t: tfd.Sample(tfd.Normal(t[..., 0], 1.0), 3)]
+)
+pinned = pair.experimental_pin(None, tf.zeros(3))
 
 def normal(x):
     return -0.5 * tf.reduce_sum(x**2, axis=-1)
@@ -66,6 +76,12 @@ def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
     assert np.load(folder / "o" / "x.npz")["x"].shape == (9, 3)
 
 
+def test_fit_and_evaluate_a_posterior_of_one_vector(folder, capsys):
+    assert main(["fit", "densities:pinned", "--out", "o", *SMALL]) == 0
+    assert main(["evaluate", "o/flow.npz", "densities:pinned"]) == 0
+    assert "ELBO" in capsys.readouterr().out
+
+
 def test_fit_and_evaluate_a_built_in(folder, capsys):
     assert main(["fit", "u1", "--flow", "radial", "--out", "o", *SMALL]) == 0
     assert main(["evaluate", "o/flow.npz", "u1", "--num-samples", "1000"]) == 0
@@ -87,6 +103,13 @@ def test_fit_and_evaluate_a_built_in(folder, capsys):
         ("fit densities:double --event-size 2 --out o", "float64"),
         ("fit densities:nan --event-size 2 --out o", "NaN"),
         ("fit densities:number --event-size 2 --out o", "float"),
+        ("fit densities:scalar --out o", r"event shape is \(\).*tfd.Sample"),
+        ("fit densities:table --out o", r"event shape is \(2, 3\).*tfb.Reshape"),
+        ("fit densities:named --event-size 2 --out o", "structure.*tfb.Split"),
+        ("fit densities:pair --out o", "structure.*tfb.Split"),
+        ("fit densities:pinned --event-size 3 --out o", "size 2; use.*--event-size 2"),
+        ("evaluate flow.npz densities:scalar", r"event shape is \(\).*tfd.Sample"),
+        ("evaluate flow.npz densities:pair", "structure.*tfb.Split"),
         ("fit densities:missing --event-size 2 --out o", "no 'missing'"),
         ("fit nomodule:f --event-size 2 --out o", "nomodule"),
         ("fit :f --event-size 2 --out o", "module:function"),
@@ -99,6 +122,7 @@ def test_fit_and_evaluate_a_built_in(folder, capsys):
     ],
 )
 def test_bad_input_is_one_line(folder, capsys, call, message):
+    tff.distributions.save(tff.planar_flow(2, 2, seed=0), folder / "flow.npz")
     assert main(call.split()) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

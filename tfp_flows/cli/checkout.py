@@ -1,4 +1,4 @@
-"""Commands that a source checkout has, and the installed package hands on to it."""
+"""Commands of a source checkout, to which the installed package hands them on."""
 
 import argparse
 import functools
@@ -6,68 +6,66 @@ import pathlib
 import subprocess
 import sys
 
-from tfp_flows.cli.options import Subparsers
+# By name: a package in the top folder of a checkout, which `python -m` runs; what it is
+# called where there is no checkout; and what the command does.
+_COMMANDS = {
+    "report": (
+        "report",
+        "report",
+        "Remake the technical report, report.pdf, from a source checkout.",
+    ),
+    "notebooks": (
+        "notebooks",
+        "set of notebooks",
+        "Run the notebooks of a source checkout, each in a new kernel.",
+    ),
+    "bench": (
+        "benchmarks",
+        "benchmark",
+        "Time this package beside others, from a source checkout.",
+    ),
+}
 
 
-def add_checkout_command(
-    subparsers: Subparsers,
-    name: str,
-    module: str,
-    summary: str,
-    *,
-    what: str,
-) -> None:
-    """Adds a command whose arguments, `--help` too, are for `python -m module`.
+def add_commands(subparsers: argparse._SubParsersAction) -> None:
+    """Adds the commands; their arguments, `--help` too, are for the checkout's parsers.
 
     Args:
       subparsers: of the parser of `tfp-flows`.
-      name: of the command.
-      module: a package in the top folder of a checkout, with a `__main__.py`.
-      summary: what the command does, one line.
-      what: what it is called where there is no checkout.
     """
-    # Without a prefix character no argument is an option of this parser;
-    # argparse.REMAINDER would refuse an option in the first place.
-    parser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars="\0")
-    parser.add_argument("arguments", nargs="*")
-    run = functools.partial(_run, name=name, module=module, what=what)
-    parser.set_defaults(run=run, needs_tensorflow=False)
+    for name, (package, what, summary) in _COMMANDS.items():
+        # Without a prefix character no argument is an option of this parser;
+        # argparse.REMAINDER would refuse an option in the first place.
+        parser = subparsers.add_parser(
+            name, help=summary, add_help=False, prefix_chars="\0"
+        )
+        parser.add_argument("arguments", nargs="*")
+        run = functools.partial(_run, name, package, what)
+        parser.set_defaults(run=run, needs_tensorflow=False)
 
 
-def _run(args: argparse.Namespace, *, name: str, module: str, what: str) -> int:
-    root = find_checkout(module, name=name, what=what)
+def _run(name: str, package: str, what: str, args: argparse.Namespace) -> int:
+    root = _find_checkout(name, package, what)
     # A process of its own, as small as can be: the memory of the benchmark's workers is
     # measured, and a process starts with the peak of its parent. Not `-m`, so that it
     # runs in the current folder, which relative paths among the arguments mean, without
     # importing from there.
     code = (
         f"import runpy, sys; sys.path.insert(0, {str(root)!r}); "
-        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+        f"runpy.run_module({package!r}, run_name='__main__', alter_sys=True)"
     )
     options = ["--traceback"] if args.traceback else []
     command = [sys.executable, "-c", code, *options, *args.arguments]
     return subprocess.run(command, check=False).returncode
 
 
-def find_checkout(module: str, *, name: str, what: str) -> pathlib.Path:
-    """The top folder of a checkout: that of this package, or the current one.
-
-    Args:
-      module: as for `add_checkout_command`, as the others.
-      name: of the command.
-      what: what it runs.
-
-    Returns:
-      Path of the folder that holds `module`.
-
-    Raises:
-      FileNotFoundError: if neither does.
-    """
+def _find_checkout(name: str, package: str, what: str) -> pathlib.Path:
+    """The folder that holds `package`: that of tfp_flows, or the current one."""
     for folder in (pathlib.Path(__file__).parents[2], pathlib.Path.cwd()):
-        if (folder / module / "__main__.py").exists():
+        if (folder / package / "__main__.py").exists():
             return folder
     raise FileNotFoundError(
         f"The {what} is part of a source checkout of tfp_flows, not of the installed "
-        f"package, and the current folder has no {module}/__main__.py; run "
+        f"package, and the current folder has no {package}/__main__.py; run "
         f"tfp-flows {name} in the top folder of a checkout."
     )

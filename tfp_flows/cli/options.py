@@ -1,46 +1,27 @@
-"""Commands and their options; options of an experiment come from its configuration."""
+"""Options that commands share; those of an experiment come from its configuration."""
 
 import argparse
 import dataclasses
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 _Config = TypeVar("_Config")
-# What `add_subparsers` returns; argparse has no public name for it.
-Subparsers = argparse._SubParsersAction
 
 
-def add_command(
-    subparsers: Subparsers,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    summary: str,
-    *,
-    epilog: str | None = None,
-) -> argparse.ArgumentParser:
-    """Adds a command that works with TensorFlow.
+def add_experiment(
+    parser: argparse.ArgumentParser, config_class: type, *, quick: str
+) -> None:
+    """Adds the options of an experiment of ours, which runs in full or in short.
 
     Args:
-      subparsers: of the parser of `tfp-flows`.
-      name: of the command.
-      run: callable, the parsed arguments to an exit status. Imports of what loads
-        TensorFlow, for seconds, are inside it: `--help` need not wait for them.
-      summary: what the command does, one line.
-      epilog: what it writes.
-
-    Returns:
-      The parser of the command, to which arguments are to be added.
+      parser: `argparse.ArgumentParser`, changed.
+      config_class: a dataclass with a field `seed`.
+      quick: what the short version is.
     """
-    parser = subparsers.add_parser(
-        name,
-        help=summary,
-        description=summary,
-        epilog=epilog,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.set_defaults(run=run, needs_tensorflow=True)
-    return parser
+    add_out(parser)
+    parser.add_argument("--quick", action="store_true", help=quick)
+    add_config(parser, config_class, only=["seed"])
 
 
 def add_config(

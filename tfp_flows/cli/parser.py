@@ -3,21 +3,13 @@
 import argparse
 import importlib
 
+from tfp_flows.cli import checkout
 from tfp_flows.version import __version__
 
-# Modules of `cli.commands`, each with a function `add_to(subparsers)`; `--help` lists
-# them so.
-_COMMANDS = (
-    "reproduce",
-    "density",
-    "fit",
-    "evaluate",
-    "sample",
-    "report",
-    "notebooks",
-    "vae",
-    "bench",
-)
+# Modules of `cli.commands`. Each has `add_arguments(parser)` and `run(args)`, which
+# returns an exit status; its docstring is what `--help` says: a line of what the command
+# does, and what it writes. What loads TensorFlow, for seconds, is imported inside `run`.
+_COMMANDS = ("reproduce", "density", "fit", "evaluate", "sample", "vae")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +22,18 @@ def build_parser() -> argparse.ArgumentParser:
     add_traceback(parser)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in _COMMANDS:
-        importlib.import_module(f"tfp_flows.cli.commands.{name}").add_to(subparsers)
+        module = importlib.import_module(f"tfp_flows.cli.commands.{name}")
+        summary, _, epilog = module.__doc__.partition("\n\n")
+        command = subparsers.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=epilog,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        command.set_defaults(run=module.run, needs_tensorflow=True)
+        module.add_arguments(command)
+    checkout.add_commands(subparsers)
     return parser
 
 

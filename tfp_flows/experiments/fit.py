@@ -3,13 +3,12 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import distributions, vi
+from tfp_flows.density import Density, as_density
 from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.configs import FitConfig
 from tfp_flows.experiments.outputs import new_folder, write_results
@@ -18,7 +17,7 @@ from tfp_flows.files import write_csv
 
 def fit(
     out: str | os.PathLike,
-    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
+    target: Any,
     config: FitConfig,
     *,
     overwrite: bool = False,
@@ -30,8 +29,7 @@ def fit(
 
     Args:
       out: folder, made if need be.
-      target: callable, `[S, D]` to `[S]`, the log density up to a constant; or a
-        distribution.
+      target: a density over vectors, as for `as_density`.
       config: `FitConfig`.
       overwrite: whether to replace a flow that is already there.
       checkpoint_dir: as in `tff.vi.fit_reverse_kl`.
@@ -44,18 +42,19 @@ def fit(
     Raises:
       FileExistsError: if there is a flow already and not `overwrite`.
       OSError: if `out` cannot be written to.
-      ValueError, TypeError: as `tff.vi.fit_reverse_kl`; and if the event size is unknown
-        or another than the target's. All before any training.
+      ValueError, TypeError: as `as_density` and `tff.vi.fit_reverse_kl`; and if the
+        event size is unknown or another than the target's. All before any training.
       FitError: as `tff.vi.fit_reverse_kl`; the files hold the best parameters then.
     """
-    event_size = event_size_of(target, config.event_size)
+    density = as_density(target)
+    event_size = event_size_of(density, config.event_size)
     config = dataclasses.replace(config, event_size=event_size)
     out = new_folder(out, "flow.npz", overwrite=overwrite)
     flow = BUILDERS[config.family](event_size, config.num_layers, seed=config.seed)
     try:
         result = vi.fit_reverse_kl(
             flow,
-            getattr(target, "unnormalized_log_prob", target),
+            density.log_prob_fn,
             num_steps=config.num_steps,
             sample_size=config.sample_size,
             seed=config.seed,
@@ -71,14 +70,11 @@ def fit(
     return result
 
 
-def event_size_of(
-    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
-    given: int | None,
-) -> int:
-    """The size of the vectors of `target`, which `given` must not contradict.
+def event_size_of(density: Density, given: int | None) -> int:
+    """The size of the vectors of a density, which `given` must not contradict.
 
     Args:
-      target: as for `fit`.
+      density: `Density`.
       given: the size that is asked for, or `None`.
 
     Returns:
@@ -87,20 +83,20 @@ def event_size_of(
     Raises:
       ValueError: if both are unknown, or they differ.
     """
-    shape = getattr(target, "event_shape", None)
-    if shape is None:
+    event_size = density.event_size
+    if event_size is None:
         if given is None:
             raise ValueError(
                 "The size of the target's vectors is unknown; pass it with --event-size."
             )
         return given
-    if given is not None and list(shape) != [given]:
+    if given not in (None, event_size):
         raise ValueError(
-            f"Wrong event size: the flow's is {given}, but target {target.name} is a "
-            f"density of vectors of size {shape[0]}; use a flow with --event-size "
-            f"{shape[0]}."
+            f"Wrong event size: the flow's is {given}, but target {density.name} is a "
+            f"density of vectors of size {event_size}; use a flow with --event-size "
+            f"{event_size}."
         )
-    return shape[0]
+    return event_size
 
 
 def _write(out: pathlib.Path, result: vi.FitResult, config: FitConfig) -> None:

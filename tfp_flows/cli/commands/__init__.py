@@ -1,1 +1,1 @@
-"""The commands, one module each: its options beside what it does."""
+"""The commands, a module each; `cli.parser` says what a module has, and lists them."""

@@ -1,4 +1,7 @@
-"""`tfp-flows density`."""
+"""Fit flows to points by maximum likelihood: moons, circles, a pinwheel.
+
+Writes density.json, density.md and imgs/density-*.png under --out.
+"""
 
 import argparse
 import pathlib
@@ -7,20 +10,9 @@ from tfp_flows.cli import options
 from tfp_flows.experiments.configs import DensityConfig, full_or_quick
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers,
-        "density",
-        run,
-        "Fit flows to points by maximum likelihood: moons, circles, a pinwheel.",
-        epilog="Writes density.json, density.md and imgs/density-*.png under --out.",
-    )
-    options.add_out(parser)
-    parser.add_argument(
-        "--quick", action="store_true", help="a shorter run, of fewer flows"
-    )
-    options.add_config(parser, DensityConfig, only=["seed"])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    options.add_experiment(parser, DensityConfig, quick="a shorter run, of fewer flows")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`tfp-flows evaluate`."""
+"""Judge a saved flow against a density."""
 
 import argparse
 import pathlib
@@ -6,11 +6,8 @@ import pathlib
 from tfp_flows.cli import options
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers, "evaluate", run, "Judge a saved flow against a density."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     options.add_flow_file(parser)
     options.add_target(parser)
     options.add_samples(parser, 100_000)
@@ -26,13 +23,14 @@ def run(args: argparse.Namespace) -> int:
     """Judges the flow, and prints the verdict."""
     from tfp_flows import distributions
     from tfp_flows.cli.load_target import load_target
+    from tfp_flows.density import as_density
     from tfp_flows.experiments.fit import event_size_of
     from tfp_flows.experiments.report_card import evaluate_file
     from tfp_flows.files import prepare_folder, write_json
 
     flow = distributions.load(args.flow)
     target = load_target(args.target)
-    event_size_of(target, flow.event_shape[0])
+    event_size_of(as_density(target), flow.event_shape[0])
     for file in (args.out, args.figure):
         if file is not None:
             prepare_folder(pathlib.Path(file).parent)

@@ -1,4 +1,7 @@
-"""`tfp-flows fit`."""
+"""Fit a flow to a density and save it.
+
+Writes flow.npz, loss.csv and fit.json under --out.
+"""
 
 import argparse
 import pathlib
@@ -8,15 +11,8 @@ from tfp_flows.cli import options
 from tfp_flows.experiments.configs import FitConfig
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers,
-        "fit",
-        run,
-        "Fit a flow to a density and save it.",
-        epilog="Writes flow.npz, loss.csv and fit.json under --out.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     options.add_target(parser)
     options.add_out(parser)
     options.add_config(parser, FitConfig)

@@ -1,4 +1,7 @@
-"""`tfp-flows reproduce`."""
+"""Remake the result figure: three densities, Metropolis samples, flows.
+
+Writes results.json, results.md and report/imgs/*.png under --out.
+"""
 
 import argparse
 import pathlib
@@ -7,20 +10,11 @@ from tfp_flows.cli import options
 from tfp_flows.experiments.configs import ReproduceConfig, full_or_quick
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers,
-        "reproduce",
-        run,
-        "Remake the result figure: three densities, Metropolis samples, flows.",
-        epilog="Writes results.json, results.md and report/imgs/*.png under --out.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    options.add_experiment(
+        parser, ReproduceConfig, quick="a shorter run, planar flows only"
     )
-    options.add_out(parser)
-    parser.add_argument(
-        "--quick", action="store_true", help="a shorter run, planar flows only"
-    )
-    options.add_config(parser, ReproduceConfig, only=["seed"])
 
 
 def run(args: argparse.Namespace) -> int:

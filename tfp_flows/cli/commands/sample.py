@@ -1,19 +1,15 @@
-"""`tfp-flows sample`."""
+"""Draw samples from a saved flow.
+
+Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob.
+"""
 
 import argparse
 
 from tfp_flows.cli import options
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers,
-        "sample",
-        run,
-        "Draw samples from a saved flow.",
-        epilog="Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     options.add_flow_file(parser)
     options.add_samples(parser, 1_000)
     parser.add_argument("--out", required=True, help="file to write: .csv or .npz")

@@ -1,4 +1,8 @@
-"""`tfp-flows vae`."""
+"""Train a variational autoencoder with a flow posterior on images.
+
+Writes model.keras, history.csv, vae.json, samples.png, reconstructions.png and, with
+--latent-size 2, latent-map.png under --out.
+"""
 
 import argparse
 import pathlib
@@ -7,16 +11,8 @@ from tfp_flows.cli import options
 from tfp_flows.experiments.configs import VaeConfig
 
 
-def add_to(subparsers: options.Subparsers) -> None:
-    """Adds the command."""
-    parser = options.add_command(
-        subparsers,
-        "vae",
-        run,
-        "Train a variational autoencoder with a flow posterior on images.",
-        epilog="Writes model.keras, history.csv, vae.json, samples.png, "
-        "reconstructions.png and, with --latent-size 2, latent-map.png under --out.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument(
         "--data",
         required=True,
