@@ -100,6 +100,11 @@ IMAGES = np.zeros((3, 4, 4), np.uint8)
         (dict(x_train=IMAGES, x_test=IMAGES[:, :2]), "two shapes"),
         (dict(x_train=IMAGES[0], x_test=IMAGES), r"\(4, 4\)"),
         (dict(x_train=IMAGES[:0], x_test=IMAGES), r"\(0, 4, 4\)"),
+        (
+            dict(x_train=np.zeros((3, 4, 4, 2)), x_test=IMAGES),
+            r"1 or 3 channels.*\(3, 4, 4, 2\)",
+        ),
+        (dict(x_train=IMAGES, x_test=np.zeros((3, 4, 4, 4), np.uint8)), "alpha"),
         (dict(x_train=IMAGES + 7.0, x_test=IMAGES), "values from 7.0 to 7.0"),
         (dict(x_train=IMAGES + np.nan, x_test=IMAGES), "values from nan"),
         (dict(x_train=IMAGES.astype(int), x_test=IMAGES), "int64"),

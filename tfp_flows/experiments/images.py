@@ -12,8 +12,8 @@ def load_images(source: str | os.PathLike) -> dict[str, np.ndarray | None]:
 
     Args:
       source: "mnist", which Keras downloads, or the path of an `.npz` file with the
-        arrays `x_train` and `x_test`, `[N, height, width]` or with channels last, bytes
-        or floats in [0, 1], and optionally `y_test`, `[N]`.
+        arrays `x_train` and `x_test`, `[N, height, width]` or with 1 or 3 channels last,
+        bytes or floats in [0, 1], and optionally `y_test`, `[N]`.
 
     Returns:
       `dict` of float32 arrays `x_train`, `x_test`, and `y_test`, `[N]` or `None`.
@@ -85,6 +85,11 @@ def _intensities(images: np.ndarray, name: str, source: str | os.PathLike) -> np
         raise ValueError(
             f"{name} of {source} must be images [N, height, width] or [N, height, width, "
             f"channels], but has shape {images.shape}."
+        )
+    if images.ndim == 4 and images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"{name} of {source} must have 1 or 3 channels, grey or red, green and blue, "
+            f"but has shape {images.shape}; leave out an alpha channel."
         )
     if images.dtype == np.uint8:
         return (images / 255.0).astype(np.float32)
