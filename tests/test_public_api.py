@@ -19,6 +19,7 @@ PUBLIC = (
     "numerics",
     "plotting",
     "targets",
+    "training",
     "vi",
 )
 
@@ -72,8 +73,15 @@ def test_contract_names():
         "radial_flow",
         "sylvester_flow",
         "targets.get",
+        "models.FlowModel",
+        "optimizers.EigenbasisAdam",
+        "training.Event",
         "vi.FitResult",
-        "vi.LikelihoodResult",
+        "vi.NegativeLogLikelihood",
+        "vi.Objective",
+        "vi.PathReverseKL",
+        "vi.ReverseKL",
+        "vi.fit",
         "vi.fit_maximum_likelihood",
         "vi.fit_reverse_kl",
     ):

@@ -22,6 +22,7 @@ _SUBMODULES = (
     "models",
     "plotting",
     "targets",
+    "training",
     "vi",
 )
 _BUILDERS = ("planar_flow", "radial_flow", "sylvester_flow")
@@ -34,11 +35,13 @@ __all__ = [
     "layers",
     "mcmc",
     "models",
+    "optimizers",
     "planar_flow",
     "plotting",
     "radial_flow",
     "sylvester_flow",
     "targets",
+    "training",
     "vi",
 ]
 
@@ -46,6 +49,8 @@ __all__ = [
 def __getattr__(name):
     if name in _SUBMODULES:
         return _load(name)
+    if name == "optimizers":
+        return _load("training").optimizers
     if name in _BUILDERS:
         return getattr(_load("distributions"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

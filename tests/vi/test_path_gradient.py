@@ -6,9 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
-from tfp_flows.vi.objectives import OBJECTIVES
 
 tfb, tfd = tfp.bijectors, tfp.distributions
+OBJECTIVES = dict(reparameterized=tff.vi.ReverseKL, path=tff.vi.PathReverseKL)
 BUILDERS = [tff.planar_flow, tff.radial_flow]
 SEED = tf.constant([1, 2])
 
@@ -25,9 +25,9 @@ def target_log_prob(x):
 def gradients(
     flow, estimator, target=target_log_prob, sample_size=16, beta=1.0, seed=SEED
 ):
-    objective_fn = OBJECTIVES[estimator](flow, target, sample_size)
+    objective_fn = OBJECTIVES[estimator](target, sample_size=sample_size).of(flow, None)
     with tf.GradientTape() as tape:
-        objective, _ = objective_fn(seed, tf.constant(beta, flow.dtype))
+        objective, _ = objective_fn._estimate(seed, tf.constant(beta, flow.dtype))
     return tape.gradient(objective, flow.trainable_variables)
 
 

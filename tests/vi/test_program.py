@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from tfp_flows.vi import program, reverse_kl
+from tfp_flows.vi import program
 
 SIZES = dict(num_steps=6, sample_size=8, jit_compile=False, progress_bar=False)
-POINTS = tf.constant([[0.0, 1.0], [2.0, 3.0]])
 
 
 class Target:
@@ -23,6 +22,9 @@ class Target:
         return -0.5 * tf.reduce_sum((x - self.mean) ** 2, axis=-1)
 
 
+TARGET = Target()
+
+
 @pytest.fixture(autouse=True)
 def kept(monkeypatch):
     """The programs that are kept: none at first."""
@@ -31,76 +33,71 @@ def kept(monkeypatch):
     return kept
 
 
-def borrow(target, key="key"):
-    """What stands for the program of such a fit."""
-    with program.kept_program(key, target, POINTS, object) as found:
+def borrow(values=0.0, key="key"):
+    """What stands for the program of such a fit, to a target of such values."""
+    with program.kept_program(key, np.array([values]), object) as found:
         return found
 
 
 def test_the_same_key_and_target_get_the_same_program():
-    target = Target()
-    first = borrow(target.log_prob_fn)
-    assert borrow(target.log_prob_fn) is first
-    assert borrow(target.log_prob_fn, key="other") is not first
-    assert borrow(Target().log_prob_fn) is not first
-    assert borrow(target.log_prob_fn) is first
-
-
-def test_without_a_key_nothing_is_kept(kept):
-    borrow(Target().log_prob_fn, key=None)
-    assert not kept
+    first = borrow()
+    assert borrow() is first
+    assert borrow(key="other") is not first
+    assert borrow() is first
 
 
 def test_a_target_that_has_changed_gets_another_program():
-    target = Target()
-    first = borrow(target.log_prob_fn)
-    target.mean = 1.0
-    second = borrow(target.log_prob_fn)
+    first, second = borrow(0.0), borrow(1.0)
     assert second is not first
-    assert borrow(target.log_prob_fn) is second
+    assert borrow(1.0) is second
 
 
 def test_a_program_in_use_is_nobody_elses():
-    target = Target().log_prob_fn
-    with program.kept_program("key", target, POINTS, object) as first:
-        assert borrow(target) is not first
+    with program.kept_program("key", np.zeros(1), object) as first:
+        assert borrow() is not first
 
 
 def test_a_failed_fit_leaves_its_program():
-    target = Target().log_prob_fn
     with (
         contextlib.suppress(ArithmeticError),
-        program.kept_program("key", target, POINTS, object) as first,
+        program.kept_program("key", np.zeros(1), object) as first,
     ):
         raise ArithmeticError
-    assert borrow(target) is first
+    assert borrow() is first
 
 
 def test_the_last_four_are_kept(kept):
-    targets = [Target().log_prob_fn for _ in range(6)]
-    first, *_, last = [borrow(target) for target in targets]
+    first, *_, last = [borrow(key=key) for key in range(6)]
     assert len(kept) == 4
-    assert borrow(targets[-1]) is last
-    assert borrow(targets[0]) is not first
+    assert borrow(key=5) is last
+    assert borrow(key=0) is not first
 
 
-def key_of(build=tff.planar_flow, **arguments):
-    """The key under which such a fit keeps its program."""
-    keys = []
+class NotedError(Exception):
+    """Raised in place of building a program."""
+
+
+def key_of(build=tff.planar_flow, target=None, **arguments):
+    """The key under which such a fit keeps its program; `None` where it keeps none."""
+    keys = [None]
 
     def note_key(key, *_):
         keys.append(key)
-        raise InterruptedError
+        raise NotedError
+
+    def build_none(*_, **__):
+        raise NotedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reverse_kl, "kept_program", note_key)
-        with pytest.raises(InterruptedError):
+        patch.setattr(program, "kept_program", note_key)
+        patch.setattr(program, "_build", build_none)
+        with pytest.raises(NotedError):
             tff.vi.fit_reverse_kl(
                 build(2, 2, seed=0),
-                Target().log_prob_fn,
+                target or TARGET.log_prob_fn,
                 **(SIZES | dict(seed=0) | arguments),
             )
-    return keys[0]
+    return keys[-1]
 
 
 def test_the_key_has_all_but_the_seed():
@@ -108,6 +105,7 @@ def test_the_key_has_all_but_the_seed():
     assert first is not None
     assert key_of(seed=1) == first
     for arguments in (
+        dict(target=Target().log_prob_fn),
         dict(num_steps=7),
         dict(sample_size=16),
         dict(clip_norm=2.0),
@@ -154,5 +152,5 @@ def test_a_sweep_has_the_numbers_of_single_fits(kept, monkeypatch, num_starts):
     alone = fit(target, 0, num_starts=num_starts)
     kept.clear()
     fit(target, 1, num_starts=num_starts)
-    monkeypatch.setattr(reverse_kl, "build_run_steps", None)  # nothing is compiled
+    monkeypatch.setattr(program, "_build", None)  # nothing is compiled
     assert_same(fit(target, 0, num_starts=num_starts), alone)

@@ -47,18 +47,13 @@ class ArrayBatches:
         indices = tf.gather(self._indices, step - self._start)
         return tf.gather(self._points, indices), None
 
-    def feed(self, run_steps):
-        """A function like `run_steps` that first draws the batches of its steps."""
-
-        def fed(start, end, *state):
-            block = np.zeros(self._indices.shape, np.int32)
-            for row, step in enumerate(range(int(start), int(end))):
-                block[row] = self._indices_of(step)
-            self._indices.assign(block)
-            self._start.assign(start)
-            return run_steps(start, end, *state)
-
-        return fed
+    def feed(self, start: int, end: int) -> None:
+        """Draws the batches of the steps `start <= step < end`."""
+        block = np.zeros(self._indices.shape, np.int32)
+        for row, step in enumerate(range(start, end)):
+            block[row] = self._indices_of(step)
+        self._indices.assign(block)
+        self._start.assign(start)
 
     def _indices_of(self, step):
         epoch, position = divmod(step, self._steps_per_epoch)
@@ -103,24 +98,19 @@ class DatasetBatches:
         row = step - self._start
         return tf.gather(self._points, row), tf.gather(self._sizes, row)
 
-    def feed(self, run_steps):
-        """A function like `run_steps` that first copies the batches of its steps."""
-
-        def fed(start, end, *state):
-            block = np.zeros(self._points.shape, self._flow.dtype.as_numpy_dtype)
-            sizes = np.zeros(self._sizes.shape, np.int32)
-            for row in range(int(end) - int(start)):
-                points = next(self._iterator)
-                # What fills up a smaller batch has to be finite, and does not count.
-                block[row] = points[:1]
-                block[row, : len(points)] = points
-                sizes[row] = len(points)
-            self._points.assign(block)
-            self._sizes.assign(sizes)
-            self._start.assign(start)
-            return run_steps(start, end, *state)
-
-        return fed
+    def feed(self, start: int, end: int) -> None:
+        """Copies the batches of the steps `start <= step < end`."""
+        block = np.zeros(self._points.shape, self._flow.dtype.as_numpy_dtype)
+        sizes = np.zeros(self._sizes.shape, np.int32)
+        for row in range(end - start):
+            points = next(self._iterator)
+            # What fills up a smaller batch has to be finite, and does not count.
+            block[row] = points[:1]
+            block[row, : len(points)] = points
+            sizes[row] = len(points)
+        self._points.assign(block)
+        self._sizes.assign(sizes)
+        self._start.assign(start)
 
     def _batches(self):
         while True:

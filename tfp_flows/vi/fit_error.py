@@ -1,7 +1,9 @@
 """A fit that could not go on."""
 
-import numpy as np
 import tensorflow as tf
+
+from tfp_flows.training import Run
+from tfp_flows.vi.fit_result import FitResult
 
 
 class FitError(ArithmeticError):
@@ -11,38 +13,20 @@ class FitError(ArithmeticError):
       result: `FitResult` up to there. The flow holds its best parameters.
     """
 
-    def __init__(self, message, result):
+    def __init__(self, message: str, result: FitResult) -> None:
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.result)
 
-def describe_failure(flow, target_log_prob_fn, state, *, sample_size, seed):
-    """What went wrong at the last step, and what to try.
 
-    Args:
-      flow: the flow, with the parameters that failed.
-      target_log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`.
-      state: `TrainingState`.
-      sample_size: S.
-      seed: stateless seed of the fit.
-
-    Returns:
-      `str`.
-    """
-    seed = tf.random.experimental.stateless_fold_in(seed, state.step - 1)
-    x, log_q = flow.experimental_sample_and_log_prob(sample_size, seed=seed)
-    log_p = tf.convert_to_tensor(target_log_prob_fn(x)).numpy()
-    x, log_q = x.numpy(), log_q.numpy()
-    excess = np.abs(log_q - log_p)
-    excess = np.where(np.isfinite(excess), excess, np.inf)
-    worst = np.unravel_index(np.argmax(excess), excess.shape)
-    point = np.array2string(x[worst], precision=4, threshold=8)
-    rate = float(tf.reduce_min(state.rate))
+def describe_failure(run: Run) -> str:
+    """What went wrong at the last step of a fit, and what to try."""
+    step, rate = run.step - 1, float(tf.reduce_min(run.state.rate))
     return (
-        f"The loss or a gradient was not finite at step {state.step - 1} and the steps "
-        f"before it, for the {state.num_rollbacks + 1}th time, with the learning rate "
-        f"down to {rate:g} of the given one. The worst sample of the flow there is "
-        f"{point}, where the target's log density is {log_p[worst]:g} and the flow's "
-        f"{log_q[worst]:g}. Make the target finite and differentiable there, lower the "
-        "learning rate, or compute in float64. The flow holds its best parameters."
+        f"The loss or a gradient was not finite at step {step} and the steps before it, "
+        f"for the {run.num_rollbacks + 1}th time, with the learning rate down to "
+        f"{rate:g} of the given one. {run.objective.explain(step)} The flow holds its "
+        "best parameters."
     )

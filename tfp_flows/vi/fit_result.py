@@ -2,21 +2,30 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow_probability as tfp
+
+from tfp_flows.vi.objective import describe_loss
 
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
     """A fitted flow with its traces and the settings that produced it.
 
+    Of a batch of flows, every member has its own losses, faults and best step.
+
     Attributes:
-      flow: the `tfd.TransformedDistribution`, trained in place.
-      loss: `[num_steps_done, ...batch]` float array, the negative ELBO in nats at each
-        step, estimated from that step's samples at full weight of the target (beta = 1)
-        before the update. Adding the target's log Z, where known, gives the KL.
-      beta: `[num_steps_done]` float array, the weight of the target in the objective.
+      flow: the `tfd.Distribution`, trained in place.
+      loss: `[num_steps_done, ...batch]` float array, the loss of each step in nats,
+        before the update: of a reverse-KL fit the negative ELBO, estimated from that
+        step's samples at full weight of the target (beta = 1), which with the target's
+        log Z added gives the KL; of a maximum-likelihood fit the mean negative log
+        likelihood (NLL) of the batch.
+      beta: `[num_steps_done]` float array, the weight of the target in the objective;
+        ones where nothing is annealed.
       gradient_norm: `[num_steps_done, ...batch]` float array, the norm of all gradients
         of each flow before any clipping.
       settings: `dict`, every argument of the fit as plain Python values.
@@ -27,32 +36,49 @@ class FitResult:
         each member of a batch of flows.
       num_rollbacks: how often the flow, or one of a batch, went back to its best
         parameters, after faulty steps or a late rise of the loss.
+      stop_reason: `"num_steps"`, `"early_stopping"` or `"failure"`; another event that
+        stops fits may have a reason of its own.
+      describe: function of a loss to a `dict` of what readers know it by.
       log_normalizer: log Z of the target in nats, if it is known; else `None`.
+      validation_steps: `[E]` int array, the steps after which held-out data were
+        evaluated, the first being 0; `None` without such data.
+      validation_loss: `[E, ...batch]` float array, their loss, +inf where it was not
+        finite; `None` without them.
+      best_step: after how many steps that loss was lowest, `[...batch]`: the flow has the
+        parameters of that step. `None` without held-out data: the last ones.
+      best_validation_loss: the lowest such loss, `[...batch]`, or `None`. It is a minimum
+        over evaluations, hence slightly optimistic: judge by fresh points.
       restart_losses: of `fit_restarts`, the negative ELBO in nats of each of the R flows,
         `[R]`, by fresh samples at the end; else `None`.
     """
 
-    flow: Any
+    flow: tfp.distributions.Distribution
     loss: np.ndarray
     beta: np.ndarray
     gradient_norm: np.ndarray
-    settings: dict
+    settings: dict[str, Any]
     seconds: float
     compile_seconds: float
     train_seconds: float
     num_skipped_steps: np.ndarray = 0
     num_rollbacks: int = 0
+    stop_reason: str = "num_steps"
+    describe: Callable[[np.ndarray], dict[str, np.ndarray]] = describe_loss
     log_normalizer: float | None = None
+    validation_steps: np.ndarray | None = None
+    validation_loss: np.ndarray | None = None
+    best_step: np.ndarray | None = None
+    best_validation_loss: np.ndarray | None = None
     restart_losses: np.ndarray | None = None
 
     @property
-    def num_steps_done(self):
+    def num_steps_done(self) -> int:
         """The number of updates made."""
         return len(self.loss)
 
     @property
-    def final_loss(self):
-        """Mean negative ELBO over the last twentieth of the steps, in nats, `[...]`."""
+    def final_loss(self) -> np.ndarray:
+        """Mean loss over the last twentieth of the steps, in nats, `[...]`."""
         if self.num_steps_done == 0:
             return np.full(self.loss.shape[1:], np.nan)
         with warnings.catch_warnings():
@@ -60,8 +86,11 @@ class FitResult:
             return np.nanmean(self._last_losses(), axis=0)
 
     @property
-    def final_loss_standard_error(self):
-        """Standard error of `final_loss`, of independent steps, in nats, `[...]`."""
+    def final_loss_standard_error(self) -> np.ndarray:
+        """Standard error of `final_loss`, of independent steps, in nats, `[...]`.
+
+        NaN where the last twentieth is a single step.
+        """
         losses = self._last_losses()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -71,40 +100,46 @@ class FitResult:
         tail = max(1, self.num_steps_done // 20)
         return np.where(np.isfinite(self.loss), self.loss, np.nan)[-tail:]
 
-    def __str__(self):
-        def show(values):
-            return np.array2string(np.asarray(values), precision=4)
+    def __str__(self) -> str:
+        lines = [f"{name:<14}{value}" for name, value in self._rows()]
+        return "\n".join([f"Fit of {self.flow.name}", *lines])
 
-        error = show(self.final_loss_standard_error)
-        rows = [("ELBO", f"{show(-self.final_loss)} +- {error} nats (last steps)")]
+    def _rows(self):
+        """What a reader wants to know, as pairs of a name and a text."""
+        error = self.final_loss_standard_error
+        error = f" +- {_show(error)}" if np.all(np.isfinite(error)) else ""
+        for name, value in self.describe(self.final_loss).items():
+            yield name, f"{_show(value)}{error} nats (last steps)"
         if self.log_normalizer is not None:
-            kl = show(self.final_loss + self.log_normalizer)
-            rows.append(("KL", f"{kl} +- {error} nats (log Z {self.log_normalizer:.4f})"))
-        rows.append(
-            (
-                "fit",
-                f"{self.num_steps_done} steps in {self.seconds:.1f} s, of them "
-                f"{self.compile_seconds:.1f} s compilation",
+            yield "log Z", f"{self.log_normalizer:.4f} nats"
+        if self.validation_loss is not None:
+            yield (
+                "held out",
+                f"{_show(self.best_validation_loss)} nats, at step {self.best_step}, "
+                "whose parameters the flow has",
             )
+        yield (
+            "fit",
+            f"{self.num_steps_done} steps in {self.seconds:.1f} s, of them "
+            f"{self.compile_seconds:.1f} s compilation",
         )
+        if self.stop_reason not in ("num_steps", "failure"):
+            yield "stopped by", self.stop_reason
         if self.settings.get("num_starts", 1) > 1:
-            rows.append(("starts", f"best of {self.settings['num_starts']}"))
+            yield "starts", f"best of {self.settings['num_starts']}"
         if self.restart_losses is not None:
-            losses = np.array2string(np.sort(self.restart_losses), precision=3)
+            losses = _show(np.sort(self.restart_losses), precision=3)
             count = len(self.restart_losses)
-            rows.append(("restarts", f"best of {count} restarts, of losses {losses}"))
+            yield "restarts", f"best of {count} restarts, of losses {losses}"
         if np.any(self.num_skipped_steps):
             skipped = np.sum(self.num_skipped_steps)
-            rows.append(
-                ("faults", f"{skipped} steps skipped: loss or gradient not finite")
-            )
+            yield "faults", f"{skipped} steps skipped: loss or gradient not finite"
         if self.num_rollbacks:
             times = f"{self.num_rollbacks} times"
-            rows.append(
-                ("went back", f"{times} to its best parameters, at half the rate")
-            )
-        rows.append(
-            ("judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict")
-        )
-        lines = [f"Fit of {self.flow.name}"]
-        return "\n".join(lines + [f"{name:<14}{value}" for name, value in rows])
+            yield "went back", f"{times} to its best parameters, at half the rate"
+        if self.validation_loss is None:
+            yield "judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict"
+
+
+def _show(values, precision=4):
+    return np.array2string(np.asarray(values), precision=precision)

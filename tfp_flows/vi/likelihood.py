@@ -1,76 +1,135 @@
-"""The negative log likelihood of a batch of points, and what is wrong where it fails."""
+"""The negative log likelihood of points as an objective."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from tfp_flows.vi.data_arguments import align
+from tfp_flows.vi.compiled_log_prob import compile_log_prob
+from tfp_flows.vi.data_arguments import align, check_distribution, first_log_prob
+from tfp_flows.vi.objective import Objective
+from tfp_flows.vi.prepare_data import prepare_data
 
 
-def mean_nll(flow, points, num_points):
-    """The mean negative log likelihood in nats, `[...]`, the batch shape of the flow.
+def describe_nll(loss: np.ndarray) -> dict[str, np.ndarray]:
+    """A mean negative log likelihood."""
+    return dict(NLL=loss)
 
-    Args:
-      flow: `tfd.Distribution`.
-      points: `Tensor` of shape `[B, *event_shape]`.
-      num_points: how many of them count, a scalar `Tensor`; `None` is all.
+
+class NegativeLogLikelihood(Objective):
+    """The mean negative log likelihood of batches of points, in nats per point.
+
+    In expectation over the points it is KL(data || q) plus the entropy of the data.
     """
-    nll = -flow.log_prob(align(flow, points))
-    if num_points is None:
-        return tf.reduce_mean(nll, axis=0)
-    counts = tf.range(tf.shape(nll)[0]) < num_points
-    counts = tf.reshape(counts, [-1] + [1] * (nll.shape.rank - 1))
-    total = tf.reduce_sum(tf.where(counts, nll, tf.zeros_like(nll)), axis=0)
-    return total / tf.cast(num_points, nll.dtype)
 
+    describe = staticmethod(describe_nll)
 
-def check_support(flow, log_prob_fn, points, name):
-    """Raises ValueError if the density is not finite and positive at all points.
+    def __init__(
+        self,
+        data: npt.ArrayLike | tf.data.Dataset,
+        *,
+        batch_size: int | None = None,
+        validation_split: float | None = 0.0,
+        validation_data: npt.ArrayLike | tf.data.Dataset | None = None,
+    ) -> None:
+        """Takes the points.
 
-    Args:
-      flow: `tfd.Distribution`.
-      log_prob_fn: what `compile_log_prob` returned for it.
-      points: array `[N, *event_shape]`.
-      name: of the argument, for the message.
-    """
-    log_prob = log_prob_fn(points)
-    is_bad = ~np.isfinite(log_prob)
-    is_bad_point = np.any(is_bad, axis=tuple(range(1, is_bad.ndim)))
-    if np.any(is_bad_point):
-        first = int(np.argmax(is_bad_point))
-        value = log_prob[first][is_bad[first]].flat[0]
-        raise ValueError(
-            f"log_prob of the initial {flow.name} is not finite at "
-            f"{np.sum(is_bad_point)} of {len(points)} points of `{name}`, for example "
-            f"{value} at {_text(points[first])} (index {first}); such points are outside "
-            "its support, or so far away that numbers overflow: transform the data, for "
-            "example by standardising them, or take another base."
+        Args:
+          data: array `[N, *event_shape]`, or a `tf.data.Dataset` of batches; as of
+            `tff.vi.fit_maximum_likelihood`, like the others.
+          batch_size: B, points per step; `None` is 256, or N if that is less.
+          validation_split: share of an array that is held out; `None` is 0.1, unless
+            there is `validation_data`.
+          validation_data: held-out points, an array or a finite dataset.
+        """
+        self._arguments = (data, batch_size, validation_split, validation_data)
+
+    def bind(
+        self,
+        flow: tfp.distributions.Distribution,
+        *,
+        seed: tf.Tensor,
+        jit_compile: bool = False,
+    ) -> "NegativeLogLikelihood":
+        """See base class.
+
+        Raises:
+          TypeError: if `flow` is no distribution, or points have another dtype.
+          ValueError: if points have another shape than `[N, *event_shape]`, are too few,
+            are not finite, or outside the support of the flow; if `log_prob` fails.
+        """
+        check_distribution(flow)
+        bound = super().bind(flow, seed=seed, jit_compile=jit_compile)
+        bound._batches, training, held_out, bound._settings = prepare_data(
+            flow, *self._arguments, seed
+        )
+        bound.max_chunk_size = bound._batches.max_chunk_size
+        first_log_prob(flow, training)
+        arrays = [training] if held_out is None else [held_out, training]
+        bound._log_prob_fn = compile_log_prob(flow, *arrays, jit_compile=jit_compile)
+        bound._check_support(training, "data")
+        if held_out is not None:
+            bound._check_support(held_out, "validation_data")
+        bound._held_out = held_out
+        return bound
+
+    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """See base class."""
+        points, num_points = self._batches.batch(step)
+        nll = -self.flow.log_prob(align(self.flow, points))
+        if num_points is None:
+            loss = tf.reduce_mean(nll, axis=0)
+        else:
+            counts = tf.range(tf.shape(nll)[0]) < num_points
+            counts = tf.reshape(counts, [-1] + [1] * (nll.shape.rank - 1))
+            total = tf.reduce_sum(tf.where(counts, nll, tf.zeros_like(nll)), axis=0)
+            loss = total / tf.cast(num_points, nll.dtype)
+        return tf.reduce_sum(loss), loss, tf.ones([], self.flow.dtype)
+
+    def feed(self, start: int, end: int) -> None:
+        """See base class."""
+        self._batches.feed(start, end)
+
+    def held_out_loss(self) -> np.ndarray | None:
+        """See base class."""
+        if self._held_out is None:
+            return None
+        return -np.mean(self._log_prob_fn(self._held_out), axis=0, dtype=np.float64)
+
+    def settings(self) -> dict[str, Any]:
+        """See base class; the data by their number and a checksum."""
+        return self._settings
+
+    def explain(self, step: int) -> str:
+        """See base class."""
+        points, _ = self._batches.batch(tf.constant(step))
+        log_prob = self.flow.log_prob(align(self.flow, points)).numpy()
+        log_prob = np.where(np.isfinite(log_prob), log_prob, -np.inf)
+        worst = np.unravel_index(np.argmin(log_prob), log_prob.shape)
+        return (
+            f"The least likely point of that batch is {_text(points[worst[0]].numpy())}, "
+            f"whose log density is {log_prob[worst]:g}. Standardise the data, lower the "
+            "learning rate, or compute in float64."
         )
 
-
-def describe_failure(flow, batches, state):
-    """What went wrong at the last step, and what to try.
-
-    Args:
-      flow: the flow, with the parameters that failed.
-      batches: the batches of the fit.
-      state: `TrainingState`.
-
-    Returns:
-      `str`.
-    """
-    points, _ = batches.batch(tf.constant(state.step - 1))
-    log_prob = flow.log_prob(align(flow, points)).numpy()
-    log_prob = np.where(np.isfinite(log_prob), log_prob, -np.inf)
-    worst = np.unravel_index(np.argmin(log_prob), log_prob.shape)
-    rate = float(tf.reduce_min(state.rate))
-    return (
-        f"The loss or a gradient was not finite at step {state.step - 1} and the steps "
-        f"before it, for the {state.num_rollbacks + 1}th time, with the learning rate "
-        f"down to {rate:g} of the given one. The least likely point of that batch is "
-        f"{_text(points[worst[0]].numpy())}, whose log density is {log_prob[worst]:g}. "
-        "Standardise the data, lower the learning rate, or compute in float64. The flow "
-        "holds its best parameters."
-    )
+    def _check_support(self, points, name):
+        """Raises ValueError if the density is not finite and positive at all points."""
+        log_prob = self._log_prob_fn(points)
+        is_bad = ~np.isfinite(log_prob)
+        is_bad_point = np.any(is_bad, axis=tuple(range(1, is_bad.ndim)))
+        if np.any(is_bad_point):
+            first = int(np.argmax(is_bad_point))
+            value = log_prob[first][is_bad[first]].flat[0]
+            raise ValueError(
+                f"log_prob of the initial {self.flow.name} is not finite at "
+                f"{np.sum(is_bad_point)} of {len(points)} points of `{name}`, for "
+                f"example {value} at {_text(points[first])} (index {first}); such points "
+                "are outside its support, or so far away that numbers overflow: "
+                "transform the data, for example by standardising them, or take another "
+                "base."
+            )
 
 
 def _text(point):

@@ -1,57 +1,44 @@
 """Density estimation with a flow by maximum likelihood."""
 
-import time
+import os
+from collections.abc import Sequence
+from typing import Any
 
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from tfp_flows import numerics
-from tfp_flows.vi.arguments import (
-    check_clip_norm,
-    check_optional_size,
-    check_variables,
-    optimizer_config,
-    prepare_optimizer,
-)
-from tfp_flows.vi.checkpoint import open_checkpoint
-from tfp_flows.vi.chunks import run_in_chunks
-from tfp_flows.vi.data_arguments import check_distribution, first_log_prob
-from tfp_flows.vi.fit_error import FitError
-from tfp_flows.vi.held_out import HeldOut, compile_log_prob
-from tfp_flows.vi.likelihood import check_support, describe_failure, mean_nll
-from tfp_flows.vi.likelihood_result import LikelihoodResult
-from tfp_flows.vi.monitor import Monitor
-from tfp_flows.vi.prepare_data import prepare_data
+from tfp_flows import numerics, training
+from tfp_flows.vi.arguments import check_optional_size
+from tfp_flows.vi.fit_result import FitResult
+from tfp_flows.vi.fitting import fit
+from tfp_flows.vi.likelihood import NegativeLogLikelihood
 from tfp_flows.vi.recipe import default_optimizer
-from tfp_flows.vi.training_loop import build_run_steps
-from tfp_flows.vi.training_state import TrainingState
-
-# XLA makes a step of a stack of 32 layers in a third to a twentieth of the plain graph's
-# time, and compiles in 1.5 to 3.5 s instead of 0.5 s.
-_XLA_STEPS = 1_000
 
 
 def fit_maximum_likelihood(
-    flow,
-    data,
+    flow: tfp.distributions.Distribution,
+    data: npt.ArrayLike | tf.data.Dataset,
     *,
-    num_steps=10_000,
-    batch_size=None,
-    validation_split=None,
-    validation_data=None,
-    evaluation_steps=None,
-    patience=10,
-    optimizer=None,
-    clip_norm=10.0,
-    seed=None,
-    trainable_variables=None,
-    jit_compile=None,
-    steps_per_execution=None,
-    checkpoint_dir=None,
-    checkpoint_steps=None,
-    checkpoint_seconds=60.0,
-    progress_bar=True,
-    name="fit_maximum_likelihood",
-):
+    num_steps: int = 10_000,
+    batch_size: int | None = None,
+    validation_split: float | None = None,
+    validation_data: npt.ArrayLike | tf.data.Dataset | None = None,
+    evaluation_steps: int | None = None,
+    patience: int | None = 10,
+    optimizer: Any = None,
+    clip_norm: float | None = 10.0,
+    seed: Any = None,
+    trainable_variables: Sequence[tf.Variable] | None = None,
+    jit_compile: bool | None = None,
+    steps_per_execution: int | None = None,
+    checkpoint_dir: str | os.PathLike | None = None,
+    checkpoint_steps: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    tensorboard_dir: str | os.PathLike | None = None,
+    progress_bar: bool = True,
+    name: str = "fit_maximum_likelihood",
+) -> FitResult:
     """Fits `flow` to points by maximising their mean log likelihood.
 
     Minimises the negative log likelihood (NLL) per point, in nats,
@@ -126,16 +113,21 @@ def fit_maximum_likelihood(
       trainable_variables: those to train, where `flow.trainable_variables` does not list
         them: TFP does not see the networks inside the functions that some bijectors take.
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
-      steps_per_execution: as in `fit_reverse_kl`.
-      checkpoint_dir: as in `fit_reverse_kl`; for arrays, whose batches are a function of
-        the step. The file knows the data by their checksum.
+      steps_per_execution: updates per call of the compiled program, between which the
+        progress bar moves and an interrupt is seen; `None` is as many as take about a
+        quarter of a second. Results do not depend on it.
+      checkpoint_dir: folder for the file `fit.npz`, from which an interrupted fit goes
+        on, to the same numbers; see `fit_reverse_kl`. For arrays, whose batches are a
+        function of the step. The file knows the data by their checksum.
       checkpoint_steps: steps between two writes of it; `None` goes by time.
       checkpoint_seconds: seconds between two writes, if `checkpoint_steps` is `None`.
-      progress_bar: whether to show one, on stderr.
+      tensorboard_dir: folder for an event file of TensorBoard: NLL and gradient norm,
+        means over the steps of each call of the program.
+      progress_bar: whether to show one, on stderr, with the NLL.
       name: Python `str`, prefix of the names of the ops.
 
     Returns:
-      `LikelihoodResult`, a `FitResult` with held-out NLLs. Steps that are not finite are
+      `FitResult`, with held-out NLLs. Steps that are not finite are
       skipped, and lasting faults rolled back, as in `fit_reverse_kl`.
 
     Raises:
@@ -149,135 +141,40 @@ def fit_maximum_likelihood(
         `result` up to there. The flow holds its best parameters.
       RuntimeError: if XLA cannot compile the flow.
     """
-    started = time.perf_counter()
     num_steps = numerics.check_size("num_steps", num_steps)
-    steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
-    checkpoint_steps = check_optional_size("checkpoint_steps", checkpoint_steps)
     patience = check_optional_size("patience", patience)
     every_steps = check_optional_size("evaluation_steps", evaluation_steps)
     every_steps = every_steps or max(1, num_steps // 50)
-    check_clip_norm(clip_norm)
-    check_distribution(flow)
-    if jit_compile is None:
-        jit_compile = num_steps >= _XLA_STEPS
     if checkpoint_dir is not None and isinstance(data, tf.data.Dataset):
         raise ValueError(
             "`checkpoint_dir` is for arrays: where an interrupted fit was in a "
             "tf.data.Dataset is not known; pass an array, or no `checkpoint_dir`."
         )
-    checkpoint, seed = open_checkpoint(
-        checkpoint_dir,
-        seed,
-        every_steps=checkpoint_steps,
-        every_seconds=checkpoint_seconds,
+    objective = NegativeLogLikelihood(
+        data,
+        batch_size=batch_size,
+        validation_split=validation_split,
+        validation_data=validation_data,
     )
-    batches, training, validation, data_settings = prepare_data(
-        flow, data, batch_size, validation_split, validation_data, seed
+    held_out_test = training.HeldOutTest(
+        every_steps=every_steps, num_steps=num_steps, patience=patience
     )
-    first_log_prob(flow, training)
-    variables = check_variables(flow, trainable_variables)
-    if optimizer is None:
-        optimizer = default_optimizer(num_steps)
-    prepare_optimizer(optimizer, variables)
-    settings = dict(
+    return fit(
+        flow,
+        objective,
         num_steps=num_steps,
-        **data_settings,
-        evaluation_steps=every_steps,
-        patience=patience,
-        optimizer=type(optimizer).__name__,
-        optimizer_config=optimizer_config(optimizer),
+        events=[held_out_test],
+        optimizer=default_optimizer(num_steps) if optimizer is None else optimizer,
         clip_norm=clip_norm,
-        seed=[int(part) for part in seed],
-        jit_compile=bool(jit_compile),
-        dtype=flow.dtype.name,
-    )
-
-    arrays = [training] if validation is None else [validation, training]
-    log_prob_fn = compile_log_prob(flow, *arrays, jit_compile=jit_compile)
-    check_support(flow, log_prob_fn, training, "data")
-    batch_shape, dtype = flow.batch_shape, flow.dtype
-    if validation is None:
-        held_out, state = None, TrainingState.initial(variables, batch_shape, dtype)
-    else:
-        check_support(flow, log_prob_fn, validation, "validation_data")
-        held_out = HeldOut(
-            log_prob_fn,
-            validation,
-            every_steps=every_steps,
-            num_steps=num_steps,
-            patience=patience,
-        )
-        state = held_out.initial_state(variables, batch_shape, dtype)
-        held_out.update(state, variables)
-    if checkpoint is not None:
-        state = checkpoint.restore(state, settings, variables, optimizer)
-
-    def objective_fn(step):
-        with tf.name_scope(name):
-            loss = mean_nll(flow, *batches.batch(step))
-            return tf.reduce_sum(loss), loss, tf.ones([], dtype)
-
-    run_steps = build_run_steps(
-        objective_fn,
-        variables,
-        optimizer,
-        clip_norm=clip_norm,
-        batch_shape=batch_shape,
+        seed=seed,
+        trainable_variables=trainable_variables,
         jit_compile=jit_compile,
+        steps_per_execution=steps_per_execution,
+        checkpoint_dir=checkpoint_dir,
+        checkpoint_steps=checkpoint_steps,
+        checkpoint_seconds=checkpoint_seconds,
+        tensorboard_dir=tensorboard_dir,
+        progress_bar=progress_bar,
+        settings=dict(evaluation_steps=every_steps, patience=patience),
+        name=name,
     )
-    training_started = time.perf_counter()
-    with Monitor(
-        lambda loss: dict(NLL=loss), num_steps, state.step, progress_bar=progress_bar
-    ) as monitor:
-        compile_seconds = run_in_chunks(
-            batches.feed(run_steps),
-            state,
-            variables,
-            num_steps,
-            batch_shape=batch_shape,
-            chunk_size=steps_per_execution,
-            monitor=monitor,
-            jit_compile=jit_compile,
-            checkpoint=checkpoint,
-            events=[] if held_out is None else [held_out],
-            max_chunk_size=batches.max_chunk_size,
-        )
-    train_seconds = time.perf_counter() - training_started - compile_seconds
-    has_failed = state.has_failed
-    if has_failed:
-        failure = describe_failure(flow, batches, state)
-        state.roll_back(variables)
-    validated = {}
-    if held_out is not None:
-        for variable, value in zip(variables, state.validated, strict=True):
-            variable.assign(value)
-        steps, losses = held_out.trace(state)
-        best_step, best_loss = held_out.best_step(state)
-        validated = dict(
-            validation_steps=steps,
-            validation_loss=losses,
-            best_step=best_step,
-            best_validation_loss=best_loss,
-        )
-    loss, beta, gradient_norm = state.stacked_traces()
-    if has_failed:
-        stop_reason = "failure"
-    else:
-        stop_reason = "num_steps" if state.step == num_steps else "early_stopping"
-    result = LikelihoodResult(
-        flow=flow,
-        loss=loss,
-        beta=beta,
-        gradient_norm=gradient_norm,
-        settings=settings,
-        seconds=state.seconds + time.perf_counter() - started,
-        compile_seconds=compile_seconds,
-        train_seconds=state.seconds + train_seconds,
-        num_skipped_steps=state.faults[0].numpy(),
-        num_rollbacks=state.num_rollbacks,
-        stop_reason=stop_reason,
-        **validated,
-    )
-    if has_failed:
-        raise FitError(failure, result)
-    return result

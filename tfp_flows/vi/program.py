@@ -2,20 +2,22 @@
 
 import contextlib
 import dataclasses
-import inspect
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from tfp_flows.vi.training_state import optimizer_slots
+from tfp_flows import training
+from tfp_flows.vi.arguments import prepare_optimizer
+from tfp_flows.vi.objective import Objective
+from tfp_flows.vi.recipe import optimizer_for
 
 # XLA keeps what it has compiled until the process ends, 30 to 40 MB for a fit: a sweep
 # over seeds must not compile anew. These hold the target and the variables as well.
 _MAX_KEPT = 4
-# Points at which the target must have the values that it had when it was compiled.
-_NUM_POINTS = 64
 
 _kept = OrderedDict()
 
@@ -25,35 +27,102 @@ class Program:
     """A compiled loop with all that it has to do with.
 
     Attributes:
-      starts: the flows that it trains, which are its own or the caller's.
-      variables: list of their `tf.Variable`s.
+      objective: what it minimises, bound to its flow and seed.
+      variables: list of the `tf.Variable`s that it trains.
       optimizer: what trains them, built.
-      seed: `tf.Variable` of a stateless seed, which the loop reads.
       run_steps: what `build_run_steps` returned.
-      log_prob_fn: the target, as the objective calls it.
     """
 
-    starts: object
-    variables: list
-    optimizer: object
-    seed: tf.Variable
+    objective: Objective
+    variables: list[tf.Variable]
+    optimizer: Any
     run_steps: Callable
-    log_prob_fn: Callable
 
-    def __post_init__(self):
-        self._initial_slots = [np.array(s) for s in optimizer_slots(self.optimizer)]
+    def __post_init__(self) -> None:
+        self._initial_slots = [
+            np.array(s) for s in training.optimizer_slots(self.optimizer)
+        ]
 
-    def start_anew(self, values, seed):
+    def start_anew(self, values: Sequence[tf.Tensor], seed: tf.Tensor) -> None:
         """Takes initial values of the variables and a seed; the optimizer starts anew."""
-        slots = optimizer_slots(self.optimizer)
-        variables = [*self.variables, *slots, self.seed]
+        slots = training.optimizer_slots(self.optimizer)
+        variables = [*self.variables, *slots, self.objective.seed]
         values = [*values, *self._initial_slots, seed]
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
 
 @contextlib.contextmanager
-def kept_program(key, target_log_prob_fn, points, build_program_fn):
+def program_for(
+    objective: Objective,
+    variables: Sequence[tf.Variable],
+    optimizer: Any,
+    **loop: Any,
+) -> Iterator[Program]:
+    """A context with a program that trains `variables`, which have its values at the end.
+
+    A program that is kept has variables of its own. It is kept where the optimizer is the
+    recipe's, the flow can be built anew, and the objective has a `program_key`.
+
+    Args:
+      objective: bound to the flow of the variables.
+      variables: list of `tf.Variable`s.
+      optimizer: as of `tff.vi.fit`.
+      **loop: `num_steps`, `clip_norm`, `jit_compile` and `name`, as of `tff.vi.fit`, and
+        `decays`, as of `optimizer_for`.
+
+    Yields:
+      `Program`, at the values of the variables.
+    """
+    flow = objective.flow
+    key, is_all = None, _are_same(variables, flow.trainable_variables)
+    parts = rebuild_key(flow), objective.program_key
+    if optimizer is None and is_all and None not in parts:
+        key = (*parts, *loop.values())
+    if key is None:
+        yield _build(objective, variables, optimizer, **loop)
+        return
+
+    def build():
+        twin = flow.rebuild(seed=objective.seed, batch_shape=flow.batch_shape)
+        over_twin = objective.of(twin, tf.Variable(objective.seed, trainable=False))
+        return _build(over_twin, list(twin.trainable_variables), None, **loop)
+
+    with kept_program(key, objective.fingerprint(), build) as program:
+        program.start_anew(variables, objective.seed)
+        try:
+            yield program
+        finally:
+            for variable, value in zip(variables, program.variables, strict=True):
+                variable.assign(value)
+
+
+def _build(objective, variables, optimizer, *, num_steps, decays, name, **loop):
+    """The loop that trains `variables`, with an optimizer."""
+    batch_shape = objective.flow.batch_shape
+    if optimizer is None:
+        batch_ndims = training.num_batch_axes(variables, batch_shape)
+        optimizer = optimizer_for(variables, batch_ndims, num_steps, decays=decays)
+    prepare_optimizer(optimizer, variables)
+
+    def objective_fn(step):
+        with tf.name_scope(name):
+            return objective(step)
+
+    run_steps = training.build_run_steps(
+        objective_fn, variables, optimizer, batch_shape=batch_shape, **loop
+    )
+    return Program(objective, variables, optimizer, run_steps)
+
+
+def _are_same(variables, others):
+    return [id(v) for v in variables] == [id(v) for v in others]
+
+
+@contextlib.contextmanager
+def kept_program(
+    key: Hashable | None, fingerprint: np.ndarray, build_program_fn: Callable[[], Program]
+) -> Iterator[Program]:
     """A context with the program of an earlier fit, or with a new one.
 
     While it is in use it is nobody else's: a fit in another thread makes its own. A
@@ -61,9 +130,8 @@ def kept_program(key, target_log_prob_fn, points, build_program_fn):
     is compiled anew.
 
     Args:
-      key: what the program depends on besides the target, hashable; `None` keeps none.
-      target_log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`.
-      points: `Tensor`, `[S, ..., D]`.
+      key: what the program depends on, hashable; `None` keeps none.
+      fingerprint: values of the target, which must be those of the earlier fit.
       build_program_fn: callable without arguments that makes a `Program`.
 
     Yields:
@@ -72,21 +140,18 @@ def kept_program(key, target_log_prob_fn, points, build_program_fn):
     if key is None:
         yield build_program_fn()
         return
-    key = (key, _identity(target_log_prob_fn))
-    program, _, points, values = _kept.pop(key, (None, None, points[:_NUM_POINTS], None))
-    now = tf.convert_to_tensor(target_log_prob_fn(points)).numpy()
-    if values is None or not np.array_equal(values, now):
+    program, earlier = _kept.pop(key, (None, None))
+    if program is None or not np.array_equal(earlier, fingerprint, equal_nan=True):
         program = build_program_fn()
     try:
         yield program
     finally:
-        # With the target, whose identity would else become that of another object.
-        _kept[key] = program, target_log_prob_fn, points, now
+        _kept[key] = program, fingerprint
         while len(_kept) > _MAX_KEPT:
             _kept.popitem(last=False)
 
 
-def rebuild_key(flow):
+def rebuild_key(flow: tfp.distributions.Distribution) -> Hashable | None:
     """What identifies the flows that `flow.rebuild` makes, or `None` if nothing does."""
     rebuild = getattr(flow, "rebuild", None)
     if rebuild is None:
@@ -97,10 +162,3 @@ def rebuild_key(flow):
     except TypeError:
         return None
     return key, tuple(flow.batch_shape)
-
-
-def _identity(function):
-    """What tells living functions apart; a bound method is made at each access."""
-    if inspect.ismethod(function):
-        return id(function.__self__), id(function.__func__)
-    return id(function)

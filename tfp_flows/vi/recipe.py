@@ -1,12 +1,19 @@
 """The default recipe of a reverse-KL fit: its length, annealing and learning rate."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from tfp_flows.vi.eigenbasis import MAX_PARAMETERS, EigenbasisAdam, num_parameters
-from tfp_flows.vi.training_loop import num_batch_axes
+from tfp_flows.training import (
+    MAX_PARAMETERS,
+    EigenbasisAdam,
+    num_batch_axes,
+    num_parameters,
+)
 
 # Peak rates of Adam, and of Adam in the eigenbasis. There each coordinate moves by about
 # the rate, all of P by its sqrt(P)-fold: from so many parameters on, that stays the same.
@@ -23,7 +30,7 @@ _BUDGETS = (
 )
 
 
-def default_budget(flow):
+def default_budget(flow: tfp.distributions.Distribution) -> tuple[int, int]:
     """The number of steps and of samples per step of a fit that was given none.
 
     Args:
@@ -37,7 +44,22 @@ def default_budget(flow):
     return next(budget for most, *budget in _BUDGETS if size <= most)
 
 
-def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
+@dataclasses.dataclass(frozen=True)
+class LinearAnnealing:
+    """An inverse temperature that rises linearly to 1; see `linear_annealing`."""
+
+    initial: float
+    length: float
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Scalar `int32` step to scalar `float32` beta."""
+        progress = tf.cast(step, tf.float32) / self.length
+        return tf.minimum(self.initial + (1.0 - self.initial) * progress, 1.0)
+
+
+def linear_annealing(
+    num_steps: int, *, initial: float = 0.01, fraction: float = 0.5
+) -> LinearAnnealing:
     """An inverse temperature that rises linearly to 1.
 
     Rezende & Mohamed (2015), eq. 20, anneal the target by beta_t = min(1, 0.01 + t /
@@ -60,16 +82,12 @@ def linear_annealing(num_steps, *, initial=0.01, fraction=0.5):
             "`initial` and `fraction` must be in (0, 1], but got "
             f"initial={initial!r}, fraction={fraction!r}."
         )
-    length = max(1.0, fraction * num_steps)
-
-    def annealing_fn(step):
-        progress = tf.cast(step, tf.float32) / length
-        return tf.minimum(initial + (1.0 - initial) * progress, 1.0)
-
-    return annealing_fn
+    return LinearAnnealing(initial, max(1.0, fraction * num_steps))
 
 
-def default_optimizer(num_steps, *, learning_rate=_LEARNING_RATE, decays=True):
+def default_optimizer(
+    num_steps: int, *, learning_rate: float = _LEARNING_RATE, decays: bool = True
+) -> keras.optimizers.Optimizer:
     """Adam with warm-up and cosine decay to 0.
 
     Args:
@@ -83,7 +101,13 @@ def default_optimizer(num_steps, *, learning_rate=_LEARNING_RATE, decays=True):
     return keras.optimizers.Adam(_schedule(num_steps, learning_rate, decays))
 
 
-def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
+def optimizer_for(
+    variables: Sequence[tf.Variable],
+    batch_ndims: int,
+    num_steps: int,
+    *,
+    decays: bool = True,
+) -> keras.optimizers.Optimizer:
     """The optimizer of a fit that was given none.
 
     Args:
@@ -103,7 +127,7 @@ def optimizer_for(variables, batch_ndims, num_steps, *, decays=True):
     if is_decomposable and size <= MAX_PARAMETERS:
         share = min(1.0, math.sqrt(_FULL_RATE_PARAMETERS / size))
         schedule = _schedule(num_steps, share * _EIGENBASIS_LEARNING_RATE, decays)
-        return EigenbasisAdam(schedule, batch_ndims)
+        return EigenbasisAdam(schedule, batch_ndims=batch_ndims, updates_basis=False)
     return default_optimizer(num_steps, decays=decays)
 
 

@@ -1,69 +1,45 @@
 """Variational inference with a flow by stochastic gradients on the reverse KL."""
 
-import time
+import os
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from tfp_flows import numerics
-from tfp_flows.vi.arguments import (
-    check_clip_norm,
-    check_estimator,
-    check_flow,
-    check_optional_size,
-    check_target,
-    optimizer_config,
-    prepare_optimizer,
-)
-from tfp_flows.vi.checkpoint import open_checkpoint
-from tfp_flows.vi.chunks import run_in_chunks
-from tfp_flows.vi.eigenbasis import EigenbasisAdam
-from tfp_flows.vi.fit_error import FitError, describe_failure
+from tfp_flows import training
+from tfp_flows.vi.arguments import check_flow, check_optional_size
 from tfp_flows.vi.fit_result import FitResult
-from tfp_flows.vi.monitor import Monitor, describe_negative_elbo
-from tfp_flows.vi.objectives import OBJECTIVES
-from tfp_flows.vi.plateau import PlateauTest
-from tfp_flows.vi.program import Program, kept_program, rebuild_key
-from tfp_flows.vi.recipe import default_budget, linear_annealing, optimizer_for
-from tfp_flows.vi.rise import RiseTest
-from tfp_flows.vi.tournament import (
-    Tournament,
-    adopt_leader,
-    build_starts,
-    copy_values,
-    flattened_target,
-    resolve_num_starts,
-)
-from tfp_flows.vi.training_loop import build_run_steps, num_batch_axes
-from tfp_flows.vi.training_state import TrainingState, take_from_trace, take_members
+from tfp_flows.vi.fitting import fit
+from tfp_flows.vi.recipe import default_budget, linear_annealing
+from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
+from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
 
-# XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
-# every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
-# 0.4 s. Shorter fits than this are over before the difference is earned back.
-_XLA_STEPS = 1_000
+_OBJECTIVES = {"reparameterized": ReverseKL, "path": PathReverseKL}
 
 
 def fit_reverse_kl(
-    flow,
-    target_log_prob_fn,
+    flow: tfp.distributions.Distribution,
+    target_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
     *,
-    num_steps=None,
-    sample_size=None,
-    num_starts=None,
-    optimizer=None,
-    early_stopping=False,
-    seed=None,
-    annealing_fn="default",
-    gradient_estimator="reparameterized",
-    clip_norm=1.0,
-    jit_compile=None,
-    steps_per_execution=None,
-    checkpoint_dir=None,
-    checkpoint_steps=None,
-    checkpoint_seconds=60.0,
-    tensorboard_dir=None,
-    progress_bar=True,
-    name="fit_reverse_kl",
-):
+    num_steps: int | None = None,
+    sample_size: int | None = None,
+    num_starts: int | None = None,
+    optimizer: Any = None,
+    early_stopping: bool = False,
+    seed: Any = None,
+    annealing_fn: Callable[[tf.Tensor], tf.Tensor] | str | None = "default",
+    gradient_estimator: str = "reparameterized",
+    clip_norm: float | None = 1.0,
+    jit_compile: bool | None = None,
+    steps_per_execution: int | None = None,
+    checkpoint_dir: str | os.PathLike | None = None,
+    checkpoint_steps: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    tensorboard_dir: str | os.PathLike | None = None,
+    progress_bar: bool = True,
+    name: str = "fit_reverse_kl",
+) -> FitResult:
     """Fits `flow` to an unnormalized density by minimising the reverse KL divergence.
 
     Minimises `E_q[log q(x) - beta log p(x)]` over the trainable variables of the flow
@@ -103,7 +79,9 @@ def fit_reverse_kl(
         with trainable variables; event shape `[D]`. A batch of flows, as the builders
         make with `batch_shape`, trains each member as if it were alone.
       target_log_prob_fn: callable, `Tensor` of shape `[S, ..., D]` to `[S, ...]`, the
-        log density up to a constant, finite wherever the flow may draw samples.
+        log density up to a constant, finite wherever the flow may draw samples; or a
+        `tfd.Distribution` of vectors, whose `unnormalized_log_prob` is taken if it has
+        one of its own, and knows its log Z (`log_normalizer`).
       num_steps: number of updates. `None` is 6,000 for flows of at most 100 parameters,
         4,000 for those of at most 320, 10,000 for larger ones.
       sample_size: S, samples per update. `None` is 2,048 for flows of at most 100
@@ -134,14 +112,15 @@ def fit_reverse_kl(
       checkpoint_dir: folder for the file `fit.npz`, which holds the state of the fit and
         is replaced as a whole. If it is there, the fit goes on from it, to the same
         numbers, bit for bit on the same machine, as if it had not been interrupted; with
-        `seed=None` it takes the seed from there. The target and `annealing_fn` are not
-        stored: pass the same ones. A finished fit returns at once.
+        `seed=None` it takes the seed from there. Of the target it knows values at some
+        points, which must be the same; `annealing_fn` is not stored: pass the same one. A
+        finished fit returns at once.
       checkpoint_steps: steps between two writes of it; `None` goes by time.
       checkpoint_seconds: seconds between two writes, if `checkpoint_steps` is `None`.
       tensorboard_dir: folder for an event file of TensorBoard: loss, KL or ELBO, beta and
         gradient norm, means over the steps of each call of the program.
-      progress_bar: whether to show one, on stderr, with the KL to the target if that is a
-        method of a distribution that knows its log Z, else with the ELBO.
+      progress_bar: whether to show one, on stderr, with the ELBO, and with the KL to a
+        target that knows its log Z.
       name: Python `str`, prefix of the names of the ops.
 
     Returns:
@@ -156,8 +135,8 @@ def fit_reverse_kl(
         not an optimizer.
       ValueError: if a number is out of range, the flow has no trainable variables or
         is not reparameterised, the target fails, returns another shape than `[S, ...]`,
-        or is not finite at its first evaluation, or the checkpoint is damaged or of
-        another fit. All of this comes before training starts.
+        is not finite at its first evaluation or has no gradient there, or the checkpoint
+        is damaged or of another fit. All of this comes before training starts.
       FitError: if losses or gradients stay infinite or NaN; it says where, and has the
         `result` up to there. The flow holds its best parameters.
       RuntimeError: if XLA cannot compile the target.
@@ -174,180 +153,48 @@ def fit_reverse_kl(
     [3]: N. Vyas et al. SOAP: Improving and Stabilizing Shampoo using Adam. ICLR 2025.
          https://arxiv.org/abs/2409.11321
     """
-    started = time.perf_counter()
     num_steps = check_optional_size("num_steps", num_steps)
     sample_size = check_optional_size("sample_size", sample_size)
-    steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
-    checkpoint_steps = check_optional_size("checkpoint_steps", checkpoint_steps)
-    check_clip_norm(clip_norm)
     check_flow(flow)
     default_num_steps, default_sample_size = default_budget(flow)
-    num_steps, sample_size = (
-        num_steps or default_num_steps,
-        sample_size or default_sample_size,
-    )
-    check_estimator(gradient_estimator, flow)
+    num_steps = num_steps or default_num_steps
+    sample_size = sample_size or default_sample_size
+    if gradient_estimator not in _OBJECTIVES:
+        raise ValueError(
+            f"`gradient_estimator` must be one of {', '.join(map(repr, _OBJECTIVES))}, "
+            f"but got {gradient_estimator!r}."
+        )
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
-    if jit_compile is None:
-        jit_compile = num_steps >= _XLA_STEPS
-    is_recipe = optimizer is None and (annealing_fn is None or annealing_fn == "default")
     if annealing_fn == "default":
         annealing_fn = linear_annealing(num_steps)
-    checkpoint, seed = open_checkpoint(
-        checkpoint_dir,
-        seed,
-        every_steps=checkpoint_steps,
-        every_seconds=checkpoint_seconds,
-    )
-    points = check_target(flow, target_log_prob_fn, sample_size, seed)
-    log_normalizer = numerics.known_log_normalizer(target_log_prob_fn)
-
-    settings = dict(
-        num_steps=num_steps,
+    objective = _OBJECTIVES[gradient_estimator](
+        target_log_prob_fn,
         sample_size=sample_size,
+        annealing_fn=annealing_fn,
         num_starts=num_starts,
-        early_stopping=bool(early_stopping),
-        annealed=annealing_fn is not None,
-        gradient_estimator=gradient_estimator,
+    )
+    events = [training.RiseTest(num_steps)]
+    if early_stopping:
+        events.append(training.PlateauTest(num_steps))
+    if num_starts > 1:
+        seed = training.resolve_seed(checkpoint_dir, seed)
+        events.insert(0, Starts(flow, num_starts, num_steps))
+        flow = build_starts(flow, num_starts, seed)
+    return fit(
+        flow,
+        objective,
+        num_steps=num_steps,
+        events=events,
+        optimizer=optimizer,
         clip_norm=clip_norm,
-        jit_compile=bool(jit_compile),
-        dtype=flow.dtype.name,
+        seed=seed,
+        jit_compile=jit_compile,
+        steps_per_execution=steps_per_execution,
+        checkpoint_dir=checkpoint_dir,
+        checkpoint_steps=checkpoint_steps,
+        checkpoint_seconds=checkpoint_seconds,
+        tensorboard_dir=tensorboard_dir,
+        progress_bar=progress_bar,
+        settings=dict(early_stopping=bool(early_stopping)),
+        name=name,
     )
-    # All that the program depends on besides the target.
-    build_key = rebuild_key(flow)
-    is_kept = is_recipe and build_key is not None
-    key = (build_key, name, *settings.values()) if is_kept else None
-    starts = build_starts(flow, num_starts, seed) if is_kept or num_starts > 1 else flow
-
-    def build_program():
-        return _build_program(
-            starts,
-            flattened_target(target_log_prob_fn, flow.batch_shape)
-            if num_starts > 1
-            else target_log_prob_fn,
-            optimizer,
-            annealing_fn,
-            settings,
-            name,
-        )
-
-    with kept_program(key, target_log_prob_fn, points, build_program) as program:
-        program.start_anew(starts.trainable_variables, seed)
-        settings |= dict(
-            optimizer=type(program.optimizer).__name__,
-            optimizer_config=optimizer_config(program.optimizer),
-            seed=[int(part) for part in seed],
-        )
-        starts, variables = program.starts, program.variables
-        batch_shape = starts.batch_shape
-        state = TrainingState.initial(variables, batch_shape, flow.dtype)
-        if checkpoint is not None:
-            state = checkpoint.restore(state, settings, variables, program.optimizer)
-        tournament = (
-            Tournament(num_starts, num_steps, program.optimizer)
-            if num_starts > 1
-            else None
-        )
-        events = [tournament] if tournament else []
-        if isinstance(program.optimizer, EigenbasisAdam):
-            events.append(program.optimizer)
-        events.append(RiseTest(num_steps))
-        if early_stopping:
-            events.append(PlateauTest(num_steps))
-        training_started = time.perf_counter()
-        try:
-            with Monitor(
-                describe_negative_elbo(log_normalizer),
-                num_steps,
-                state.step,
-                progress_bar=progress_bar,
-                tensorboard_dir=tensorboard_dir,
-            ) as monitor:
-                compile_seconds = run_in_chunks(
-                    program.run_steps,
-                    state,
-                    variables,
-                    num_steps,
-                    batch_shape=batch_shape,
-                    chunk_size=steps_per_execution,
-                    monitor=monitor,
-                    jit_compile=jit_compile,
-                    checkpoint=checkpoint,
-                    events=events,
-                    sharing_fn=tournament and tournament.sharing,
-                )
-            train_seconds = time.perf_counter() - training_started - compile_seconds
-            has_failed = state.has_failed
-            if has_failed:
-                failure = describe_failure(
-                    starts,
-                    program.log_prob_fn,
-                    state,
-                    sample_size=sample_size // num_starts,
-                    seed=seed,
-                )
-                state.roll_back(variables)
-        finally:
-            # An interrupted fit leaves what it has reached in the flow, too.
-            leader = adopt_leader(flow, starts, state) if tournament else None
-            if not tournament and starts is not flow:
-                copy_values(starts, flow)
-    loss, beta, gradient_norm = state.stacked_traces()
-    num_skipped_steps = state.faults[0].numpy()
-    if tournament:
-        loss, gradient_norm = (
-            take_from_trace(trace, leader)[:, 0] for trace in (loss, gradient_norm)
-        )
-        num_skipped_steps = take_members(num_skipped_steps, leader)[0]
-    result = FitResult(
-        flow=flow,
-        loss=loss,
-        beta=beta,
-        gradient_norm=gradient_norm,
-        settings=settings,
-        seconds=state.seconds + time.perf_counter() - started,
-        compile_seconds=compile_seconds,
-        train_seconds=state.seconds + train_seconds,
-        num_skipped_steps=num_skipped_steps,
-        num_rollbacks=state.num_rollbacks,
-        log_normalizer=log_normalizer,
-    )
-    if has_failed:
-        raise FitError(failure, result)
-    return result
-
-
-def _build_program(starts, log_prob_fn, optimizer, annealing_fn, settings, name):
-    """The loop that trains `starts`, with an optimizer and a seed that it reads."""
-    variables, batch_shape = list(starts.trainable_variables), starts.batch_shape
-    if optimizer is None:
-        optimizer = optimizer_for(
-            variables,
-            num_batch_axes(variables, batch_shape),
-            settings["num_steps"],
-            decays=not settings["early_stopping"],
-        )
-    prepare_optimizer(optimizer, variables)
-    # A variable, so that fits with other seeds need no other program.
-    seed = tf.Variable([0, 0], trainable=False)
-    sampled_objective_fn = OBJECTIVES[settings["gradient_estimator"]](
-        starts, log_prob_fn, settings["sample_size"] // settings["num_starts"]
-    )
-
-    def objective_fn(step):
-        with tf.name_scope(name):
-            step_seed = tf.random.experimental.stateless_fold_in(seed, step)
-            beta = 1.0 if annealing_fn is None else annealing_fn(step)
-            beta = tf.cast(beta, starts.dtype)
-            objective, difference = sampled_objective_fn(step_seed, beta)
-            return objective, tf.reduce_mean(difference, axis=0), beta
-
-    run_steps = build_run_steps(
-        objective_fn,
-        variables,
-        optimizer,
-        clip_norm=settings["clip_norm"],
-        batch_shape=batch_shape,
-        jit_compile=settings["jit_compile"],
-    )
-    return Program(starts, variables, optimizer, seed, run_steps, log_prob_fn)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.vi import training_loop
+from tfp_flows.training import TrainingState, build_run_steps
+from tfp_flows.training.loop import MEAN_LENGTH
+from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW
 
 RATE, START = 0.1, np.array([3.0, -4.0])
 
@@ -34,7 +36,7 @@ def run(losses_fn, num_steps, *, clip_norm=None, rate=1.0, is_good_fn=None):
         return tf.reduce_sum(variable**2) / 2.0, loss, tf.constant(1.0, tf.float64)
 
     shape = tf.TensorShape([])
-    run_steps = training_loop.build_run_steps(
+    run_steps = build_run_steps(
         objective_fn,
         [variable],
         optimizer,
@@ -42,12 +44,13 @@ def run(losses_fn, num_steps, *, clip_norm=None, rate=1.0, is_good_fn=None):
         batch_shape=shape,
         jit_compile=False,
     )
+    state = TrainingState.initial([variable], shape, tf.float64)
     found = run_steps(
         tf.constant(0),
         tf.constant(num_steps),
         tf.constant(rate),
-        training_loop.initial_faults([variable], shape),
-        training_loop.initial_best([variable], shape, tf.float64),
+        state.faults,
+        state.best,
         tuple(tf.zeros([num_steps], tf.float64) for _ in range(3)),
     )
     return variable.numpy(), *found
@@ -61,14 +64,14 @@ def test_best_is_what_produced_the_lowest_running_mean():
     np.testing.assert_array_equal(trace, losses)
     mean, lowest, at = 0.0, np.inf, None
     for step, loss in enumerate(losses):
-        length = min(step + 1, training_loop.MEAN_LENGTH)
+        length = min(step + 1, MEAN_LENGTH)
         mean += (loss - mean) / length
-        if step >= training_loop.MEAN_LENGTH and mean < lowest:
+        if step >= MEAN_LENGTH and mean < lowest:
             lowest, at = mean, step
     np.testing.assert_allclose(best[:2], [mean, lowest], rtol=1e-12)
-    assert training_loop.MEAN_LENGTH < at < number - 1
+    assert MEAN_LENGTH < at < number - 1
     # Before the update of that step.
-    np.testing.assert_allclose(best[2][0], START * (1.0 - RATE) ** at, rtol=1e-5)
+    np.testing.assert_allclose(best.parameters[0], START * (1.0 - RATE) ** at, rtol=1e-5)
 
 
 @pytest.mark.parametrize("clip_norm", [None, 2.0, 100.0])
@@ -87,7 +90,7 @@ def test_steps_are_clipped_and_slowed(clip_norm, rate):
 
 
 def test_only_faults_in_a_row_end_the_loop():
-    limit = training_loop.MAX_FAULTS_IN_A_ROW
+    limit = MAX_FAULTS_IN_A_ROW
     # Single faults, one short of too many in a row, then too many.
     good = np.ones(6 * limit, bool)
     good[:limit:2] = False

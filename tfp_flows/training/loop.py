@@ -1,20 +1,28 @@
 """The compiled loop of gradient steps that fits share."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+
+from tfp_flows.training.members import choose, expand, num_batch_axes
+from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW, Best, Faults
 
 # The best parameters are chosen by an exponential mean of the loss over about this many
 # steps. Before as many have been made, those that the fit started from count as best.
 MEAN_LENGTH = 50
 
-# Steps in a row whose loss or gradient is not finite, before a fit goes back to its best
-# parameters. A single bad sample is gone at the next step.
-MAX_FAULTS_IN_A_ROW = 10
-
 
 def build_run_steps(
-    objective_fn, variables, optimizer, *, clip_norm, batch_shape, jit_compile
-):
+    objective_fn: Callable,
+    variables: Sequence[tf.Variable],
+    optimizer: Any,
+    *,
+    clip_norm: float | None,
+    batch_shape: tf.TensorShape,
+    jit_compile: bool,
+) -> Callable:
     """Compiles a loop of gradient steps as one program.
 
     An explicit `tf.while_loop` with AutoGraph off: `for i in tf.range(n)` costs about
@@ -34,12 +42,12 @@ def build_run_steps(
       A function of `(start, end, rate, faults, best, traces, sharing=None)` that makes
       the steps `start <= step < end` and returns `(step, faults, best, traces)`. `rate`
       multiplies each update, of each member of the batch; those at 0 are left alone.
-      `faults` and `best` are as `initial_faults` and `initial_best` make them; `traces`
-      are buffers of the loss, beta and gradient norm, of at least `end - start` rows,
-      filled from the top. `sharing`, `[R, R]`, are weights by which the members of the
-      first batch axis average their losses and gradients; `None` is each for itself. The
-      gradient of a step whose loss or gradient is not finite counts as zero; after
-      `MAX_FAULTS_IN_A_ROW` of them the loop ends early.
+      `faults` and `best` are `Faults` and `Best`; `traces` are buffers of the loss, beta
+      and gradient norm, of at least `end - start` rows, filled from the top. `sharing`,
+      `[R, R]`, are weights by which the members of the first batch axis average their
+      losses and gradients; `None` is each for itself. The gradient of a step whose loss
+      or gradient is not finite counts as zero; after `MAX_FAULTS_IN_A_ROW` of them the
+      loop ends early.
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
@@ -54,18 +62,15 @@ def build_run_steps(
         norm = _norm(gradients, batch_ndims)
         score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
         is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
-        total, in_a_row = faults
-        faults = (
-            total + tf.cast(~is_good, tf.int32),
-            tf.where(is_good, tf.zeros_like(in_a_row), in_a_row + 1),
+        faults = Faults(
+            faults.total + tf.cast(~is_good, tf.int32),
+            tf.where(is_good, tf.zeros_like(faults.in_a_row), faults.in_a_row + 1),
         )
         # `best` is judged by the parameters that produced this loss, before the update.
         best = _update_best(best, score, variables, step, is_good)
         if clip_norm is not None:
             gradients = _clip(gradients, norm, clip_norm)
-        gradients = [
-            tf.where(_expand(is_good, g), g, tf.zeros_like(g)) for g in gradients
-        ]
+        gradients = [tf.where(expand(is_good, g), g, tf.zeros_like(g)) for g in gradients]
         _update(variables, gradients, optimizer, rate)
 
         index = [[step - start]]
@@ -76,7 +81,7 @@ def build_run_steps(
         return step + 1, faults, best, traces
 
     def goes_on(step, end, rate, faults):
-        is_well = (faults[1] < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
+        is_well = (faults.in_a_row < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
         return (step < end) & tf.reduce_all(is_well)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
@@ -95,60 +100,20 @@ def _update(variables, gradients, optimizer, rate):
     before = [tf.convert_to_tensor(variable) for variable in variables]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
     for variable, old in zip(variables, before, strict=True):
-        factor = tf.cast(_expand(rate, old), old.dtype)
+        factor = tf.cast(expand(rate, old), old.dtype)
         # To the bit where the rate is 1.
         slowed = old + factor * (variable - old)
         variable.assign(tf.where(factor < 1.0, slowed, variable))
 
 
-def initial_rate(variables, batch_shape):
-    """What multiplies each update, of each member of the batch: 1."""
-    return tf.ones(batch_shape[: num_batch_axes(variables, batch_shape)])
-
-
-def initial_faults(variables, batch_shape):
-    """The number of faulty steps in all, and in a row, of each member of the batch."""
-    shape = batch_shape[: num_batch_axes(variables, batch_shape)]
-    return tf.zeros(shape, tf.int32), tf.zeros(shape, tf.int32)
-
-
-def roll_back(variables, best_parameters, is_faulty):
-    """Gives the faulty members of the batch their best parameters."""
-    for variable, best in zip(variables, best_parameters, strict=True):
-        variable.assign(tf.where(_expand(is_faulty, best), best, variable))
-
-
-def num_batch_axes(variables, batch_shape):
-    """How many leading axes of every variable are those of the batch: all or none."""
-    rank = batch_shape.rank
-    is_member_wise = all(v.shape[:rank] == batch_shape for v in variables)
-    return rank if is_member_wise else 0
-
-
-def initial_best(variables, batch_shape, dtype):
-    """The state of `best` before the first step: no loss yet, the parameters as given."""
-    shape = batch_shape[: num_batch_axes(variables, batch_shape)]
-    running, lowest = tf.zeros(shape, dtype), tf.fill(shape, tf.constant(np.inf, dtype))
-    return running, lowest, tuple(tf.identity(v) for v in variables)
-
-
 def _update_best(best, loss, variables, step, is_finite):
-    running, lowest, parameters = best
     # A plain mean at first, as the mean of one loss would be that loss and its noise.
     weight = 1.0 / tf.cast(tf.minimum(step + 1, MEAN_LENGTH), loss.dtype)
-    running = tf.where(is_finite, running + weight * (loss - running), running)
-    is_better = is_finite & (running < lowest) & (step >= MEAN_LENGTH)
-    lowest = tf.where(is_better, running, lowest)
-    return running, lowest, choose(is_better, variables, parameters)
-
-
-def choose(condition, parameters, others):
-    """`parameters` for the members of the batch that meet `condition`, else `others`."""
-    condition = tf.convert_to_tensor(condition)
-    return tuple(
-        tf.where(_expand(condition, parameter), parameter, other)
-        for parameter, other in zip(parameters, others, strict=True)
-    )
+    running = best.running + weight * (loss - best.running)
+    running = tf.where(is_finite, running, best.running)
+    is_better = is_finite & (running < best.lowest) & (step >= MEAN_LENGTH)
+    lowest = tf.where(is_better, running, best.lowest)
+    return Best(running, lowest, choose(is_better, variables, best.parameters))
 
 
 def _share(loss, gradients, sharing, batch_ndims):
@@ -157,7 +122,7 @@ def _share(loss, gradients, sharing, batch_ndims):
 
     # A NaN times a weight of 0 is NaN: it would spread to members that do not share.
     def mix(values):
-        good = tf.where(_expand(is_good, values), values, tf.zeros_like(values))
+        good = tf.where(expand(is_good, values), values, tf.zeros_like(values))
         return tf.tensordot(tf.cast(sharing, values.dtype), good, axes=1)
 
     num_bad = tf.tensordot(sharing, tf.cast(~is_good, sharing.dtype), axes=1)
@@ -176,12 +141,7 @@ def _norm(gradients, batch_ndims):
 
 def _clip(gradients, norm, clip_norm):
     factor = clip_norm / tf.maximum(norm, clip_norm)
-    return [g * _expand(factor, g) for g in gradients]
-
-
-def _expand(member, like):
-    """`member` with as many trailing axes as broadcast it against `like`."""
-    return tf.reshape(member, member.shape + [1] * (like.shape.rank - member.shape.rank))
+    return [g * expand(factor, g) for g in gradients]
 
 
 def _check_gradients(gradients, variables):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from training_runs import run_at
 
 import tfp_flows as tff
-from tfp_flows.vi.rise import RiseTest
-from tfp_flows.vi.training_state import TrainingState
+from tfp_flows.training import Best, RiseTest
 
 
 @pytest.fixture
@@ -16,48 +16,46 @@ def variables():
     return [tf.Variable([[1.0, 2.0], [3.0, 4.0]])]
 
 
-def state_at(step, variables, running, *, beta=1.0):
+def at(step, variables, running, *, beta=1.0):
     """Two flows with losses of standard deviation 0.1, whose best was 0 at zeros."""
-    state = TrainingState.initial(variables, tf.TensorShape([2]), tf.float32)
     noise = 0.1 * np.where(np.arange(step) % 2, 1.0, -1.0)
     losses = (noise[:, np.newaxis] + running).astype(np.float32)
-    state.traces = [(losses, np.full(step, beta), losses)]
-    state.step = step
-    state.best = tf.constant(running), tf.zeros([2]), (tf.zeros([2, 2]),)
-    return state
+    run = run_at(step, [losses, np.full(step, beta), losses], variables, [2])
+    run.state.best = Best(tf.constant(running), tf.zeros([2]), (tf.zeros([2, 2]),))
+    return run
 
 
 def test_the_flow_that_has_risen_goes_back_and_no_other(variables):
-    state = state_at(800, variables, [0.11, 0.09])
-    RiseTest(1_000).update(state, variables)
+    run = at(800, variables, [0.11, 0.09])
+    RiseTest(1_000).update(run)
     np.testing.assert_array_equal(variables[0], [[0.0, 0.0], [3.0, 4.0]])
-    np.testing.assert_array_equal(state.rate, [0.5, 1.0])
-    assert state.num_rollbacks == 1
+    np.testing.assert_array_equal(run.state.rate, [0.5, 1.0])
+    assert run.num_rollbacks == 1
 
 
 @pytest.mark.parametrize(("step", "beta"), [(799, 1.0), (800, 0.9)])
 def test_not_before_it_is_time_nor_while_annealed(variables, step, beta):
-    state = state_at(step, variables, [1.0, 1.0], beta=beta)
-    RiseTest(1_000).update(state, variables)
-    assert state.num_rollbacks == 0
+    run = at(step, variables, [1.0, 1.0], beta=beta)
+    RiseTest(1_000).update(run)
+    assert run.num_rollbacks == 0
     assert variables[0][0, 0] == 1.0
 
 
 def test_short_fits_are_not_tested(variables):
-    state = state_at(792, variables, [1.0, 1.0])
+    run = at(792, variables, [1.0, 1.0])
     test = RiseTest(990)
-    test.update(state, variables)
-    assert state.num_rollbacks == 0
+    test.update(run)
+    assert run.num_rollbacks == 0
     assert test.steps_left(0) == np.inf
 
 
 def test_a_rate_that_is_low_or_zero_stays(variables):
-    state = state_at(950, variables, [1.0, 1.0])
-    state.rate = tf.constant([0.125, 0.0])
-    RiseTest(1_000).update(state, variables)
-    np.testing.assert_array_equal(state.rate, [0.125, 0.0])
+    run = at(950, variables, [1.0, 1.0])
+    run.state.rate = tf.constant([0.125, 0.0])
+    RiseTest(1_000).update(run)
+    np.testing.assert_array_equal(run.state.rate, [0.125, 0.0])
     np.testing.assert_array_equal(variables[0], [[0.0, 0.0], [3.0, 4.0]])
-    assert not state.has_failed
+    assert not run.state.has_failed
 
 
 def test_fit_whose_updates_point_uphill_at_the_end():

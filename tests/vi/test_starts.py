@@ -6,13 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from tfp_flows.vi.tournament import (
-    Tournament,
-    adopt_leader,
-    build_starts,
-    resolve_num_starts,
-)
-from tfp_flows.vi.training_state import TrainingState
+from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
 
 ARGUMENTS = dict(
     num_steps=40, sample_size=64, seed=1, progress_bar=False, jit_compile=False
@@ -92,70 +86,48 @@ def test_the_first_start_is_the_flow_as_given():
     np.testing.assert_allclose(result.loss, -np.log(2.0 * np.pi), atol=1e-5)
 
 
-def test_sharing_averages_within_blocks():
-    tournament = Tournament(8, 100, None)
-    for step, size in ((0, 1), (39, 1), (40, 2), (60, 4), (75, 8), (99, 8)):
-        sharing = tournament.sharing(step)
-        np.testing.assert_allclose(sharing.sum(axis=1), 1.0)
-        assert np.count_nonzero(sharing[0]) == size
-        np.testing.assert_allclose(sharing, sharing.T)
-    assert tournament.steps_left(0) == 40
-    assert tournament.steps_left(40) == 20
-    assert tournament.steps_left(75) == np.inf
+@pytest.fixture
+def starts_of(monkeypatch):
+    """A list of the starts of a fit and, as it ends, their values."""
+    seen = []
+    close = Starts.close
+
+    def close_and_note(self):
+        seen.extend(v.numpy() for v in self._run.variables)
+        close(self)
+
+    monkeypatch.setattr(Starts, "close", close_and_note)
+    return seen
 
 
-def test_the_better_half_goes_on(monkeypatch):
+def test_the_better_half_goes_on(starts_of):
     # Nothing moves, so that the losses of the eight starts are known.
-    starts_of = []
-    build = tff.vi.reverse_kl.build_starts
-
-    def spy(*args):
-        starts_of.append(build(*args))
-        starts_of.append(values(starts_of[0]))
-        return starts_of[0]
-
-    monkeypatch.setattr(tff.vi.reverse_kl, "build_starts", spy)
     flow = tff.planar_flow(2, 2, seed=0)
     flow.rebuild.keywords["init_scale"] = 1.0
-    fit(flow, num_starts=8, optimizer=keras.optimizers.SGD(0.0), sample_size=1024)
-    starts, initial = starts_of
-    for variable, value in zip(starts.trainable_variables, initial, strict=True):
-        variable.assign(value)
+    starts = build_starts(flow, 8, tf.constant([0, 1]))
+    initial = values(starts)
+    fit(
+        flow,
+        num_starts=8,
+        optimizer=keras.optimizers.SGD(0.0),
+        seed=[0, 1],
+        sample_size=1024,
+    )
     x, log_q = starts.experimental_sample_and_log_prob(20_000, seed=3)
     losses = np.mean(log_q - target(x), axis=0)
     best = int(np.argmin(losses))
-    for value, variable in zip(initial, flow.trainable_variables, strict=True):
+    for value, last, variable in zip(
+        initial, starts_of, flow.trainable_variables, strict=True
+    ):
         np.testing.assert_array_equal(value[best], variable)
+        np.testing.assert_array_equal(last, np.broadcast_to(value[best], last.shape))
 
 
-@pytest.mark.parametrize(("rate", "leader"), [(1.0, 1), (0.0, 2)], ids=["runs", "failed"])
-def test_the_leader_has_the_lowest_running_mean_or_after_failures_had_it(rate, leader):
-    flow = tff.planar_flow(2, 2, seed=0)
-    starts = build_starts(flow, 4, tf.constant([0, 1]))
-    variables = list(starts.trainable_variables)
-    state = TrainingState.initial(variables, starts.batch_shape, tf.float32)
-    state.rate *= rate
-    means = tf.constant([3.0, 1.0, 2.0, np.nan]), tf.constant([2.9, 0.9, 0.5, np.inf])
-    state.best = *means, tuple(variables)
-    np.testing.assert_array_equal(adopt_leader(flow, starts, state), [leader])
-    for value, variable in zip(values(flow), variables, strict=True):
-        np.testing.assert_array_equal(value, variable[leader])
-
-
-def test_copies_remain_one_flow(monkeypatch):
-    members = []
-    adopt = tff.vi.reverse_kl.adopt_leader
-
-    def spy(flow, starts, state):
-        members.extend(v.numpy() for v in starts.trainable_variables)
-        return adopt(flow, starts, state)
-
-    monkeypatch.setattr(tff.vi.reverse_kl, "adopt_leader", spy)
+def test_copies_remain_one_flow(starts_of):
     fit(num_starts=8)
-    assert members[0].shape[0] == 8
-    for values_of_starts in members:
-        spread = values_of_starts - values_of_starts[:1]
-        np.testing.assert_allclose(spread, 0.0, atol=1e-5)
+    assert starts_of[0].shape[0] == 8
+    for members in starts_of:
+        np.testing.assert_allclose(members - members[:1], 0.0, atol=1e-5)
 
 
 def test_same_numbers_in_calls_of_any_length(of_eight):
@@ -183,7 +155,7 @@ def test_targets_see_samples_without_an_axis_of_starts():
 
 def test_resumes_between_rounds(of_eight, tmp_path, monkeypatch):
     settings = dict(num_starts=8, checkpoint_dir=tmp_path, checkpoint_steps=10)
-    save, count = tff.vi.checkpoint.Checkpoint.save, []
+    save, count = tff.training.Checkpoint.save, []
 
     def save_and_die(self, *args):
         save(self, *args)
@@ -194,7 +166,7 @@ def test_resumes_between_rounds(of_eight, tmp_path, monkeypatch):
     flow = tff.planar_flow(2, 2, seed=0)
     before = values(flow)
     with monkeypatch.context() as context:
-        context.setattr(tff.vi.checkpoint.Checkpoint, "save", save_and_die)
+        context.setattr(tff.training.Checkpoint, "save", save_and_die)
         with pytest.raises(KeyboardInterrupt):
             fit(flow, **settings)
     # What was reached is in the flow.

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from training_runs import run_at
 
 import tfp_flows as tff
-from tfp_flows.vi.plateau import PlateauTest, has_fallen
-from tfp_flows.vi.training_state import TrainingState
+from tfp_flows.training import PlateauTest
+from tfp_flows.training.plateau import _has_fallen
 
 # Of plain gradient steps, so that what the noise leaves is known.
 RATE = 0.5
@@ -34,15 +35,15 @@ def target(x):
 
 
 def test_rejects_flat_losses_in_19_of_20_cases(rng):
-    flat = [has_fallen(rng.normal(size=400)) for _ in range(400)]
+    flat = [_has_fallen(rng.normal(size=400)) for _ in range(400)]
     assert 0.02 < np.mean(flat) < 0.10
 
 
 def test_sees_a_fall_that_the_noise_would_hide_from_a_fixed_tolerance(rng):
     trend = np.linspace(0.5, 0.0, 400)
-    falling = [has_fallen(trend + rng.normal(size=400)) for _ in range(100)]
+    falling = [_has_fallen(trend + rng.normal(size=400)) for _ in range(100)]
     assert np.mean(falling) > 0.7
-    rising = [has_fallen(-trend + rng.normal(size=400)) for _ in range(100)]
+    rising = [_has_fallen(-trend + rng.normal(size=400)) for _ in range(100)]
     assert np.mean(rising) < 0.05
 
 
@@ -61,15 +62,16 @@ def test_a_plateau_is_two_full_windows_at_full_weight_without_a_fall(
 ):
     values = dict(step=200, settled=0, slope=0.0, first_beta=1.0) | changes
     step = values["step"]
-    state = TrainingState.initial([], tf.TensorShape([]), tf.float32)
-    state.step, state.settled = step, values["settled"]
     noise = np.random.default_rng(0).normal(size=step)
     betas = np.ones(step)
     betas[0] = values["first_beta"]
-    state.traces = [(noise + values["slope"] * np.arange(step), betas, noise)]
-    PlateauTest(2_000).update(state, [])
-    assert state.num_plateaus == num_plateaus
-    assert state.settled == (step if num_plateaus else values["settled"])
+    test = PlateauTest(2_000)
+    test.restore(dict(num_plateaus=np.array(0), settled=np.array(values["settled"])))
+    losses = noise + values["slope"] * np.arange(step)
+    test.update(run_at(step, [losses, betas, noise]))
+    settled = step if num_plateaus else values["settled"]
+    assert test.state() == dict(num_plateaus=num_plateaus, settled=settled)
+    assert test.rate() == 0.3**num_plateaus
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.vi.event import Event, steps_until
-from tfp_flows.vi.training_loop import MEAN_LENGTH
+from tfp_flows.training.event import Event, steps_until
+from tfp_flows.training.loop import MEAN_LENGTH
+from tfp_flows.training.run import Run
 
 # Shares of the steps at which the loss should have settled.
 _SHARES = (0.8, 0.85, 0.9, 0.95)
@@ -21,7 +22,7 @@ class RiseTest(Event):
     the standard deviation of single steps, about ten times its own.
     """
 
-    def __init__(self, num_steps):
+    def __init__(self, num_steps: int) -> None:
         """Plans the tests, in the last fifth of a fit of so many steps.
 
         There are none in a fit so short that the running mean, or its memory of what was
@@ -30,25 +31,20 @@ class RiseTest(Event):
         is_long = num_steps >= _LEAST_STEPS
         self._steps = {int(share * num_steps) for share in _SHARES} if is_long else set()
 
-    def steps_left(self, step):
+    def steps_left(self, step: int) -> float:
         """How many steps may follow `step` before the next test."""
         return steps_until(self._steps, step)
 
-    def update(self, state, variables):
-        """Tests, if it is time, and if the target had its full weight.
-
-        Args:
-          state: `TrainingState`.
-          variables: list of the `tf.Variable`s that are trained.
-        """
-        if state.step not in self._steps:
+    def update(self, run: Run) -> None:
+        """Tests, if it is time, and if the target had its full weight."""
+        if run.step not in self._steps:
             return
-        losses, betas, _ = (trace[-MEAN_LENGTH:] for trace in state.stacked_traces())
+        losses, betas, _ = (trace[-MEAN_LENGTH:] for trace in run.traces.stacked())
         if np.any(betas < 1.0):
             return
-        running, lowest, _ = state.best
+        running, lowest, _ = run.state.best
         losses = losses.reshape([len(losses), *running.shape, -1]).sum(axis=-1)
         has_risen = running - lowest > np.std(losses, axis=0)
-        has_risen &= state.rate > 0.0
+        has_risen &= run.state.rate > 0.0
         if tf.reduce_any(has_risen):
-            state.go_back(variables, has_risen)
+            run.go_back(has_risen)

@@ -1,0 +1,122 @@
+"""A compiled loop of steps, called in chunks, with events between them."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import tensorflow as tf
+
+from tfp_flows.training.event import Event
+from tfp_flows.training.run import Run
+
+# A call of the compiled loop costs half a millisecond, whatever it does: calls of a
+# quarter of a second, but at least so many per fit that the bar moves.
+_CALL_SECONDS = 0.25
+_LEAST_CALLS = 10
+
+
+def run_in_chunks(
+    run_steps: Callable,
+    run: Run,
+    *,
+    events: Sequence[Event] = (),
+    chunk_size: int | None = None,
+    jit_compile: bool = False,
+) -> tuple[float, Event | None]:
+    """Makes the steps from `run.step` to `run.num_steps`, or until an event stops it.
+
+    After too many faults in a row a flow goes back to its best parameters, at half the
+    learning rate. If that has not helped, the state that has failed is left as it is.
+
+    Args:
+      run_steps: what `build_run_steps` returned.
+      run: `Run`, brought up to date. Its objective's `feed(start, end)` is called before
+        each call of the loop, which makes at most `max_chunk_size` steps, if not `None`.
+      events: `Event`s, in the order of their updates.
+      chunk_size: steps per call; `None` is about a quarter of a second's.
+      jit_compile: whether `run_steps` is compiled with XLA, for the error message.
+
+    Returns:
+      The time in seconds that tracing and compilation took, and the event that has
+      stopped the fit, or `None`.
+
+    Raises:
+      RuntimeError: if XLA cannot compile the loop.
+    """
+    capacity = min(chunk_size or math.ceil(run.num_steps / _LEAST_CALLS), run.num_steps)
+    if run.objective.max_chunk_size is not None:
+        capacity = min(capacity, run.objective.max_chunk_size)
+    call = _caller(run_steps, run, events, capacity)
+    started = time.perf_counter()
+    with xla_errors(jit_compile):
+        call(0, 0)
+    compile_seconds = time.perf_counter() - started
+
+    run.began = time.perf_counter()
+    # The first call is short, to measure the time of a step.
+    size = min(chunk_size or 10, capacity)
+    while not (stopped := [e for e in events if e.has_stopped()]) and (
+        run.step < run.num_steps
+    ):
+        started = time.perf_counter()
+        left = [run.num_steps - run.step, *(e.steps_left(run.step) for e in events)]
+        done = call(run.step, run.step + min(size, *left))
+        if tf.reduce_any(run.state.is_faulty):
+            if run.state.has_failed:
+                return compile_seconds, None
+            run.roll_back()
+        for event in events:
+            event.update(run)
+        if chunk_size is None:
+            seconds_per_step = (time.perf_counter() - started) / done
+            size = min(max(int(_CALL_SECONDS / seconds_per_step), 1), capacity)
+    for event in events:
+        event.finish(run)
+    return compile_seconds, stopped[0] if stopped else None
+
+
+def _caller(run_steps, run, events, capacity):
+    """A function of `start` and `end` that makes these steps; returns how many."""
+    running = run.state.best.running
+    buffers = (
+        tf.zeros([capacity, *run.batch_shape], running.dtype),
+        tf.zeros([capacity], running.dtype),
+        tf.zeros([capacity, *running.shape], running.dtype),
+    )
+
+    def call(start: int, end: int) -> int:
+        run.objective.feed(start, end)
+        weights = [event.sharing(start) for event in events]
+        sharing = next((w for w in weights if w is not None), None)
+        state = run.state
+        stop, state.faults, state.best, traces = run_steps(
+            tf.constant(start),
+            tf.constant(end),
+            state.rate * math.prod(event.rate() for event in events),
+            state.faults,
+            state.best,
+            buffers,
+            None if sharing is None else tf.constant(sharing, running.dtype),
+        )
+        done = int(stop) - start
+        if done:
+            run.traces.append([trace.numpy()[:done] for trace in traces])
+        state.step += done
+        return done
+
+    return call
+
+
+@contextlib.contextmanager
+def xla_errors(jit_compile: bool) -> Iterator[None]:
+    """Turns errors of XLA's compiler into a `RuntimeError` that says what to do."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        if not jit_compile:
+            raise
+        raise RuntimeError(
+            "XLA could not compile the fit; pass jit_compile=False. It said: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from error

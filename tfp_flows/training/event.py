@@ -1,0 +1,77 @@
+"""What happens between calls of the compiled loop."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tfp_flows.training.run import Run
+
+
+class Event:
+    """Something that happens at certain steps of a fit, and what it has to remember.
+
+    A subclass overrides `update`, and of the rest what it needs. What it remembers is its
+    own; a checkpoint stores it if `state` returns it, under the name of the class.
+
+    Attributes:
+      lowers_rate: whether it lowers the learning rate itself: the default optimizer of a
+        fit has no decay then.
+      stop_reason: the `stop_reason` of the result of a fit that it has stopped.
+    """
+
+    lowers_rate = False
+    stop_reason = "early_stopping"
+
+    def start(self, run: Run) -> None:
+        """Called before the first step, and before a checkpoint is read."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint stores, arrays or numbers by name."""
+        return {}
+
+    def restore(self, values: dict[str, np.ndarray]) -> None:
+        """Takes up what `state` returned, as arrays of the same shapes."""
+
+    def rate(self) -> float:
+        """What multiplies each update of the variables, until the next `update`."""
+        return 1.0
+
+    def sharing(self, step: int) -> np.ndarray | None:
+        """The `sharing` of the loop from `step` on, or `None`; see `build_run_steps`."""
+        del step
+
+    def steps_left(self, step: int) -> float:
+        """How many steps may follow `step` before `update` has to be called."""
+        del step
+        return math.inf
+
+    def update(self, run: Run) -> None:
+        """Called after each call of the loop; acts if it is time."""
+
+    def has_stopped(self) -> bool:
+        """Whether the fit is over."""
+        return False
+
+    def finish(self, run: Run) -> None:
+        """Called after the last step, unless the fit has failed."""
+
+    def conclude(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What it adds to the fields of the result, or changes in them.
+
+        Args:
+          fields: `dict`, the fields of the result by name.
+
+        Returns:
+          `dict`, the fields that the result is to have.
+        """
+        return fields
+
+    def close(self) -> None:
+        """Called at the end, also of a fit that was interrupted or has failed."""
+
+
+def steps_until(steps: Iterable[int], step: int) -> float:
+    """How many steps are left from `step` to the next of `steps`; infinite after them."""
+    return min((at - step for at in steps if at > step), default=math.inf)

@@ -1,0 +1,103 @@
+"""What a fit minimises."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def describe_loss(loss: np.ndarray) -> dict[str, np.ndarray]:
+    """A loss as itself."""
+    return dict(loss=loss)
+
+
+class Objective:
+    """What a fit minimises over the variables of a flow, step by step.
+
+    A subclass overrides `__call__`, and of the rest what it needs. `tff.vi.fit` calls
+    `bind` first, and works on what it returns.
+
+    Attributes:
+      flow: the `tfd.Distribution` to train, after `bind`.
+      seed: stateless seed, after `bind`: `[2]`, a `Tensor` or `tf.Variable`, constant
+        over a fit.
+      describe: function of a loss, or an array of losses, to a `dict` of what readers
+        know it by, in nats; a progress bar, TensorBoard and the result show it.
+      log_normalizer: log Z of the target in nats, where there is one that is known.
+      max_chunk_size: most steps between two calls of `feed`; `None` is any number.
+      program_key: hashable, what the compiled loop depends on besides flow and seed:
+        that of another objective with the same key serves this one too; `None` keeps
+        none.
+    """
+
+    flow: tfp.distributions.Distribution | None = None
+    seed: tf.Tensor | tf.Variable | None = None
+    describe: Callable[[np.ndarray], dict[str, np.ndarray]] = staticmethod(describe_loss)
+    log_normalizer: float | None = None
+    max_chunk_size: int | None = None
+    program_key: Any = None
+
+    def bind(
+        self,
+        flow: tfp.distributions.Distribution,
+        *,
+        seed: tf.Tensor,
+        jit_compile: bool = False,
+    ) -> "Objective":
+        """This objective for a flow, with all that can be checked before training.
+
+        Args:
+          flow: `tfd.Distribution` to train.
+          seed: stateless seed of the fit.
+          jit_compile: whether what it compiles itself is compiled with XLA.
+
+        Returns:
+          An objective like this one, with `flow` and `seed`.
+
+        Raises:
+          TypeError, ValueError: if flow, target or data are not what it needs.
+        """
+        del jit_compile
+        return self.of(flow, seed)
+
+    def of(self, flow: tfp.distributions.Distribution, seed: Any) -> "Objective":
+        """As `bind`, without checks."""
+        bound = copy.copy(self)
+        bound.flow, bound.seed = flow, seed
+        return bound
+
+    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The objective at a step, as a graph.
+
+        Args:
+          step: scalar `int32`.
+
+        Returns:
+          `(objective, loss, beta)`: the scalar whose gradient trains the flow, a sum over
+          a batch of flows; the loss to show, `[...batch]`, in nats; and an annealing
+          weight to record, scalar, of the loss's dtype, 1 where nothing is annealed.
+        """
+        raise NotImplementedError
+
+    def explain(self, step: int) -> str:
+        """Why the loss or its gradient was not finite at `step`, and what to do."""
+        del step
+        return "Lower the learning rate, or compute in float64."
+
+    def feed(self, start: int, end: int) -> None:
+        """Called before the steps `start <= step < end`: the data that they need."""
+
+    def held_out_loss(self) -> np.ndarray | None:
+        """The loss of held-out data, `[...batch]`; `None` where there are none."""
+        return None
+
+    def settings(self) -> dict[str, Any]:
+        """Its arguments as plain values, for the result and for checkpoints."""
+        return {}
+
+    def fingerprint(self) -> np.ndarray | None:
+        """Numbers that tell its target from others; `None` where settings do."""
+        return None
