@@ -7,7 +7,7 @@ from tfp_flows.training import optimizers
 from tfp_flows.training.basis_updates import BasisUpdates
 from tfp_flows.training.checkpoint import Checkpoint, resolve_seed
 from tfp_flows.training.chunks import run_in_chunks, xla_errors
-from tfp_flows.training.eigenbasis import MAX_PARAMETERS, EigenbasisAdam, num_parameters
+from tfp_flows.training.eigenbasis import EigenbasisAdam, num_parameters
 from tfp_flows.training.event import Event
 from tfp_flows.training.held_out import HeldOutTest
 from tfp_flows.training.loop import build_run_steps
@@ -27,7 +27,6 @@ __all__ = [
     "Event",
     "Faults",
     "HeldOutTest",
-    "MAX_PARAMETERS",
     "Monitor",
     "PlateauTest",
     "RiseTest",

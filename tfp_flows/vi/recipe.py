@@ -8,12 +8,8 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.training import (
-    MAX_PARAMETERS,
-    EigenbasisAdam,
-    num_batch_axes,
-    num_parameters,
-)
+from tfp_flows.training import EigenbasisAdam, num_batch_axes, num_parameters
+from tfp_flows.training.eigenbasis import MAX_PARAMETERS
 
 # Peak rates of Adam, and of Adam in the eigenbasis. There each coordinate moves by about
 # the rate, all of P by its sqrt(P)-fold: from so many parameters on, that stays the same.
