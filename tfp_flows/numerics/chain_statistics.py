@@ -1,11 +1,13 @@
 """ArviZ's statistics of chains and importance weights."""
 
+import types
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 
 
-def load_arviz():
+def load_arviz() -> types.ModuleType:
     """ArviZ, imported when first needed: it takes a second that fits can do without."""
     with warnings.catch_warnings():
         # ArviZ 0.x announces 1.0 at every import.
@@ -15,7 +17,7 @@ def load_arviz():
     return arviz
 
 
-def pareto_khat(log_weights):
+def pareto_khat(log_weights: npt.ArrayLike) -> float:
     """Shape of the generalised Pareto fitted to the largest importance weights.
 
     Vehtari et al., Pareto smoothed importance sampling, JMLR 25(72), 2024, as
@@ -33,7 +35,7 @@ def pareto_khat(log_weights):
     return float(khat)
 
 
-def bulk_ess(samples):
+def bulk_ess(samples: npt.ArrayLike) -> np.ndarray:
     """Bulk effective sample size per dimension, `[D]`, by ArviZ.
 
     Vehtari et al., Rank-normalization, folding, and localization: an improved R-hat,
@@ -46,11 +48,11 @@ def bulk_ess(samples):
     return np.array([float(ess(x)) for x in _chains_first(samples)])
 
 
-def split_rhat(samples):
+def split_rhat(samples: npt.ArrayLike) -> np.ndarray:
     """Rank-normalised split R-hat per dimension, `[D]`, by ArviZ; see `bulk_ess`."""
     rhat = load_arviz().rhat
     return np.array([float(rhat(x)) for x in _chains_first(samples)])
 
 
-def _chains_first(samples):
+def _chains_first(samples: npt.ArrayLike) -> np.ndarray:
     return np.transpose(np.asarray(samples), [2, 1, 0])

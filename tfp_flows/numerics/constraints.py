@@ -12,7 +12,7 @@ _ZERO_REST = -1.8138570925507326e-17
 _SLOPE = 1.0 - math.exp(-1.0)
 
 
-def softplus_minus_one(x):
+def softplus_minus_one(x: tf.Tensor) -> tf.Tensor:
     """m(x) = softplus(x) - 1, to full relative precision also near its zero.
 
     This is the constraint of planar flows (Rezende & Mohamed 2015, appendix A.1):
@@ -39,7 +39,7 @@ def softplus_minus_one(x):
     )
 
 
-def log_softplus(x):
+def log_softplus(x: tf.Tensor) -> tf.Tensor:
     """log(softplus(x)), finite for every finite `x`.
 
     Args:

@@ -1,5 +1,7 @@
 """The hyperbolic tangent and what cancels next to it, to full relative precision."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 # Levels of Lambert's fraction for a relative error below epsilon / 4 at |s| = 1.
@@ -8,7 +10,7 @@ _LEVELS_SINGLE = (11, 9, 7, 5, 3)
 
 
 @tf.custom_gradient
-def tanh_and_slope(s):
+def tanh_and_slope(s: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
     """tanh(s) and its derivative sech(s)^2, both to full relative precision.
 
     1 - tanh(s)^2 has no digit left for |s| > 9 in float32.
@@ -22,7 +24,7 @@ def tanh_and_slope(s):
     # One exponential; sech(s) = 2 / (e^s + e^-s) squared overflows for |s| > 44.
     e = tf.exp(-2.0 * tf.abs(s))
 
-    def grad(by_tanh, by_slope):
+    def grad(by_tanh: tf.Tensor, by_slope: tf.Tensor) -> tf.Tensor:
         # By the function itself, so that derivatives of any order are right, at 0 too,
         # where those of |s| are not.
         tanh, slope = tanh_and_slope(s)
@@ -31,7 +33,7 @@ def tanh_and_slope(s):
     return (tf.tanh(s), 4.0 * e / tf.square(1.0 + e)), grad
 
 
-def tanh_remainder(s):
+def tanh_remainder(s: tf.Tensor) -> tf.Tensor:
     """The difference s - tanh(s), to full relative precision also where it is s^3 / 3.
 
     Args:

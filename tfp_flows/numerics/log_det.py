@@ -1,12 +1,14 @@
 """The one scalar from which every log-det-Jacobian of this package is built."""
 
-import collections
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
 
-def log_blend(complement, weight, q_minus_one, log_q):
+def log_blend(
+    complement: tf.Tensor, weight: tf.Tensor, q_minus_one: tf.Tensor, log_q: tf.Tensor
+) -> tf.Tensor:
     """log((1 - weight) + weight * q) without cancellation, for any q > 0.
 
     Planar, radial and Sylvester Jacobians all have eigenvalues of this form, a blend of
@@ -36,18 +38,25 @@ def log_blend(complement, weight, q_minus_one, log_q):
     return blend(complement, weight, q_minus_one, log_q).log
 
 
-Blend = collections.namedtuple("Blend", ["log", "denominator", "scale", "scaled_q"])
-Blend.__doc__ = """The blend (1 - weight) + weight * q, as a logarithm and as a fraction.
+class Blend(NamedTuple):
+    """The blend (1 - weight) + weight * q, as a logarithm and as a fraction.
 
-Attributes:
-  log: `Tensor`, its logarithm, as `log_blend` returns it.
-  denominator: `Tensor`, scale * blend, a normal number.
-  scale: `Tensor` like it, 1 unless the blend depends on a q that is no normal number.
-  scaled_q: `Tensor` like it, scale * q.
-"""
+    Attributes:
+      log: `Tensor`, its logarithm, as `log_blend` returns it.
+      denominator: `Tensor`, scale * blend, a normal number.
+      scale: `Tensor` like it, 1 unless the blend depends on a q that is no normal number.
+      scaled_q: `Tensor` like it, scale * q.
+    """
+
+    log: tf.Tensor
+    denominator: tf.Tensor
+    scale: tf.Tensor
+    scaled_q: tf.Tensor
 
 
-def blend(complement, weight, q_minus_one, log_q):
+def blend(
+    complement: tf.Tensor, weight: tf.Tensor, q_minus_one: tf.Tensor, log_q: tf.Tensor
+) -> Blend:
     """What `log_blend` returns, and what its derivatives need; same arguments."""
     excess = weight * q_minus_one
     is_near = excess > -0.5

@@ -1,11 +1,20 @@
 """Roots of increasing scalar functions, with gradients to their parameters."""
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
 from tfp_flows.numerics.tensors import epsilon
 
 
-def monotone_root(fn, parameters, lower, upper, start=None, max_iterations=100):
+def monotone_root(
+    fn: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+    parameters: Sequence[tf.Tensor],
+    lower: tf.Tensor,
+    upper: tf.Tensor,
+    start: tf.Tensor | None = None,
+    max_iterations: int = 100,
+) -> tf.Tensor:
     """Solves fn(x, *parameters) = 0 for x, elementwise, fn increasing in x.
 
     Newton's method within a bracket: a step that leaves the bracket, or is not clearly
@@ -40,11 +49,17 @@ def monotone_root(fn, parameters, lower, upper, start=None, max_iterations=100):
     start = lower + 0.5 * (upper - lower) if start is None else tf.stop_gradient(start)
     tolerance = epsilon(start.dtype) ** 0.5
 
-    def is_moving(x, step):
+    def is_moving(x: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         # False for NaN, which no further step can mend, and for denormal steps.
         return step > tf.maximum(tolerance * tf.abs(x), 4.0 / x.dtype.max)
 
-    def body(iteration, x, lower, upper, step):
+    def body(
+        iteration: tf.Tensor,
+        x: tf.Tensor,
+        lower: tf.Tensor,
+        upper: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
         value, slope = fn(x, *frozen)
         lower = tf.where(value <= 0.0, x, lower)
         upper = tf.where(value >= 0.0, x, upper)

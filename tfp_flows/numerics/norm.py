@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def safe_norm(x, axis=-1):
+def safe_norm(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Euclidean norm over one axis, with gradient 0 at x = 0.
 
     The gradient of `tf.norm` is NaN there. A vector whose squared norm underflows
@@ -22,7 +22,7 @@ def safe_norm(x, axis=-1):
     return tf.where(is_zero, tf.zeros_like(root), root)
 
 
-def divide_by_squared_norm(w):
+def divide_by_squared_norm(w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The vector w / ||w||^2 over the last axis, and whether w is zero.
 
     Args:
@@ -36,7 +36,7 @@ def divide_by_squared_norm(w):
     return scaled / squared / scale, is_zero
 
 
-def unit_vector(v):
+def unit_vector(v: tf.Tensor) -> tf.Tensor:
     """The vector v / ||v|| over the last axis, and zero where v is.
 
     Args:
@@ -50,7 +50,7 @@ def unit_vector(v):
     return scaled / tf.sqrt(squared)
 
 
-def _scaled(w):
+def _scaled(w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """The vector over its largest entry, its squared norm, the entry, whether 0."""
     # So that neither tiny nor huge w lose ||w||^2 to underflow or overflow. The results
     # above do not depend on the scale: no gradient.
@@ -63,7 +63,7 @@ def _scaled(w):
     return scaled, squared, scale, is_zero
 
 
-def _smallest_normal(dtype):
+def _smallest_normal(dtype: tf.DType) -> float:
     # IEEE formats: 2^-126 and max just below 2^128 in float32, alike in the others.
     # Denormals will not do: kernels flush them to zero, so that 0 < denormal is false.
     return 4.0 / float(dtype.max)

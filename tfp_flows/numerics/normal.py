@@ -1,6 +1,7 @@
 """Standard normal numbers and distributions, fast under XLA."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,7 +13,9 @@ from tensorflow.python.ops import control_flow_util
 _BITS = {tf.float32: (tf.int32, 24), tf.float64: (tf.int64, 53)}
 
 
-def stateless_normal(shape, seed, dtype):
+def stateless_normal(
+    shape: tf.Tensor | Sequence[int], seed: tf.Tensor, dtype: tf.DType
+) -> tf.Tensor:
     """Like `tf.random.stateless_normal`, but under XLA in a fraction of the time.
 
     There, TensorFlow's own op takes 19 to 35 ns per number on CPUs, a third of a training
@@ -39,7 +42,7 @@ def stateless_normal(shape, seed, dtype):
     return normal_from_bits(bits, dtype)
 
 
-def normal_from_bits(bits, dtype):
+def normal_from_bits(bits: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Standard normal numbers from random integers, `int32` or `int64`, of all bits."""
     integer, num_bits = _BITS[dtype]
     # The midpoints of 2^num_bits intervals of (-1, 1): symmetric, and never the ends,
@@ -52,7 +55,7 @@ def normal_from_bits(bits, dtype):
 class Normal(tfp.distributions.Normal):
     """`tfd.Normal`, which under XLA draws its samples in a fraction of the time."""
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         loc, scale = tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale)
         batch_shape = self._batch_shape_tensor(loc=loc, scale=scale)
         shape = tf.concat([[n], batch_shape], axis=0)
@@ -60,7 +63,9 @@ class Normal(tfp.distributions.Normal):
         return stateless_normal(shape, seed, self.dtype) * scale + loc
 
 
-def standard_normal(event_size, dtype, batch_shape=()):
+def standard_normal(
+    event_size: int, dtype: tf.DType, batch_shape: Sequence[int] = ()
+) -> tfp.distributions.Sample:
     """A standard normal over vectors.
 
     Args:

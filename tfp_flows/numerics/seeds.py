@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 
-def stateless_seed(seed):
+def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
     """A stateless TFP seed: the same `seed` gives the same numbers at every call.
 
     TFP reads a Python `int` as a *stateful* seed, whose numbers change from call to

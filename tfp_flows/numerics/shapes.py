@@ -1,11 +1,12 @@
 """Sums and broadcasts along batch axes, and triangles of matrices."""
 
 import functools
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 
-def sum_to_shape_of(gradient, argument):
+def sum_to_shape_of(gradient: tf.Tensor, argument: tf.Tensor) -> tf.Tensor:
     """The gradient to an argument from that to what it was broadcast to: a sum.
 
     Args:
@@ -30,7 +31,7 @@ def sum_to_shape_of(gradient, argument):
     return tf.reshape(tf.reduce_sum(gradient, axes), shape)
 
 
-def sum_last_axis(x):
+def sum_last_axis(x: tf.Tensor) -> tf.Tensor:
     """`tf.reduce_sum(x, axis=-1)` of `[..., M, N]`, as a product with ones.
 
     Under XLA on CPUs that takes half as long.
@@ -39,7 +40,9 @@ def sum_last_axis(x):
     return tf.matmul(x, ones)[..., 0]
 
 
-def broadcast_batches(tensors, event_ndims):
+def broadcast_batches(
+    tensors: list[tf.Tensor], event_ndims: Sequence[int]
+) -> list[tf.Tensor]:
     """Broadcasts the batch axes of several tensors to their common shape.
 
     Args:
@@ -72,7 +75,12 @@ def broadcast_batches(tensors, event_ndims):
     ]
 
 
-def _broadcast(tensor, target, batch, event_ndims):
+def _broadcast(
+    tensor: tf.Tensor,
+    target: tf.Tensor | list[int],
+    batch: tf.TensorShape,
+    event_ndims: int,
+) -> tf.Tensor:
     event = tf.shape(tensor)[tf.rank(tensor) - event_ndims :]
     result = tf.broadcast_to(tensor, tf.concat([target, event], axis=0))
     if tensor.shape.rank is not None and batch.rank is not None:
@@ -81,7 +89,7 @@ def _broadcast(tensor, target, batch, event_ndims):
     return result
 
 
-def strictly_lower(matrix):
+def strictly_lower(matrix: tf.Tensor) -> tf.Tensor:
     """The part of `[..., K, K]` below the diagonal, zeros elsewhere."""
     # Not by tf.linalg.set_diag, whose gradient XLA cannot compile for batches whose size
     # is not known statically.

@@ -1,10 +1,12 @@
 """Parameters of bijectors as tensors: live variables, dtypes, event sizes."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 
-def epsilon(dtype):
+def epsilon(dtype: tf.DType) -> float:
     """The spacing of floats of `dtype` at 1, a Python float."""
     dtype = tf.as_dtype(dtype)
     if dtype == tf.bfloat16:  # unknown to NumPy
@@ -12,7 +14,7 @@ def epsilon(dtype):
     return float(np.finfo(dtype.as_numpy_dtype).eps)
 
 
-def is_live(value):
+def is_live(value: Any) -> bool:
     """Whether `value` may change after construction (a Variable or a Module)."""
     return isinstance(value, tf.Variable) or (
         isinstance(value, tf.Module)
@@ -21,7 +23,7 @@ def is_live(value):
     )
 
 
-def common_dtype(default=tf.float32, **parameters):
+def common_dtype(default: tf.DType = tf.float32, **parameters: Any) -> tf.DType:
     """The one dtype of the `parameters` that have one.
 
     Args:
@@ -61,14 +63,18 @@ def common_dtype(default=tf.float32, **parameters):
     return dtype
 
 
-def as_parameter(value, dtype, name):
+def as_parameter(
+    value: Any, dtype: tf.DType, name: str
+) -> tf.Tensor | tf.Variable | tf.Module:
     """`value` as a tensor of `dtype`, or untouched when it is live (read later)."""
     if is_live(value):
         return value
     return tf.convert_to_tensor(value, dtype=dtype, name=name)
 
 
-def check_event_size(x, parameter, *, bijector, name):
+def check_event_size(
+    x: tf.Tensor, parameter: tf.Tensor, *, bijector: str, name: str
+) -> None:
     """Raises if the last axes of `x` and `parameter` are known and differ.
 
     Without this check a size-1 axis would broadcast silently, and any other
@@ -97,7 +103,7 @@ def check_event_size(x, parameter, *, bijector, name):
         )
 
 
-def check_same_event(bijector, **parameters):
+def check_same_event(bijector: str, **parameters: Any) -> None:
     """Raises unless the vectors `parameters` have one event size, where it is known.
 
     Args:
@@ -125,7 +131,9 @@ def check_same_event(bijector, **parameters):
         )
 
 
-def check_finite(is_init, bijector, **parameters):
+def check_finite(
+    is_init: bool, bijector: str, **parameters: Any
+) -> list[tf.Operation | tf.Tensor]:
     """Ops that fail where a parameter is not finite, for `validate_args`.
 
     Args:

@@ -26,12 +26,12 @@ _BUILDERS = {
 }
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names that `get` knows, a tuple of `str`."""
     return tuple(_BUILDERS)
 
 
-def get(name, dtype=tf.float32):
+def get(name: str, dtype: tf.DType = tf.float32) -> Energy:
     """A built-in target.
 
     Args:

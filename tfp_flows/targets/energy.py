@@ -1,6 +1,7 @@
 """The base class of the two-dimensional targets."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -21,11 +22,19 @@ class Energy(tfp.distributions.Distribution):
       that could lead back). Use it to fit. Its integral exceeds Z by less than 0.1 %,
       so that a bound on it flatters by less than 0.001 nats.
 
-    Subclasses define `_parameter_properties`, `_energy`, `_log_z`, `_sample_n`,
-    `_log_mode_weights` and `mode_probabilities`.
+    Subclasses define `_energy`, `_log_z`, `_sample_n`, `_log_mode_weights` and
+    `mode_probabilities`.
     """
 
-    def __init__(self, *, half_width, plot_limits, dtype, name, parameters):
+    def __init__(
+        self,
+        *,
+        half_width: float | None,
+        plot_limits: tuple[float, float],
+        dtype: tf.DType,
+        name: str,
+        parameters: dict[str, Any],
+    ) -> None:
         """Initialises what all targets share.
 
         Args:
@@ -46,34 +55,40 @@ class Energy(tfp.distributions.Distribution):
             name=name,
         )
 
-    def _event_shape(self):
+    @classmethod
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
+        return {}  # no parameter is a Tensor
+
+    def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([2])
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant([2], tf.int32)
 
-    def _default_event_space_bijector(self):
+    def _default_event_space_bijector(self) -> tfp.bijectors.Bijector:
         return tfp.bijectors.Identity()
 
     @property
-    def plot_limits(self):
+    def plot_limits(self) -> tuple[float, float]:
         """`(low, high)`, the range of both axes that holds the visible mass."""
         return self._plot_limits
 
     @property
-    def half_width(self):
+    def half_width(self) -> float | None:
         """The support is |z_1| <= `half_width`; `None` means the whole plane."""
         return self._half_width
 
-    def log_normalizer(self):
+    def log_normalizer(self) -> tf.Tensor:
         """Log Z, the log of the integral of exp(-U) over the support: a scalar."""
         return tf.constant(self._log_z(), self.dtype, name="log_normalizer")
 
-    def mode_probabilities(self):
+    def mode_probabilities(self) -> tf.Tensor:
         """The target's mass in each of its M modes, `[M]`, sums to 1."""
         raise NotImplementedError
 
-    def mode_responsibilities(self, value):
+    def mode_responsibilities(self, value: tf.Tensor) -> tf.Tensor:
         """The probability that each point belongs to each mode.
 
         Its mean over samples of a flow is the flow's mass per mode, to be compared to
@@ -88,14 +103,14 @@ class Energy(tfp.distributions.Distribution):
         value = tf.convert_to_tensor(value, dtype=self.dtype)
         return tf.nn.softmax(self._log_mode_weights(value), axis=-1)
 
-    def _check_event(self, value):
+    def _check_event(self, value: tf.Tensor) -> None:
         if value.shape.rank == 0 or value.shape[-1] not in (2, None):
             raise ValueError(
                 f"Target {self.name} is a density of points [..., 2], but got shape "
                 f"{value.shape}; use a flow with event_size=2."
             )
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
         self._check_event(value)
         log_prob = -self._energy(value) - self.log_normalizer()
         if self._half_width is None:
@@ -103,11 +118,11 @@ class Energy(tfp.distributions.Distribution):
         is_inside = tf.abs(value[..., 0]) <= self._half_width
         return tf.where(is_inside, log_prob, tf.constant(-math.inf, self.dtype))
 
-    def _unnormalized_log_prob(self, value):
+    def _unnormalized_log_prob(self, value: tf.Tensor) -> tf.Tensor:
         self._check_event(value)
         return -self._energy(value) - self._edge(value)
 
-    def _edge(self, value):
+    def _edge(self, value: tf.Tensor) -> tf.Tensor:
         """The energy that stands for the wall: 0 inside, then steep, C1 and convex."""
         if self._half_width is None:
             return tf.zeros([], self.dtype)

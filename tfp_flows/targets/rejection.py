@@ -1,10 +1,16 @@
 """Exact rejection sampling, vectorised."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 
-def rejection_sample(propose_fn, num_samples, seed):
+def rejection_sample(
+    propose_fn: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    num_samples: tf.Tensor | int,
+    seed: tf.Tensor,
+) -> tf.Tensor:
     """Draws until every one of `num_samples` places holds an accepted proposal.
 
     Args:
@@ -18,7 +24,9 @@ def rejection_sample(propose_fn, num_samples, seed):
       `Tensor` of shape `[num_samples, D]`.
     """
 
-    def body(seed, samples, is_accepted):
+    def body(
+        seed: tf.Tensor, samples: tf.Tensor, is_accepted: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         seed, propose_seed, accept_seed = tfp.random.split_seed(seed, n=3)
         proposals, log_accept = propose_fn(propose_seed)
         uniform = tf.random.stateless_uniform(

@@ -26,7 +26,17 @@ class Ring(Energy):
     equal mass by symmetry.
     """
 
-    def __init__(self, radius, width, stripe, stripe_width, *, plot_limits, dtype, name):
+    def __init__(
+        self,
+        radius: float,
+        width: float,
+        stripe: float,
+        stripe_width: float,
+        *,
+        plot_limits: tuple[float, float],
+        dtype: tf.DType,
+        name: str,
+    ) -> None:
         """Builds the target; see the class for `R`, `s`, `c`, `t`, in this order."""
         parameters = dict(locals())
         self._radius, self._width = radius, width
@@ -39,34 +49,30 @@ class Ring(Energy):
             parameters=parameters,
         )
 
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}  # no parameter is a Tensor
-
-    def _energy(self, z):
+    def _energy(self, z: tf.Tensor) -> tf.Tensor:
         across = tf.square((numerics.safe_norm(z) - self._radius) / self._width)
         right, left = self._stripes(z[..., 0])
         return 0.5 * across - tfp.math.log_add_exp(right, left)
 
-    def _stripes(self, z1):
+    def _stripes(self, z1: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return (
             -0.5 * tf.square((z1 - self._stripe) / self._stripe_width),
             -0.5 * tf.square((z1 + self._stripe) / self._stripe_width),
         )
 
-    def _log_z(self):
+    def _log_z(self) -> float:
         return _ring_log_z(self._radius, self._width, self._stripe, self._stripe_width)
 
     @property
-    def _has_four_modes(self):
+    def _has_four_modes(self) -> bool:
         return self._stripe < self._radius
 
-    def mode_probabilities(self):
+    def mode_probabilities(self) -> tf.Tensor:
         """See base class."""
         count = 4 if self._has_four_modes else 2
         return tf.fill([count], tf.constant(1.0 / count, self.dtype))
 
-    def _log_mode_weights(self, z):
+    def _log_mode_weights(self, z: tf.Tensor) -> tf.Tensor:
         # Modes are half-planes or quadrants: weights of 1 and 0, in logs.
         is_right, is_upper = z[..., 0] > 0, z[..., 1] > 0
         if self._has_four_modes:
@@ -77,11 +83,11 @@ class Ring(Energy):
         one_hot = tf.cast(tf.stack(regions, axis=-1), self.dtype)
         return tf.math.log(one_hot)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         rejection_seed, side_seed = tfp.random.split_seed(seed, n=2)
         radius, width = self._radius, self._width
 
-        def propose(seed):
+        def propose(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             # Polar coordinates of the right stripe's half of the mixture, whose density
             # is r exp(-((r - R) / s)^2 / 2) times the stripe. As r / R <= exp(t) with
             # t = (r - R) / R, a normal shifted by s^2 / R covers the radial factor.
@@ -103,7 +109,7 @@ class Ring(Energy):
 
 
 @functools.lru_cache
-def _ring_log_z(radius, width, stripe, stripe_width):
+def _ring_log_z(radius: float, width: float, stripe: float, stripe_width: float) -> float:
     """Log Z by quadrature in polar coordinates, to about 1e-14."""
     # Gauss-Legendre over the radius; the trapezoidal rule is spectral over the angle.
     nodes, weights = np.polynomial.legendre.leggauss(400)

@@ -1,6 +1,7 @@
 """Bands along sine waves: `example2`, `u2`, `u3` and `u4`."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -8,17 +9,17 @@ import tensorflow_probability as tfp
 from tfp_flows.targets.energy import Energy
 
 
-def sine(z1):
+def sine(z1: tf.Tensor) -> tf.Tensor:
     """w_1(z) = sin(2 pi z_1 / 4)."""
     return tf.sin(0.5 * math.pi * z1)
 
 
-def sine_minus_bump(z1):
+def sine_minus_bump(z1: tf.Tensor) -> tf.Tensor:
     """w_1(z) - w_2(z), with w_2(z) = 3 exp(-((z_1 - 1) / 0.6)^2 / 2)."""
     return sine(z1) - 3.0 * tf.exp(-0.5 * tf.square((z1 - 1.0) / 0.6))
 
 
-def sine_minus_step(z1):
+def sine_minus_step(z1: tf.Tensor) -> tf.Tensor:
     """w_1(z) - w_3(z), with w_3(z) = 3 sigmoid((z_1 - 1) / 0.3)."""
     return sine(z1) - 3.0 * tf.sigmoid((z1 - 1.0) / 0.3)
 
@@ -36,7 +37,14 @@ class Waves(Energy):
     marginal of z_1 is uniform. The modes are the bands.
     """
 
-    def __init__(self, curves, widths, *, dtype, name):
+    def __init__(
+        self,
+        curves: Sequence[Callable[[tf.Tensor], tf.Tensor]],
+        widths: Sequence[float],
+        *,
+        dtype: tf.DType,
+        name: str,
+    ) -> None:
         """Builds the target.
 
         Args:
@@ -55,14 +63,10 @@ class Waves(Energy):
             parameters=parameters,
         )
 
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}  # no parameter is a Tensor
-
-    def _energy(self, z):
+    def _energy(self, z: tf.Tensor) -> tf.Tensor:
         return -tf.reduce_logsumexp(self._log_mode_weights(z), axis=-1)
 
-    def _log_mode_weights(self, z):
+    def _log_mode_weights(self, z: tf.Tensor) -> tf.Tensor:
         z1, z2 = z[..., 0], z[..., 1]
         return tf.stack(
             [
@@ -72,17 +76,17 @@ class Waves(Energy):
             axis=-1,
         )
 
-    def _log_z(self):
+    def _log_z(self) -> float:
         return math.log(
             2.0 * self._half_width * math.sqrt(2.0 * math.pi) * sum(self._widths)
         )
 
-    def mode_probabilities(self):
+    def mode_probabilities(self) -> tf.Tensor:
         """See base class."""
         total = sum(self._widths)
         return tf.constant([width / total for width in self._widths], self.dtype)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         z1_seed, band_seed, z2_seed = tfp.random.split_seed(seed, n=3)
         z1 = tf.random.stateless_uniform(
             [n], z1_seed, -self._half_width, self._half_width, dtype=self.dtype
