@@ -115,6 +115,7 @@ def test_data_and_target():
         (lambda x: x, ValueError, r"returned shape \(256, 2\)"),
         (lambda x: log_prob(x) * np.nan, ValueError, "NaN or "),
         (lambda x: tf.cast(log_prob(x), tf.float64), TypeError, "returned float64"),
+        (lambda x: log_prob(tf.stop_gradient(x)), ValueError, "No gradient flows"),
     ],
 )
 def test_target(target, error, message):

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import numerics
+from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
-from tfp_flows.layers import flow_kinds
+from tfp_flows.density import as_density
 from tfp_flows.models.base import BaseModel
 from tfp_flows.models.flow_data import check_data, check_points_alone, target_data
 
@@ -110,8 +110,8 @@ class FlowModel(BaseModel):
         train; and what trains the distribution, such as `vi.fit_reverse_kl`, trains the
         model.
         """
-        bijectors = [layer.bijector for layer in self.flow_layers]
-        bijector = bijectors[0] if len(bijectors) == 1 else flow_kinds.chain(bijectors)
+        parts = [layer.bijector for layer in self.flow_layers]
+        bijector = parts[0] if len(parts) == 1 else bijectors.chain(parts)
         dtype = tf.as_dtype(self.flow_layers[0].variable_dtype)
         return tfp.distributions.TransformedDistribution(
             numerics.standard_normal(self.event_size, dtype), bijector
@@ -240,7 +240,9 @@ class FlowModel(BaseModel):
             kwargs["shuffle"] = False  # of stand-ins; Keras would warn
             # With a seed of its own: a check must not change the samples of the fit.
             points = self.sample(self._sample_size, seed=0)
-            numerics.first_evaluation(self._target_log_prob_fn, points)
+            density = as_density(self._target_log_prob_fn)
+            density.check(points)
+            density.check_gradient(points)
         return super().fit(x, **kwargs)
 
     def evaluate(
