@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in _COMMANDS:
         module = importlib.import_module(f"tfp_flows.cli.commands.{name}")
-        summary, _, epilog = module.__doc__.partition("\n\n")
+        summary, _, epilog = (module.__doc__ or "").partition("\n\n")
         command = subparsers.add_parser(
             name,
             help=summary,

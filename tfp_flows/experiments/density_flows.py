@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from tfp_flows import distributions, numerics
 from tfp_flows.experiments.real_nvp import real_nvp
 
-tfb, tfd = tfp.bijectors, tfp.distributions
+Builder = Callable[..., tfp.distributions.Distribution]
 
 
 class DensityFlow(NamedTuple):
@@ -22,27 +22,27 @@ class DensityFlow(NamedTuple):
     """
 
     title: str
-    build: Callable[[int, int], tfd.Distribution]
+    build: Builder
     learning_rate: float = 0.02
 
 
 def _direct(
-    builder: Callable[..., tfd.Distribution], num_layers: int, seed: int
-) -> tfd.Distribution:
+    builder: Builder, num_layers: int, seed: int
+) -> tfp.distributions.Distribution:
     return builder(2, num_layers, seed=seed)
 
 
 def _inverted(
-    builder: Callable[..., tfd.Distribution], num_layers: int, seed: int
-) -> tfd.Distribution:
+    builder: Builder, num_layers: int, seed: int
+) -> tfp.distributions.Distribution:
     """The flow whose log_prob is the forward map of the layers."""
     flow = builder(2, num_layers, seed=seed)
-    return tfd.TransformedDistribution(
-        flow.distribution, tfb.Invert(flow.bijector), name=flow.name
+    return tfp.distributions.TransformedDistribution(
+        flow.distribution, tfp.bijectors.Invert(flow.bijector), name=flow.name
     )
 
 
-def _sylvester_inverted(num_layers: int, seed: int) -> tfd.Distribution:
+def _sylvester_inverted(num_layers: int, seed: int) -> tfp.distributions.Distribution:
     # Two units per layer, M = D = 2: as many as planar layers in all.
     builder = functools.partial(
         distributions.sylvester_flow, form="householder", num_reflections=1
@@ -50,7 +50,9 @@ def _sylvester_inverted(num_layers: int, seed: int) -> tfd.Distribution:
     return _inverted(builder, max(1, num_layers // 2), seed)
 
 
-def _real_nvp(hidden: tuple[int, ...], num_layers: int, seed: int) -> tfd.Distribution:
+def _real_nvp(
+    hidden: tuple[int, ...], num_layers: int, seed: int
+) -> tfp.distributions.Distribution:
     del num_layers  # its size is that of `hidden`
     return real_nvp(2, 6, hidden=hidden, seed=numerics.stateless_seed(seed))
 

@@ -3,11 +3,12 @@
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
 
-def load_images(source: str | os.PathLike) -> dict[str, np.ndarray | None]:
+def load_images(source: str | os.PathLike) -> dict[str, Any]:
     """Training and test images with values in [0, 1], and their labels.
 
     Args:

@@ -13,15 +13,13 @@ from matplotlib.figure import Figure
 
 from tfp_flows import diagnostics, plotting
 
-tfd = tfp.distributions
-
 _NUM_SHOWN = 2_000
 
 
 def evaluate_file(
     path: str | os.PathLike,
-    flow: tfd.Distribution,
-    target: Callable[[tf.Tensor], tf.Tensor] | tfd.Distribution,
+    flow: tfp.distributions.Distribution,
+    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
     *,
     num_samples: int,
     seed: int,
@@ -81,7 +79,7 @@ def _headline(report: diagnostics.Evaluation) -> str:
 
 
 def _read_fit(
-    folder: pathlib.Path, flow: tfd.Distribution
+    folder: pathlib.Path, flow: tfp.distributions.Distribution
 ) -> types.SimpleNamespace | None:
     """What `tfp-flows fit` has written of a fit, or `None`."""
     summary, trace = folder / "fit.json", folder / "loss.csv"

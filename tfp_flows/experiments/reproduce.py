@@ -16,7 +16,7 @@ from tfp_flows.experiments.outputs import write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.experiments.tables import reproduction_table
 from tfp_flows.files import prepare_folder
-from tfp_flows.plotting.figures import Draw, Panel
+from tfp_flows.plotting.figures import Panel
 
 NUM_POINTS = 500
 # The length of the flow that is drawn beside the true density.
@@ -62,7 +62,7 @@ def reproduce(
     fits = list(itertools.product(config.examples, config.families, config.num_layers))
     truths = {name: _draw_truth(name, images) for name in config.examples}
     # Those that take longest come first, so that no core is idle at the end.
-    tasks = {
+    tasks: dict[str, tuple[Any, ...]] = {
         "{} {} K={}".format(*fit): (_run_fit, *fit, truths[fit[0]], config, images)
         for fit in sorted(fits, key=lambda fit: -fit[-1])
     }
@@ -85,7 +85,7 @@ def reproduce(
 def _save_figures(
     images: pathlib.Path,
     config: ReproduceConfig,
-    truths: dict[str, Draw],
+    truths: dict[str, functools.partial],
     done: dict[str, tuple[Panel, dict[str, Any]]],
 ) -> None:
     """A figure of all results per family, and density and flow side by side."""
@@ -118,7 +118,7 @@ def _save_figures(
             )
 
 
-def _draw_truth(name: str, images: pathlib.Path) -> Draw:
+def _draw_truth(name: str, images: pathlib.Path) -> functools.partial:
     """Writes the panel of a target's density; returns the function that draws it."""
     target = targets.get(name)
     _, density = plotting.density_on_grid(target, target.plot_limits)
@@ -176,7 +176,7 @@ def _run_fit(
     name: str,
     family: str,
     num_layers: int,
-    truth: Draw,
+    truth: functools.partial,
     config: ReproduceConfig,
     images: pathlib.Path,
 ) -> tuple[Panel, dict[str, Any]]:

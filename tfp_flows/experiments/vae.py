@@ -156,7 +156,7 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self._bar = bar
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._bar.set_postfix(elbo=f"{logs['elbo']:.2f}")
         self._bar.update()
 

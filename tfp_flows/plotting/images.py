@@ -1,5 +1,7 @@
 """Images side by side, and labelled points in the plane."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
@@ -61,14 +63,14 @@ def plot_labelled_points(
       `ax`.
     """
     points = np.asarray(points)
-    style = dict(s=size, lw=0, alpha=0.7)
+    style: dict[str, Any] = dict(s=size, lw=0, alpha=0.7)
     if labels is None:
         ax.scatter(*points.T, color=INK, **style)
     else:
         labels = np.asarray(labels)
         names = np.unique(labels)
         is_few = len(names) <= len(CLASS_COLORS)
-        colors = CLASS_COLORS if is_few else mpl.colormaps["tab20"].colors
+        colors = CLASS_COLORS if is_few else mpl.color_sequences["tab20"]
         for i, label in enumerate(names):
             chosen = points[labels == label]
             color = colors[i % len(colors)]

@@ -56,7 +56,7 @@ def draw_report_card(
     axes[1].set_title("Samples")
     _plot_weights(axes[2], np.asarray(log_weights))
     if loss is not None:
-        window = max(1, len(loss) // 100)
+        window = max(1, np.size(loss) // 100)
         plot_loss(axes[3], loss, log_normalizer=log_normalizer or 0.0, window=window)
         axes[3].set(ylabel="negative ELBO (nats)", title="Loss")
         if log_normalizer is not None:
@@ -69,7 +69,7 @@ def _plot_weights(ax: Axes, log_weights: np.ndarray) -> None:
     finite = log_weights[np.isfinite(log_weights)]
     log_mean = np.logaddexp.reduce(finite) - np.log(len(log_weights))
     ratios = (finite - log_mean) / np.log(10.0)
-    edges = np.linspace(*np.quantile(ratios, [0.0, 1.0]), 60)
+    edges = np.linspace(np.min(ratios), np.max(ratios), 60)
     counts, _ = np.histogram(ratios, bins=edges)
     ax.stairs(counts, 10.0**edges, fill=True, color=INK)
     ax.axvline(1.0, color="0.5", lw=1)

@@ -1,14 +1,17 @@
 """One look for all figures: white paper, colour-blind safe, readable when small."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
+from matplotlib.rcsetup import cycler
 
 # Okabe and Ito's palette, told apart with any colour vision: blue, vermilion, green,
 # purple, orange, sky blue.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.facecolor": "white",
@@ -16,7 +19,7 @@ STYLE = {
     "axes.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "axes.prop_cycle": cycler(color=COLORS),
     "figure.constrained_layout.use": True,
     "figure.dpi": 80,
     "legend.frameon": False,

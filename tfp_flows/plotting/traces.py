@@ -45,6 +45,7 @@ def plot_traces(ax: Axes, samples: npt.ArrayLike, *, num_samples: int = 500) -> 
     Returns:
       `ax`.
     """
-    ax.plot(np.asarray(samples)[:num_samples], lw=0.7)
+    samples = np.asarray(samples)
+    ax.plot(samples[:num_samples], lw=0.7)
     ax.set(xlabel="sample", ylabel="$z_1$", xlim=(0, min(num_samples, len(samples))))
     return ax
