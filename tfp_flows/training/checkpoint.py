@@ -43,10 +43,11 @@ class Checkpoint(Event):
         """
         self.path = prepare_folder(pathlib.Path(folder)) / "fit.npz"
         self._every_steps, self._every_seconds = every_steps, every_seconds
-        self._metadata, self._arrays = (
-            _read(self.path) if self.path.exists() else (None,) * 2
-        )
-        self._saved_at, self._saved_step = time.monotonic(), None
+        self._metadata: dict[str, Any] | None = None
+        self._arrays: dict[str, np.ndarray] = {}
+        if self.path.exists():
+            self._metadata, self._arrays = _read(self.path)
+        self._saved_at, self._saved_step = time.monotonic(), -1
 
     @property
     def seed(self) -> list[int] | None:
@@ -76,11 +77,11 @@ class Checkpoint(Event):
         self._events, self._settings, self._fingerprint = events, settings, fingerprint
         if self._metadata is None:
             return
-        self._check_settings(settings)
+        self._check_settings(self._metadata, settings)
         self._check_fingerprint()
         likes = self._named(run)
         try:
-            values = {name: self._arrays[name] for name in likes}
+            values: dict[str, Any] = {name: self._arrays[name] for name in likes}
             traces = [self._arrays[name] for name in Traces.NAMES]
             step = int(self._metadata["step"])
             num_rollbacks = int(self._metadata["num_rollbacks"])
@@ -151,13 +152,13 @@ class Checkpoint(Event):
         }
         return {**_variables(run), **run.state.arrays(), **of_events}
 
-    def _check_settings(self, settings):
+    def _check_settings(self, metadata, settings):
         expected = json.loads(json.dumps(settings))
-        if self._metadata["version"] == 2 and expected["optimizer"] == "EigenbasisAdam":
+        if metadata["version"] == 2 and expected["optimizer"] == "EigenbasisAdam":
             # Of which version 2 stored the schedule alone.
             schedule = expected["optimizer_config"]["learning_rate"]["config"]
             expected |= dict(optimizer_config=dict(learning_rate=schedule))
-        differing = list(_differences(self._metadata["settings"], expected))
+        differing = list(_differences(metadata["settings"], expected))
         if differing:
             raise self._foreign(f"is of a fit with {', '.join(differing)}")
 

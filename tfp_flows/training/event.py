@@ -41,6 +41,7 @@ class Event:
     def sharing(self, step: int) -> np.ndarray | None:
         """The `sharing` of the loop from `step` on, or `None`; see `build_run_steps`."""
         del step
+        return None
 
     def steps_left(self, step: int) -> float:
         """How many steps may follow `step` before `update` has to be called."""

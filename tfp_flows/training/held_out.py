@@ -30,7 +30,9 @@ class HeldOutTest(Event):
         self._every, self._num_steps, self._patience = every_steps, num_steps, patience
         # The loss at each evaluation, `[E, ...batch]`, NaN where it is still to come, and
         # the parameters of the lowest.
-        self._losses, self._parameters, self._variables = None, (), ()
+        self._losses: np.ndarray | None = None
+        self._parameters: tuple[tf.Tensor, ...] = ()
+        self._variables: list[tf.Variable] = []
 
     def start(self, run: Run) -> None:
         """Evaluates the initial parameters."""
@@ -69,7 +71,7 @@ class HeldOutTest(Event):
             return
         loss = np.asarray(run.objective.held_out_loss(), np.float64)
         if loss.ndim > self._losses.ndim - 1:  # variables shared by the batch
-            loss = np.sum(loss)
+            loss = np.asarray(np.sum(loss))
         loss = np.where(np.isfinite(loss), loss, np.inf)
         earlier = self._done()
         is_better = loss < np.min(earlier, axis=0, initial=np.inf)

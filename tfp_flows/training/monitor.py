@@ -28,7 +28,9 @@ class Monitor(Event):
         Raises:
           OSError: if the folder cannot be written to.
         """
-        self._progress_bar, self._bar, self._writer = progress_bar, None, None
+        self._progress_bar = progress_bar
+        self._bar: tqdm = None
+        self._writer: tf.summary.SummaryWriter = None
         if tensorboard_dir is not None:
             try:
                 self._writer = tf.summary.create_file_writer(str(tensorboard_dir))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ class Traces:
     NAMES = ("loss", "beta", "gradient_norm")
 
     def __init__(self) -> None:
-        self._parts = []
-        self.last_call = None
+        self._parts: list[list[np.ndarray]] = []
+        self.last_call: list[np.ndarray] = []
 
     def append(self, call: list[np.ndarray]) -> None:
         """Adds the three arrays of a call of the loop."""
@@ -44,7 +43,7 @@ class Run:
     """A fit under way, as events see it.
 
     Attributes:
-      objective: the function that is minimised; see `tff.vi.Objective`.
+      objective: what is minimised, as `tff.vi.Objective` says.
       variables: list of the `tf.Variable`s that are trained.
       optimizer: what trains them, built.
       batch_shape: `tf.TensorShape` of the loss.
@@ -57,7 +56,7 @@ class Run:
       began: when the first step of this process began, by `time.perf_counter`.
     """
 
-    objective: Callable
+    objective: Any
     variables: list[tf.Variable]
     optimizer: Any
     batch_shape: tf.TensorShape

@@ -36,7 +36,7 @@ class Tournament(Event):
             left //= 2
             self._rounds[max(1, int(share * num_steps))] = left
         self._window = max(1, num_steps // 20)
-        self._run = None
+        self._run: Run
 
     def start(self, run: Run) -> None:
         """See base class."""

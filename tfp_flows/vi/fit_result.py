@@ -60,7 +60,7 @@ class FitResult:
     seconds: float
     compile_seconds: float
     train_seconds: float
-    num_skipped_steps: np.ndarray = 0
+    num_skipped_steps: np.ndarray | int = 0
     num_rollbacks: int = 0
     stop_reason: str = "num_steps"
     describe: Callable[[np.ndarray], dict[str, np.ndarray]] = describe_loss

@@ -1,5 +1,6 @@
 """The negative log likelihood of points as an objective."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows.vi.batches import ArrayBatches, DatasetBatches
 from tfp_flows.vi.compiled_log_prob import compile_log_prob
 from tfp_flows.vi.data_arguments import align, check_distribution, first_log_prob
 from tfp_flows.vi.objective import Objective
@@ -25,6 +27,12 @@ class NegativeLogLikelihood(Objective):
     """
 
     describe = staticmethod(describe_nll)
+
+    # After `bind`.
+    _batches: ArrayBatches | DatasetBatches
+    _held_out: np.ndarray | None
+    _log_prob_fn: Callable[[np.ndarray], np.ndarray]
+    _settings: dict[str, Any]
 
     def __init__(
         self,
@@ -96,7 +104,8 @@ class NegativeLogLikelihood(Objective):
         """See base class."""
         if self._held_out is None:
             return None
-        return -np.mean(self._log_prob_fn(self._held_out), axis=0, dtype=np.float64)
+        log_prob = self._log_prob_fn(self._held_out)
+        return np.asarray(-np.mean(log_prob, axis=0, dtype=np.float64))
 
     def settings(self) -> dict[str, Any]:
         """See base class; the data by their number and a checksum."""

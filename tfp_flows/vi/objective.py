@@ -2,11 +2,14 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+# The class of an objective, as `bind` returns one of the same.
+Bound = TypeVar("Bound", bound="Objective")
 
 
 def describe_loss(loss: np.ndarray) -> dict[str, np.ndarray]:
@@ -33,20 +36,20 @@ class Objective:
         none.
     """
 
-    flow: tfp.distributions.Distribution | None = None
-    seed: tf.Tensor | tf.Variable | None = None
+    flow: tfp.distributions.Distribution
+    seed: tf.Tensor | tf.Variable
     describe: Callable[[np.ndarray], dict[str, np.ndarray]] = staticmethod(describe_loss)
     log_normalizer: float | None = None
     max_chunk_size: int | None = None
     program_key: Any = None
 
     def bind(
-        self,
+        self: Bound,
         flow: tfp.distributions.Distribution,
         *,
         seed: tf.Tensor,
         jit_compile: bool = False,
-    ) -> "Objective":
+    ) -> Bound:
         """This objective for a flow, with all that can be checked before training.
 
         Args:
@@ -63,7 +66,7 @@ class Objective:
         del jit_compile
         return self.of(flow, seed)
 
-    def of(self, flow: tfp.distributions.Distribution, seed: Any) -> "Objective":
+    def of(self: Bound, flow: tfp.distributions.Distribution, seed: Any) -> Bound:
         """As `bind`, without checks."""
         bound = copy.copy(self)
         bound.flow, bound.seed = flow, seed

@@ -19,7 +19,7 @@ from tfp_flows.vi.recipe import optimizer_for
 # over seeds must not compile anew. These hold the target and the variables as well.
 _MAX_KEPT = 4
 
-_kept = OrderedDict()
+_kept: OrderedDict[Hashable, tuple["Program", np.ndarray | None]] = OrderedDict()
 
 
 @dataclasses.dataclass
@@ -115,13 +115,21 @@ def _build(objective, variables, optimizer, *, num_steps, decays, name, **loop):
     return Program(objective, variables, optimizer, run_steps)
 
 
+def _are_equal(fingerprint, other):
+    if fingerprint is None or other is None:
+        return fingerprint is other
+    return np.array_equal(fingerprint, other, equal_nan=True)
+
+
 def _are_same(variables, others):
     return [id(v) for v in variables] == [id(v) for v in others]
 
 
 @contextlib.contextmanager
 def kept_program(
-    key: Hashable | None, fingerprint: np.ndarray, build_program_fn: Callable[[], Program]
+    key: Hashable | None,
+    fingerprint: np.ndarray | None,
+    build_program_fn: Callable[[], Program],
 ) -> Iterator[Program]:
     """A context with the program of an earlier fit, or with a new one.
 
@@ -141,7 +149,7 @@ def kept_program(
         yield build_program_fn()
         return
     program, earlier = _kept.pop(key, (None, None))
-    if program is None or not np.array_equal(earlier, fingerprint, equal_nan=True):
+    if program is None or not _are_equal(earlier, fingerprint):
         program = build_program_fn()
     try:
         yield program

@@ -37,7 +37,7 @@ def default_budget(flow: tfp.distributions.Distribution) -> tuple[int, int]:
     """
     variables = list(flow.trainable_variables)
     size = num_parameters(variables, num_batch_axes(variables, flow.batch_shape))
-    return next(budget for most, *budget in _BUDGETS if size <= most)
+    return next((steps, samples) for most, steps, samples in _BUDGETS if size <= most)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -28,7 +28,9 @@ def fit_reverse_kl(
     optimizer: Any = None,
     early_stopping: bool = False,
     seed: Any = None,
-    annealing_fn: Callable[[tf.Tensor], tf.Tensor] | str | None = "default",
+    annealing_fn: Callable[[tf.Tensor], tf.Tensor]
+    | Literal["default"]
+    | None = "default",
     gradient_estimator: str = "reparameterized",
     clip_norm: float | None = 1.0,
     jit_compile: bool | None = None,
@@ -173,7 +175,7 @@ def fit_reverse_kl(
         annealing_fn=annealing_fn,
         num_starts=num_starts,
     )
-    events = [training.RiseTest(num_steps)]
+    events: list[training.Event] = [training.RiseTest(num_steps)]
     if early_stopping:
         events.append(training.PlateauTest(num_steps))
     if num_starts > 1:

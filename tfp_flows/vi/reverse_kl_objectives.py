@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,8 @@ from tfp_flows.vi.arguments import check_flow
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.path_score import score_of_image
 from tfp_flows.vi.recipe import LinearAnnealing
+
+Bound = TypeVar("Bound", bound="ReverseKL")
 
 # Points at which the target must have the values that it had when it was compiled, or
 # when a checkpoint was written.
@@ -74,12 +76,12 @@ class ReverseKL(Objective):
         self.describe = NegativeElbo(self.log_normalizer)
 
     def bind(
-        self,
+        self: Bound,
         flow: tfp.distributions.Distribution,
         *,
         seed: tf.Tensor,
         jit_compile: bool = False,
-    ) -> "Objective":
+    ) -> Bound:
         """See base class.
 
         Raises:
@@ -206,12 +208,12 @@ class PathReverseKL(ReverseKL):
     """
 
     def bind(
-        self,
+        self: Bound,
         flow: tfp.distributions.Distribution,
         *,
         seed: tf.Tensor,
         jit_compile: bool = False,
-    ) -> "Objective":
+    ) -> Bound:
         """See base class.
 
         Raises:
