@@ -25,7 +25,10 @@ def outside(x):
 
 @tf.custom_gradient
 def outside_with_gradient(x):
-    return outside(x), lambda upstream: -upstream[..., tf.newaxis] * x
+    def gradient(upstream):
+        return upstream[..., tf.newaxis] * tf.numpy_function(np.negative, [x], x.dtype)
+
+    return outside(x), gradient
 
 
 def noisy(x):
@@ -124,9 +127,19 @@ def test_numpy_functions_cannot_be_compiled(target):
 
 
 def test_shapes_out_of_numpy_functions_are_known():
-    traced = as_density(outside).trace(POINTS)
-    assert traced.output_shapes == [64]
-    np.testing.assert_allclose(traced(POINTS), bump(POINTS), rtol=1e-6)
+    @tf.function(input_signature=[tf.TensorSpec(POINTS.shape, POINTS.dtype)])
+    def value_and_gradient(x):
+        value, gradient = tfp.math.value_and_gradient(
+            as_density(outside_with_gradient), x
+        )
+        assert value.shape == [64]
+        assert gradient.shape == [64, 2]
+        return value, gradient
+
+    value, gradient = value_and_gradient(POINTS)
+    np.testing.assert_allclose(value, bump(POINTS), rtol=1e-6)
+    np.testing.assert_array_equal(gradient, -POINTS)
+    assert as_density(outside).trace(POINTS).output_shapes == [64]
 
 
 def test_fingerprints_know_a_target_again():

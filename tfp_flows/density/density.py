@@ -44,7 +44,9 @@ class Density:
     normalized_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def __call__(self, points: tf.Tensor) -> tf.Tensor:
-        """The log density at `points`, of static shape also from `tf.numpy_function`.
+        """The log density at `points`.
+
+        It and its gradient have static shapes, also out of `tf.numpy_function`.
 
         Args:
           points: `Tensor` of shape `[S, ..., D]`.
@@ -52,10 +54,8 @@ class Density:
         Returns:
           `Tensor` of shape `[S, ...]`.
         """
-        log_prob = tf.convert_to_tensor(self.log_prob_fn(points))
-        if log_prob.shape.is_fully_defined():
-            return log_prob
-        return tf.ensure_shape(log_prob, points.shape[:-1])
+        log_prob = tf.convert_to_tensor(self.log_prob_fn(_shape_gradient(points)))
+        return _shape(log_prob, points.shape[:-1])
 
     def exact(self) -> "Density":
         """The density to judge by: -inf outside the support, and log Z = 0 if known."""
@@ -143,3 +143,13 @@ class Density:
         return np.shape(own) == np.shape(fingerprint) and np.allclose(
             own, fingerprint, rtol=rounding, atol=rounding, equal_nan=True
         )
+
+
+def _shape(tensor: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    return tensor if tensor.shape.is_fully_defined() else tf.ensure_shape(tensor, shape)
+
+
+@tf.custom_gradient
+def _shape_gradient(points: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """`points`, to which a gradient comes in their shape."""
+    return tf.identity(points), lambda upstream: _shape(upstream, points.shape)

@@ -10,7 +10,6 @@ from tfp_flows.numerics.checks import check_size
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
 from tfp_flows.numerics.log_det import blend, log_blend
-from tfp_flows.numerics.log_prob_fn import first_evaluation, known_log_normalizer
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
 from tfp_flows.numerics.normal import standard_normal, stateless_normal
@@ -43,9 +42,7 @@ __all__ = [
     "common_dtype",
     "divide_by_squared_norm",
     "epsilon",
-    "first_evaluation",
     "is_live",
-    "known_log_normalizer",
     "load_arviz",
     "log_blend",
     "log_softplus",
