@@ -178,6 +178,14 @@ def test_existing_flow_is_kept(folder, capsys):
     assert pathlib.Path("o/flow.npz").read_text() == "precious"
 
 
+def test_a_checkpoint_of_another_target_is_refused(folder, capsys):
+    fit = ["fit", *SMALL, "--checkpoint", "checkpoint"]
+    assert main([*fit, "u1", "--out", "first"]) == 0
+    assert main([*fit, "u2", "--out", "second"]) == 2
+    assert "another target" in capsys.readouterr().err
+    assert not (folder / "second" / "flow.npz").exists()
+
+
 def test_traceback_on_request(folder):
     with pytest.raises(ValueError, match="nosuch"):
         main(["--traceback", "fit", "nosuch", "--out", "o"])

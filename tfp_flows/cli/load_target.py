@@ -3,12 +3,12 @@
 import importlib
 import os
 import sys
-from typing import Any
 
 from tfp_flows import targets
+from tfp_flows.density import Density, as_density
 
 
-def load_target(spec: str) -> Any:
+def load_target(spec: str) -> Density:
     """The density that `spec` names.
 
     Args:
@@ -16,10 +16,11 @@ def load_target(spec: str) -> Any:
         a log density or a distribution. The current folder is searched first.
 
     Returns:
-      A callable or a `tfd.Distribution`.
+      `Density`.
 
     Raises:
-      ValueError: if the name is unknown, or the attribute is missing or no density.
+      ValueError: if the name is unknown, or the attribute is missing or no density over
+        vectors.
       ImportError: if the module cannot be imported.
     """
     module_name, colon, attribute = spec.partition(":")
@@ -29,7 +30,7 @@ def load_target(spec: str) -> Any:
                 f"Unknown target {spec!r}; the known targets are "
                 f"{', '.join(targets.names())}, and module:function names your own."
             )
-        return targets.get(spec)
+        return as_density(targets.get(spec))
     if not module_name or not attribute:
         raise ValueError(
             f"{spec!r} names no target; write module:function, for example "
@@ -54,4 +55,4 @@ def load_target(spec: str) -> Any:
             f"{spec!r} is {type(target).__name__}, neither a function of points nor a "
             "distribution."
         )
-    return target
+    return as_density(target)

@@ -54,7 +54,7 @@ def fit(
     try:
         result = vi.fit_reverse_kl(
             flow,
-            density.log_prob_fn,
+            density,
             num_steps=config.num_steps,
             sample_size=config.sample_size,
             seed=config.seed,

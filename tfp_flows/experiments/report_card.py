@@ -4,10 +4,9 @@ import json
 import os
 import pathlib
 import types
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
@@ -19,7 +18,7 @@ _NUM_SHOWN = 2_000
 def evaluate_file(
     path: str | os.PathLike,
     flow: tfp.distributions.Distribution,
-    target: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
+    target: Any,
     *,
     num_samples: int,
     seed: int,

@@ -23,14 +23,13 @@ def run(args: argparse.Namespace) -> int:
     """Judges the flow, and prints the verdict."""
     from tfp_flows import distributions
     from tfp_flows.cli.load_target import load_target
-    from tfp_flows.density import as_density
     from tfp_flows.experiments.fit import event_size_of
     from tfp_flows.experiments.report_card import evaluate_file
     from tfp_flows.files import prepare_folder, write_json
 
     flow = distributions.load(args.flow)
     target = load_target(args.target)
-    event_size_of(as_density(target), flow.event_shape[0])
+    event_size_of(target, flow.event_shape[0])
     for file in (args.out, args.figure):
         if file is not None:
             prepare_folder(pathlib.Path(file).parent)
