@@ -1,17 +1,25 @@
 """The base of flows, the checks of arguments, and what all builders share."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import distributions
+from tfp_flows import bijectors, distributions, numerics
 from tfp_flows.distributions import base as base_module
 
 tfd = tfp.distributions
 
 
-@pytest.fixture(params=[distributions.planar_flow, distributions.radial_flow])
+@pytest.fixture(
+    params=[
+        distributions.planar_flow,
+        distributions.radial_flow,
+        distributions.sylvester_flow,
+    ]
+)
 def build(request):
     """Each builder in turn."""
     return request.param
@@ -36,7 +44,7 @@ def layers_of(flow):
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 @pytest.mark.parametrize("batch_shape", [(), (3,), (2, 3)], ids=str)
 def test_standard_normal(batch_shape, dtype, rng):
-    base = base_module.standard_normal(4, dtype, batch_shape)
+    base = numerics.standard_normal(4, dtype, batch_shape)
     assert base.event_shape == (4,)
     assert base.batch_shape == batch_shape
     assert base.dtype == dtype
@@ -46,7 +54,7 @@ def test_standard_normal(batch_shape, dtype, rng):
 
 
 def test_moments_of_the_standard_normal():
-    x = base_module.standard_normal(3, tf.float64, (2,)).sample(20_000, seed=(1, 2))
+    x = numerics.standard_normal(3, tf.float64, (2,)).sample(20_000, seed=(1, 2))
     assert x.shape == (20_000, 2, 3)
     flat = tf.reshape(x, [20_000, 6]).numpy()
     # Five standard errors of 20,000 draws; the components are independent too.
@@ -112,10 +120,11 @@ def test_shapes_and_dtypes(build, batch_shape, dtype, fused):
     assert x.shape == (5, 2, *batch_shape, 4)
     assert log_q.dtype == dtype
     assert log_q.shape == (5, 2, *batch_shape)
-    assert len(flow.trainable_variables) == (3 if fused else 6)
+    parameters = layers_of(flow)
+    assert len(flow.trainable_variables) == len(parameters) * (1 if fused else 2)
     assert all(variable.dtype == dtype for variable in flow.trainable_variables)
-    for parameter in layers_of(flow).values():
-        assert parameter.shape in ((*batch_shape, 2), (*batch_shape, 2, 4))
+    for parameter in parameters.values():
+        assert parameter.shape[: len(batch_shape) + 1] == (*batch_shape, 2)
 
 
 def test_builder_defaults(build):
@@ -227,7 +236,7 @@ def test_density_is_normalized(build):
     # E_q[p / q] = 1 for a normal density p, if f is onto and q is its density.
     flow = build(2, 4, seed=3, dtype=tf.float64, init_scale=0.5)
     x, log_q = flow.experimental_sample_and_log_prob(20_000, seed=(0, 1))
-    target = base_module.standard_normal(2, tf.float64)
+    target = numerics.standard_normal(2, tf.float64)
     ratio = np.exp(target.log_prob(x / 0.7) - 2.0 * np.log(0.7) - log_q)
     error = np.std(ratio) / np.sqrt(ratio.size)
     assert error < 0.02
@@ -291,10 +300,6 @@ def test_validate_args_reaches_the_bijector(build, fused):
         compiled()
 
 
-@pytest.mark.parametrize(
-    "build",
-    [distributions.planar_flow, distributions.radial_flow, distributions.sylvester_flow],
-)
 @pytest.mark.parametrize("affine", [False, True])
 def test_rebuilt_flows_are_alike_but_for_their_values(build, affine):
     base = tfd.MultivariateNormalDiag(tf.ones([3], tf.float64))
@@ -308,3 +313,26 @@ def test_rebuilt_flows_are_alike_but_for_their_values(build, affine):
     again = flow.rebuild(seed=0)
     for a, b in zip(flow.trainable_variables, again.trainable_variables, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_family_of_the_users_is_built_like_others():
+    family = dataclasses.make_dataclass(
+        "Mine",
+        [("spread", float, 1.0)],
+        bases=(bijectors.PlanarFamily,),
+        frozen=True,
+        namespace=dict(
+            name="mine",
+            initial_values=lambda self, *args, **kwargs: {
+                name: self.spread * value
+                for name, value in bijectors.PlanarFamily.initial_values(
+                    self, *args, **kwargs
+                ).items()
+            },
+        ),
+    )
+    flow = distributions.build_flow(family, 2, 3, seed=0, init_scale=0.5, spread=2.0)
+    planar = distributions.planar_flow(2, 3, seed=0, init_scale=0.5)
+    np.testing.assert_array_equal(flow.bijector.u, 2.0 * planar.bijector.u)
+    again = flow.rebuild(seed=0, batch_shape=[4])
+    assert again.bijector.u.shape == (4, 3, 2)

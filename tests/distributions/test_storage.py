@@ -46,10 +46,18 @@ def test_round_trip_is_exact(tmp_path, build, fused, batch_shape):
 
 
 @pytest.mark.parametrize("form", ["orthogonal", "householder", "triangular"])
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("batch_shape", [(), (3,)])
-def test_round_trip_of_sylvester_flows(tmp_path, form, batch_shape):
+def test_round_trip_of_sylvester_flows(tmp_path, form, fused, batch_shape):
     flow = tff.sylvester_flow(
-        4, 3, form=form, seed=7, batch_shape=batch_shape, dtype=tf.float64, init_scale=1.0
+        4,
+        3,
+        form=form,
+        seed=7,
+        fused=fused,
+        batch_shape=batch_shape,
+        dtype=tf.float64,
+        init_scale=1.0,
     )
     path = tmp_path / "flow.npz"
     tff.distributions.save(flow, path)
@@ -87,7 +95,7 @@ def test_refuses_another_affine_map(tmp_path):
 
 
 def test_refuses_triangular_layers_that_do_not_take_turns(tmp_path):
-    flow = tff.sylvester_flow(2, 2, form="triangular", seed=0)
+    flow = tff.sylvester_flow(2, 2, form="triangular", seed=0, fused=False)
     chain = tfp.bijectors.Chain([flow.bijector.bijectors[0]] * 2)
     flow = tfd.TransformedDistribution(flow.distribution, chain)
     with pytest.raises(ValueError, match=r"tf\.train\.Checkpoint"):
@@ -171,6 +179,15 @@ UNITS = dict(
 ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "f"))
 
 
+def test_files_that_tell_triangular_layers_by_their_kind(tmp_path):
+    layers = {name: np.ones([2, 1, 1], "f") for name in ("r", "r2")}
+    metadata = SYLVESTER | dict(kind="sylvester-triangular", num_layers=2, event_size=1)
+    write(tmp_path / "flow.npz", metadata, **layers, b=np.ones([2, 1], "f"))
+    first, second = tff.distributions.load(tmp_path / "flow.npz").bijector.bijectors[::-1]
+    assert (first.reverse, second.reverse) == (False, True)
+    np.testing.assert_array_equal(first.r, [[1.0]])
+
+
 @pytest.mark.parametrize(
     ("metadata", "arrays", "message"),
     [
@@ -181,8 +198,8 @@ ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "
         (GOOD, ARRAYS | dict(u=np.full([1, 2], np.nan, "f")), "damaged.*finite"),
         (GOOD, dict(u=ARRAYS["u"]), "damaged.*w"),
         (SYLVESTER | dict(num_layers=2), UNITS, r"damaged.*`r` has shape \(1, 1, 1\)"),
-        (SYLVESTER | dict(event_size=3), UNITS, "damaged.*event size 2"),
-        (SYLVESTER, UNITS | dict(r2=np.ones([1, 2, 2], "f")), "damaged.*units"),
+        (SYLVESTER | dict(event_size=3), UNITS, r"damaged.*`v` has shape \(1, 1, 2\)"),
+        (SYLVESTER, UNITS | dict(r2=np.ones([1, 2, 2], "f")), r"damaged.*`r2` has shape"),
         ({}, ARRAYS, "not a saved flow"),
     ],
 )

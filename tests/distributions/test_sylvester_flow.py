@@ -6,14 +6,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
-from tfp_flows.bijectors.initial_values import SYLVESTER_FORMS
+from tfp_flows.bijectors.sylvester_family import SYLVESTER_FORMS
 from tfp_flows.distributions import sylvester_flow
 
 tfd = tfp.distributions
 
 
 def layers_of(flow):
-    """First to last; a chain applies its last bijector first."""
+    """Single layers, first to last; a chain applies its last bijector first."""
     return flow.bijector.bijectors[::-1]
 
 
@@ -25,12 +25,9 @@ def form(request):
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 @pytest.mark.parametrize("batch_shape", [(), (2, 3)], ids=str)
 def test_variables(form, batch_shape, dtype):
-    flow = sylvester_flow(
-        10, 3, form=form, seed=0, dtype=dtype, batch_shape=batch_shape, name="flow"
-    )
-    assert isinstance(flow, tfd.TransformedDistribution)
-    assert (flow.name, flow.dtype) == ("flow", dtype)
-    assert (flow.event_shape, flow.batch_shape) == ((10,), batch_shape)
+    options = dict(form=form, seed=0, dtype=dtype, batch_shape=batch_shape)
+    stack = sylvester_flow(10, 3, **options).bijector
+    flow = sylvester_flow(10, 3, **options, fused=False)
     m, h = {"orthogonal": (8, 8), "householder": (10, 8), "triangular": (10, None)}[form]
     for k, layer in enumerate(layers_of(flow)):
         shapes = dict(r=(m, m), r2=(m, m), b=(m,)) | (dict(v=(h, 10)) if h else {})
@@ -39,17 +36,18 @@ def test_variables(form, batch_shape, dtype):
             assert isinstance(variable, tf.Variable)
             assert variable.name.split("/")[-1].split(":")[0] == f"{name}_{k}"
             assert variable.shape == (*batch_shape, *shape)
+            assert getattr(stack, name).shape == (*batch_shape, 3, *shape)
         assert (layer.v is None) == (form == "triangular")
         assert layer.reverse == (form == "triangular" and k == 1)
     assert len(flow.trainable_variables) == 3 * len(shapes)
 
 
 def test_sizes_that_are_given():
-    (layer,) = layers_of(sylvester_flow(10, 1, 3, seed=0))
-    assert layer.r.shape == (3, 3)
-    assert layer.v.shape == (3, 10)
+    stack = sylvester_flow(10, 2, 3, seed=0).bijector
+    assert stack.r.shape == (2, 3, 3)
+    assert stack.v.shape == (2, 3, 10)
     flow = sylvester_flow(5, 1, 5, "householder", num_reflections=2, seed=0)
-    assert layers_of(flow)[0].v.shape == (2, 5)
+    assert flow.bijector.v.shape == (1, 2, 5)
 
 
 def test_density_is_normalised(form):
@@ -77,7 +75,7 @@ def test_starts_at_the_identity_plus_noise(form):
 
 @pytest.mark.parametrize("num_units", [1, 3, 20])
 def test_pre_activations_start_of_order_one(num_units, rng):
-    flow = sylvester_flow(20, 40, num_units, seed=0)
+    flow = sylvester_flow(20, 40, num_units, seed=0, fused=False)
     z = rng.normal(size=(200, 20)).astype("f")
     s = np.stack([(z @ layer.q) @ tf.transpose(layer.r2) for layer in layers_of(flow)])
     # Every unit alike, the first, of M entries, and the last, of one.

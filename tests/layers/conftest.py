@@ -44,7 +44,7 @@ class Case:
 
     @property
     def amortized(self):
-        return issubclass(self.layer_class, layers.amortized.Amortized)
+        return issubclass(self.layer_class, layers.Amortized)
 
     def make(self, num_layers=NUM_LAYERS, **kwargs):
         return self.layer_class(num_layers, **self.arguments, **kwargs)

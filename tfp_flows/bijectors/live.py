@@ -1,5 +1,6 @@
 """Bijectors whose results are those of the present parameters."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -59,3 +60,20 @@ class LiveChain(Live, tfp.bijectors.Chain):
 
     The first link gets a new tensor, and each other one what the link before it made.
     """
+
+
+def chain(bijectors: Sequence[tfp.bijectors.Bijector]) -> tfp.bijectors.Chain:
+    """Bijectors that apply first to last, as one.
+
+    Args:
+      bijectors: sequence of `tfb.Bijector`s, the first of which `forward` applies first.
+        (A `tfb.Chain` is given the last first.)
+
+    Returns:
+      `tfb.Chain`, whose results in eager mode are those of the present parameters if
+      all of its bijectors are composite tensors, as those of this package and most of
+      TFP's are.
+    """
+    composite = tfp.bijectors.AutoCompositeTensorBijector
+    is_composite = all(isinstance(bijector, composite) for bijector in bijectors)
+    return (LiveChain if is_composite else tfp.bijectors.Chain)(bijectors[::-1])

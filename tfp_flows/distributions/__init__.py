@@ -1,8 +1,10 @@
 """Builders of trainable flows, and their storage."""
 
-from tfp_flows.distributions.planar_flow import planar_flow
-from tfp_flows.distributions.radial_flow import radial_flow
+from tfp_flows.distributions import builders
+from tfp_flows.distributions.base import build_flow
+from tfp_flows.distributions.builders import *  # noqa: F403
 from tfp_flows.distributions.storage import load, save
-from tfp_flows.distributions.sylvester_flow import sylvester_flow
 
-__all__ = ["load", "planar_flow", "radial_flow", "save", "sylvester_flow"]
+__all__ = ["build_flow", "load", "save"]
+__all__ += builders.__all__
+__all__.sort()

@@ -1,14 +1,18 @@
-"""What the builders share: checks of arguments, the base, layers into a flow."""
+"""A trainable flow of the layers of any family, over a base."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import numerics
-from tfp_flows.bijectors.live import LiveChain
-from tfp_flows.numerics import standard_normal
+from tfp_flows import bijectors, numerics
+
+tfd = tfp.distributions
 
 
-def check_dtype(dtype):
+def check_dtype(dtype: Any) -> tf.DType:
     """Returns `dtype` as a `tf.DType` if it is floating, or raises TypeError."""
     dtype = tf.as_dtype(dtype)
     if not dtype.is_floating:
@@ -18,7 +22,12 @@ def check_dtype(dtype):
     return dtype
 
 
-def resolve_base(base, event_size, dtype, batch_shape):
+def resolve_base(
+    base: tfd.Distribution | None,
+    event_size: int,
+    dtype: tf.DType,
+    batch_shape: Sequence[int],
+) -> tfd.Distribution:
     """The base of a flow: `base` when given and fitting, else a standard normal.
 
     Args:
@@ -35,8 +44,8 @@ def resolve_base(base, event_size, dtype, batch_shape):
       TypeError: if `base` is no distribution, or its dtype is not `dtype`.
     """
     if base is None:
-        return standard_normal(event_size, dtype, batch_shape)
-    if not isinstance(base, tfp.distributions.Distribution):
+        return numerics.standard_normal(event_size, dtype, batch_shape)
+    if not isinstance(base, tfd.Distribution):
         raise TypeError(f"`base` must be a tfd.Distribution or None, but got {base!r}.")
     if not base.event_shape.is_compatible_with([event_size]):
         raise ValueError(
@@ -52,124 +61,122 @@ def resolve_base(base, event_size, dtype, batch_shape):
     return base
 
 
-def check_arguments(event_size, num_layers, dtype, base, batch_shape):
-    """The arguments of a builder, checked.
+def build_flow(
+    family: type[bijectors.Family],
+    event_size: int,
+    num_layers: int,
+    *,
+    seed: Any = None,
+    dtype: Any = tf.float32,
+    fused: bool = True,
+    affine: bool = False,
+    base: tfd.Distribution | None = None,
+    batch_shape: Sequence[int] = (),
+    validate_args: bool = False,
+    name: str | None = None,
+    **options: Any,
+) -> tfd.TransformedDistribution:
+    """A trainable flow of K layers of any family, as `planar_flow` and others call it.
+
+    #### Example
+
+    ```python
+    flow = tff.distributions.build_flow(tff.bijectors.PlanarFamily, 2, 16, seed=0)
+    ```
 
     Args:
-      event_size: D.
-      num_layers: K.
-      dtype: floating dtype, as `tf.as_dtype` reads it.
-      base: `tfd.Distribution` or `None`, as for `resolve_base`.
-      batch_shape: batch shape of the flow.
+      family: subclass of `tff.bijectors.Family`.
+      event_size: D, Python `int`.
+      num_layers: K, Python `int`.
+      seed: `int` or stateless TFP seed of the initial values; `None` draws a new one.
+      dtype: floating dtype of the variables and samples.
+      fused: whether the layers are one stack, or (`False`) a `tfb.Chain` of K of them,
+        with variables of their own. The same seed gives the same numbers.
+      affine: whether a trainable affine map, lower triangular and the identity at first,
+        follows the layers.
+      base: `tfd.Distribution` of event shape `[D]`; `None` is a standard normal.
+      batch_shape: shape of a batch of independent flows.
+      validate_args: Python `bool`: whether to check arguments at run time too.
+      name: Python `str`, the name of the distribution; `None` leaves it to TFP, and to
+        the joint distribution that the flow may become a part of.
+      **options: further arguments of the family, such as `init_scale`.
 
     Returns:
-      `(shape, dtype, base)`: the shape `[..., K, D]` of the layers' vectors, a
-      `tf.DType`, and a distribution.
+      `tfd.TransformedDistribution` of event shape `[D]` and batch shape `batch_shape`. In
+      eager mode, too, it is that of the present values of its variables. Its
+      `rebuild(*, seed, batch_shape=())` makes another one from other initial values.
 
     Raises:
-      ValueError: if a size is no integer >= 1, or as `resolve_base`.
-      TypeError: if `dtype` is not floating, or as `resolve_base`.
+      ValueError: if `event_size` or `num_layers` is no integer >= 1, the family refuses
+        an option, or the event shape of `base` is not `[D]`.
+      TypeError: if `dtype` is not floating, or not that of `base`.
     """
-    event_size = numerics.check_size("event_size", event_size)
-    num_layers = numerics.check_size("num_layers", num_layers)
-    dtype = check_dtype(dtype)
-    base = resolve_base(base, event_size, dtype, batch_shape)
-    shape = tf.TensorShape(batch_shape).concatenate([num_layers, event_size])
-    return shape, dtype, base
-
-
-def assemble_flow(
-    base,
-    stack_class,
-    layer_class,
-    parameters,
-    *,
-    fused,
-    affine,
-    validate_args,
-    name,
-    rebuild,
-):
-    """Layers with new variables over `base`.
-
-    Args:
-      base: `tfd.Distribution`.
-      stack_class: bijector of K layers, for `fused`.
-      layer_class: bijector of one layer, of the same parameter names.
-      parameters: parameter name = (initial value of the stack, index of its layer axis,
-        callable `(value, name=...)` that makes a variable).
-      fused: whether to build one stack, or a `tfb.Chain` of layers.
-      affine: as for `complete_flow`.
-      validate_args: as in `tfd.Distribution`.
-      name: name of the flow.
-      rebuild: as for `complete_flow`.
-
-    Returns:
-      `tfd.TransformedDistribution`.
-    """
-    (value, axis, _), *_ = parameters.values()
-    if fused:
-        variables = {
-            key: make_variable(value, name=key)
-            for key, (value, _, make_variable) in parameters.items()
-        }
-        layers = [stack_class(**variables, validate_args=validate_args)]
-    else:
-        layers = []
-        for k in range(value.shape[axis]):
-            variables = {
-                key: make_variable(tf.gather(value, k, axis=axis), name=f"{key}_{k}")
-                for key, (value, axis, make_variable) in parameters.items()
-            }
-            layers.append(layer_class(**variables, validate_args=validate_args))
-    return complete_flow(
-        base,
-        layers,
-        affine_batch_shape=value.shape[:axis] if affine else None,
-        as_chain=not fused,
+    rebuild = functools.partial(
+        build_flow,
+        family,
+        event_size,
+        num_layers,
+        dtype=dtype,
+        fused=fused,
+        affine=affine,
+        base=base,
         validate_args=validate_args,
         name=name,
-        rebuild=rebuild,
+        **options,
     )
-
-
-def complete_flow(
-    base, layers, *, affine_batch_shape, as_chain, validate_args, name, rebuild
-):
-    """A flow from its base and its layers.
-
-    Args:
-      base: `tfd.Distribution` of event shape `[D]`.
-      layers: list of bijectors, in the order in which `forward` applies them.
-      affine_batch_shape: batch shape of an affine map with new variables that follows
-        them; `None` is without one.
-      as_chain: whether a single layer is a `tfb.Chain`, too.
-      validate_args: as in `tfd.Distribution`.
-      name: name of the flow.
-      rebuild: callable, `(*, seed, batch_shape)` to a flow from other initial values, or
-        `None`.
-
-    Returns:
-      `tfd.TransformedDistribution`, with `rebuild` if it is given. In eager mode, too, it
-      is that of the present values of its variables, those of the affine map included.
-    """
-    if affine_batch_shape is not None:
-        layers = [
-            *layers,
-            *affine_layers(base.event_shape[0], base.dtype, affine_batch_shape),
-        ]
-    # A chain applies its last bijector first.
-    is_chain = as_chain or len(layers) > 1
-    bijector = LiveChain(layers[::-1]) if is_chain else layers[0]
-    flow = tfp.distributions.TransformedDistribution(
+    event_size = numerics.check_size("event_size", event_size)
+    layers = family(num_layers, **options)
+    dtype = check_dtype(dtype)
+    base = resolve_base(base, event_size, dtype, batch_shape)
+    values = layers.initial_values(
+        event_size,
+        seed=numerics.stateless_seed(seed),
+        dtype=dtype,
+        batch_shape=batch_shape,
+    )
+    make = _make_stack if fused else _make_layers
+    parts = make(layers, values, validate_args)
+    if affine:
+        parts += affine_layers(event_size, dtype, batch_shape)
+    # A chain of a single layer, too, if it is not fused.
+    bijector = parts[0] if fused and not affine else bijectors.chain(parts)
+    flow = tfd.TransformedDistribution(
         base, bijector, validate_args=validate_args, name=name
     )
-    if rebuild is not None:
-        flow.rebuild = rebuild
+    flow.rebuild = rebuild
     return flow
 
 
-def affine_layers(event_size, dtype, batch_shape):
+def _make_stack(
+    layers: bijectors.Family, values: dict[str, tf.Tensor], validate_args: bool
+) -> list[tfp.bijectors.Bijector]:
+    """The layers as one bijector with new variables."""
+    variables = {
+        key: layers.variable(key, value, name=key) for key, value in values.items()
+    }
+    return [layers.stack(variables, validate_args=validate_args)]
+
+
+def _make_layers(
+    layers: bijectors.Family, values: dict[str, tf.Tensor], validate_args: bool
+) -> list[tfp.bijectors.Bijector]:
+    """The layers one by one, each with new variables."""
+    axes = layers.layer_axes()
+    made = []
+    for k in range(layers.num_layers):
+        variables = {
+            key: layers.variable(
+                key, tf.gather(value, k, axis=axes[key]), name=f"{key}_{k}"
+            )
+            for key, value in values.items()
+        }
+        made.append(layers.layer(k, variables, validate_args=validate_args))
+    return made
+
+
+def affine_layers(
+    event_size: int, dtype: tf.DType, batch_shape: Sequence[int]
+) -> list[tfp.bijectors.Bijector]:
     """The map L x + m with new variables, the identity at first.
 
     Args:

@@ -1,6 +1,7 @@
 """Saved flows: plain arrays in a NumPy archive, never pickles."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -8,41 +9,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors
-from tfp_flows.distributions.planar_flow import planar_flow
-from tfp_flows.distributions.radial_flow import radial_flow
-from tfp_flows.distributions.sylvester_flow import LAYER_AXES, assemble_sylvester
+from tfp_flows.distributions.base import build_flow
 from tfp_flows.files import replacing
-from tfp_flows.numerics import standard_normal
 
 _FORMAT = "tfp_flows/flow"
 _VERSION = 1
 
-# kind: stack or None, single layer, builder, and the layer axis of each parameter of a
-# stack. The builder of Sylvester flows takes the parameters themselves.
-_KINDS = {
-    "planar": (
-        bijectors.PlanarStack,
-        bijectors.Planar,
-        planar_flow,
-        {"u": -2, "w": -2, "b": -1},
-    ),
-    "radial": (
-        bijectors.RadialStack,
-        bijectors.Radial,
-        radial_flow,
-        {"center": -2, "alpha": -1, "beta": -1},
-    ),
-    "sylvester": (None, bijectors.Sylvester, assemble_sylvester, LAYER_AXES),
-    "sylvester-triangular": (
-        None,
-        bijectors.Sylvester,
-        assemble_sylvester,
-        {name: axis for name, axis in LAYER_AXES.items() if name != "v"},
-    ),
-}
+tfd = tfp.distributions
 
 
-def save(flow, path):
+def save(flow: tfd.Distribution, path: str | os.PathLike) -> None:
     """Saves a planar, radial or Sylvester flow over a standard normal.
 
     The file is an `.npz` archive of the parameters, as the bijector names them, and of a
@@ -58,30 +34,27 @@ def save(flow, path):
       OSError: if the file cannot be written.
     """
     layers, affine = _split_affine(flow)
-    kind, fused, arrays = _parameters(layers, flow)
+    family, fused = _family_of(layers, flow)
     _check_base(flow)
-    name, axis = next(iter(_KINDS[kind][3].items()))
-    shape = arrays[name].shape
+    batch_shape, arrays = _read(family, layers, fused)
     metadata = dict(
         format=_FORMAT,
         version=_VERSION,
-        kind=kind,
+        kind=family.name,
         fused=fused,
         affine=affine is not None,
         event_size=int(flow.event_shape[-1]),
-        num_layers=int(shape[axis]),
-        batch_shape=list(shape[:axis]),
+        num_layers=layers[0].num_layers if fused else len(layers),
+        batch_shape=batch_shape,
         dtype=flow.dtype.name,
     )
     if affine is not None:
-        arrays.update(
-            {name: np.array(v) for name, v in _affine_variables(affine).items()}
-        )
+        arrays |= {key: v.numpy() for key, v in _affine_variables(affine).items()}
     with replacing(path) as file:
         np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
 
 
-def load(path):
+def load(path: str | os.PathLike) -> tfd.TransformedDistribution:
     """Loads a flow that `save` wrote, trainable, with identical parameters.
 
     Nothing in the file is executed or unpickled.
@@ -112,66 +85,88 @@ def load(path):
             f"but this version of tfp_flows reads {_FORMAT!r} up to {_VERSION}."
         )
     try:
-        flow = _build(metadata, arrays)
-        if metadata.get("affine"):
-            for name, variable in _affine_variables(flow.bijector.bijectors[:2]).items():
-                variable.assign(_finite(name, arrays[name]))
-        return flow
+        return _build(metadata, arrays)
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(
             f"{path} is a damaged flow: its metadata and arrays do not fit ({error})."
         ) from error
 
 
-def _build(metadata, arrays):
-    stack, _, builder, axes = _KINDS[metadata["kind"]]
-    values = {name: _finite(name, arrays[_stored_name(name)]) for name in axes}
-    if stack is None:
-        return _build_sylvester(metadata, values)
-    flow = builder(
+def _build(metadata: dict, arrays: dict) -> tfd.TransformedDistribution:
+    """The flow of the metadata, with the arrays as the values of its variables."""
+    # Files of earlier versions have a kind "sylvester-triangular".
+    family = bijectors.FAMILIES[metadata["kind"].partition("-")[0]]
+    batch_shape = tuple(metadata["batch_shape"])
+    skipped = len(batch_shape) + 1
+    flow = build_flow(
+        family,
         metadata["event_size"],
         metadata["num_layers"],
         seed=0,
         dtype=tf.as_dtype(metadata["dtype"]),
         fused=metadata["fused"],
         affine=metadata.get("affine", False),
-        batch_shape=tuple(metadata["batch_shape"]),
+        batch_shape=batch_shape,
+        **family.options_of({key: a.shape[skipped:] for key, a in arrays.items()}),
     )
-    layers, _ = _split_affine(flow)
-    for name, axis in axes.items():
-        value = values[name]
-        if metadata["fused"]:
-            _variable(getattr(layers[0], name)).assign(value)
-            continue
-        for k, layer in enumerate(layers):
-            _variable(getattr(layer, name)).assign(np.take(value, k, axis=axis))
+    layers, affine = _split_affine(flow)
+    _assign(family, layers, metadata["fused"], arrays)
+    if affine is not None:
+        for key, variable in _affine_variables(affine).items():
+            variable.assign(_finite(key, arrays[key]))
     return flow
 
 
-def _build_sylvester(metadata, values):
-    sizes = [*metadata["batch_shape"], metadata["num_layers"]]
-    event_size = values.get("v", values["b"]).shape[-1]
-    for name, value in values.items():
-        if list(value.shape[: LAYER_AXES[name] + 1]) != sizes:
-            raise ValueError(f"`{name}` has shape {value.shape}")
-    if event_size != metadata["event_size"]:
-        raise ValueError(f"the parameters are of event size {event_size}")
-    dtype = tf.as_dtype(metadata["dtype"])
-    base = standard_normal(event_size, dtype, tuple(metadata["batch_shape"]))
-    return assemble_sylvester(
-        base,
-        {name: tf.constant(value, dtype) for name, value in values.items()},
-        affine=metadata.get("affine", False),
-    )
+def _given(family: type[bijectors.Family], layer: tfp.bijectors.Bijector) -> dict:
+    """Unconstrained name = variable or tensor, of the parameters that a layer has."""
+    named = {name: getattr(layer, name) for name in family.unconstrained_names()}
+    return family.unconstrain({n: v for n, v in named.items() if v is not None})
 
 
-def _finite(name, value):
+def _stack_axes(family: type[bijectors.Family]) -> dict[str, int]:
+    """Unconstrained name = axis of layers."""
+    axes = family.layer_axes()
+    return {key: axes[name] for name, key in family.unconstrained_names().items()}
+
+
+def _read(
+    family: type[bijectors.Family], layers: list, fused: bool
+) -> tuple[list[int], dict[str, np.ndarray]]:
+    """The batch shape and, by unconstrained name, the arrays of the whole stack."""
+    axes = _stack_axes(family)
+    parts = [_given(family, layer) for layer in layers]
+    arrays = {
+        key: np.array(value)
+        if fused
+        else np.stack([part[key] for part in parts], axes[key])
+        for key, value in parts[0].items()
+    }
+    key, array = next(iter(arrays.items()))
+    return list(array.shape[: axes[key]]), arrays
+
+
+def _assign(
+    family: type[bijectors.Family], layers: list, fused: bool, arrays: dict
+) -> None:
+    """Makes the arrays of the whole stack the values of the layers' variables."""
+    axes = _stack_axes(family)
+    for k, layer in enumerate(layers):
+        for key, variable in _given(family, layer).items():
+            array, shape = _finite(key, arrays[key]), list(variable.shape)
+            if not fused:
+                shape.insert(len(shape) + 1 + axes[key], len(layers))
+            if list(array.shape) != shape:
+                raise ValueError(f"`{key}` has shape {array.shape}, not {tuple(shape)}")
+            variable.assign(array if fused else np.take(array, k, axis=axes[key]))
+
+
+def _finite(name: str, value: np.ndarray) -> np.ndarray:
     if not np.all(np.isfinite(value)):
         raise ValueError(f"`{name}` is not finite")
     return value
 
 
-def _split_affine(flow):
+def _split_affine(flow: tfd.Distribution) -> tuple[list, list | None]:
     """The layers in the order of `forward`, and the affine map after them or `None`.
 
     The latter as the two bijectors of a chain, the last applied first.
@@ -185,7 +180,7 @@ def _split_affine(flow):
     return chain[::-1], None
 
 
-def _affine_variables(affine):
+def _affine_variables(affine: list) -> dict[str, tf.Variable]:
     """The variables of what `affine_layers` made, by their stored names."""
     shift, scale = affine
     try:
@@ -200,67 +195,53 @@ def _affine_variables(affine):
         ) from None
 
 
-def _parameters(layers, flow):
-    """Kind, whether fused, and the arrays of the stack by stored name."""
-    for kind, (stack, layer, _, axes) in _KINDS.items():
-        fused = stack is not None and len(layers) == 1 and isinstance(layers[0], stack)
-        if fused:
-            arrays = {name: _read(layers[0], name) for name in axes}
-        else:
-            if not layers or not all(isinstance(part, layer) for part in layers):
-                continue
-            if layer is bijectors.Sylvester and not _is_form(kind, layers):
-                continue
-            arrays = {
-                name: np.stack([_read(part, name) for part in layers], axis=axis)
-                for name, axis in axes.items()
-            }
-        arrays = {_stored_name(name): array for name, array in arrays.items()}
-        return kind, fused, arrays
+def _family_of(
+    layers: list, flow: tfd.Distribution
+) -> tuple[type[bijectors.Family], bool]:
+    """The family of the layers, and whether they are one stack."""
+    for family in bijectors.FAMILIES.values():
+        if len(layers) == 1 and isinstance(layers[0], family.stack_class):
+            return family, True
+        if layers and _make_a_stack(family, layers):
+            return family, False
     raise ValueError(
         "Only flows made by tff.planar_flow, tff.radial_flow or tff.sylvester_flow can "
         f"be saved, but got {flow!r}; save its variables with tf.train.Checkpoint."
     )
 
 
-def _is_form(kind, layers):
-    """Whether Sylvester layers are of one form, the triangular ones in turns."""
-    if kind == "sylvester":
-        return all(layer.v is not None for layer in layers)
+def _make_a_stack(family: type[bijectors.Family], layers: list) -> bool:
+    """Whether single layers are those of one stack: of one shape, and in their turns."""
+    if not all(isinstance(layer, family.layer_class) for layer in layers):
+        return False
+    ndims = {
+        name: properties.event_ndims
+        for name, properties in family.layer_class.parameter_properties().items()
+    }
+    tensors = [{n: getattr(layer, n) for n in ndims} for layer in layers]
+    given = [{n: v for n, v in each.items() if v is not None} for each in tensors]
+    shapes = [{n: tuple(v.shape) for n, v in each.items()} for each in given]
+    if any(each != shapes[0] for each in shapes):
+        return False
+    of_layer = {n: shape[len(shape) - ndims[n] :] for n, shape in shapes[0].items()}
+    stack = family(len(layers), **family.options_of(of_layer))
+
+    def options(layer: tfp.bijectors.Bijector) -> dict:
+        known = {*ndims, "validate_args", "name"}
+        return {k: v for k, v in layer.parameters.items() if k not in known}
+
     return all(
-        layer.v is None and layer.reverse == (k % 2 == 1)
-        for k, layer in enumerate(layers)
+        options(stack.layer(k, each)) == options(layer)
+        for k, (layer, each) in enumerate(zip(layers, given, strict=True))
     )
 
 
-def _stored_name(name):
-    # alpha = softplus(variable): the variable is stored, so that loading is exact.
-    return "alpha_unconstrained" if name == "alpha" else name
-
-
-def _variable(parameter):
-    if isinstance(parameter, tfp.util.TransformedVariable):
-        return parameter.pretransformed_input
-    return parameter
-
-
-def _read(bijector, name):
-    parameter = getattr(bijector, name)
-    if name != "alpha":
-        return tf.convert_to_tensor(parameter).numpy()
-    constraint = getattr(parameter, "bijector", None)
-    if constraint == tfp.bijectors.Softplus():
-        return _variable(parameter).numpy()
-    # Any other kind of alpha is read by its value.
-    return tfp.math.softplus_inverse(tf.convert_to_tensor(parameter)).numpy()
-
-
-def _check_base(flow):
+def _check_base(flow: tfd.Distribution) -> None:
     base = flow.distribution
     normal = getattr(base, "distribution", None)
     if (
-        isinstance(base, tfp.distributions.Sample)
-        and isinstance(normal, tfp.distributions.Normal)
+        isinstance(base, tfd.Sample)
+        and isinstance(normal, tfd.Normal)
         and np.all(normal.loc == 0.0)
         and np.all(normal.scale == 1.0)
     ):

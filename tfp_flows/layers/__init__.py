@@ -21,12 +21,10 @@ model.compile("adam", loss=lambda y, q: -q.log_prob(y))
 
 import keras
 
-from tfp_flows.layers.amortized import (
-    AmortizedPlanar,
-    AmortizedRadial,
-    AmortizedSylvester,
-)
-from tfp_flows.layers.shared import SharedPlanar, SharedRadial, SharedSylvester
+from tfp_flows.layers import families
+from tfp_flows.layers.amortized import Amortized
+from tfp_flows.layers.families import *  # noqa: F403
+from tfp_flows.layers.shared import Shared
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -35,11 +33,6 @@ if keras.backend.backend() != "tensorflow":
         "KERAS_BACKEND=tensorflow before the first import of keras."
     )
 
-__all__ = [
-    "AmortizedPlanar",
-    "AmortizedRadial",
-    "AmortizedSylvester",
-    "SharedPlanar",
-    "SharedRadial",
-    "SharedSylvester",
-]
+__all__ = ["Amortized", "Shared"]
+__all__ += families.__all__
+__all__.sort()

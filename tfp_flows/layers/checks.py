@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def check_floating(layer, **inputs):
+def check_floating(layer: str, **inputs: tf.Tensor) -> None:
     """Raises TypeError unless every input is floating-point."""
     for name, value in inputs.items():
         dtype = tf.as_dtype(value.dtype)
@@ -14,7 +14,7 @@ def check_floating(layer, **inputs):
             )
 
 
-def check_vectors(layer, name, shape):
+def check_vectors(layer: str, name: str, shape: tuple) -> int:
     """The static size of the last axis of `[..., D]`, or a ValueError."""
     if len(shape) == 0 or shape[-1] is None:
         raise ValueError(
@@ -24,7 +24,7 @@ def check_vectors(layer, name, shape):
     return int(shape[-1])
 
 
-def check_pair(layer, inputs):
+def check_pair(layer: str, inputs: list) -> list:
     """`inputs` as a pair `z0, h`, or a ValueError."""
     if not isinstance(inputs, list | tuple) or len(inputs) != 2:
         found = len(inputs) if isinstance(inputs, list | tuple) else type(inputs).__name__
@@ -35,7 +35,7 @@ def check_pair(layer, inputs):
     return inputs
 
 
-def check_pair_of_shapes(layer, shapes):
+def check_pair_of_shapes(layer: str, shapes: list) -> tuple[tuple, tuple]:
     """The shapes of z0 `[..., B, D]` and h `[B, H]`, or a ValueError."""
     shapes = list(shapes)
     if len(shapes) != 2 or not all(isinstance(shape, list | tuple) for shape in shapes):

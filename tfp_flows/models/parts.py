@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from tfp_flows.layers.shared import Shared
+from tfp_flows.layers import Shared
 from tfp_flows.models import networks
 
 _ENCODERS = {"mlp": networks.mlp_encoder, "gated_conv": networks.gated_conv_encoder}

@@ -1,0 +1,215 @@
+"""What a family of flow layers is: all that is built, trained and stored goes by it."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import numerics
+
+
+@dataclasses.dataclass(frozen=True)
+class Family(abc.ABC):
+    """K flow layers of one kind, near the identity.
+
+    Builders of flows, Keras layers, files and the command line are made of what a family
+    says: where its parameters start, which also says their names and shapes, and which
+    bijectors they make. Their axes and constraints are those that the stack's
+    `parameter_properties` state, as in all of TFP.
+
+    A new family is a dataclass with a `name`, the two classes of bijectors, and
+    `initial_values`; further fields are what its users can choose. Nothing else is
+    assumed of the parameters: they may be the weights of a network.
+
+    #### Example
+
+    ```python
+    @dataclasses.dataclass(frozen=True)
+    class PlanarFamily(Family):
+        name = "planar"
+        stack_class, layer_class = PlanarStack, Planar
+
+        def initial_values(self, event_size, *, seed, dtype, batch_shape=()):
+            ...                                    # u, w: [..., K, D], b: [..., K]
+
+    family = PlanarFamily(num_layers=16)
+    values = family.initial_values(2, seed=(0, 1), dtype=tf.float32)
+    family.stack(values).forward(x)                # x: [..., 2] -> [..., 2]
+    ```
+
+    Attributes:
+      num_layers: K, Python `int`.
+      init_scale: how far from the identity the layers start; 0 is the identity.
+      name: of the class, what files and the command line call the family.
+      stack_class: of the class, the bijector of K layers.
+      layer_class: of the class, the bijector of one layer, of the same parameter names.
+
+    Raises:
+      ValueError: if `num_layers` is no integer >= 1, or `init_scale` is negative.
+    """
+
+    num_layers: int
+    init_scale: float = 0.1
+
+    name: ClassVar[str]
+    stack_class: ClassVar[type[tfp.bijectors.Bijector]]
+    layer_class: ClassVar[type[tfp.bijectors.Bijector]]
+
+    def __post_init__(self) -> None:
+        # Python's own numbers, as configurations in JSON hold them.
+        num_layers = numerics.check_size("num_layers", self.num_layers)
+        object.__setattr__(self, "num_layers", num_layers)
+        if not self.init_scale >= 0.0:
+            raise ValueError(
+                f"`init_scale` must be at least 0, but got {self.init_scale!r}."
+            )
+        object.__setattr__(self, "init_scale", float(self.init_scale))
+
+    @abc.abstractmethod
+    def initial_values(
+        self,
+        event_size: int,
+        *,
+        seed: tf.Tensor,
+        dtype: tf.DType,
+        batch_shape: Sequence[int] = (),
+    ) -> dict[str, tf.Tensor]:
+        """Parameters near the identity, over the mass of a standard normal.
+
+        Args:
+          event_size: D.
+          seed: stateless seed, an integer `Tensor` of shape `[2]`.
+          dtype: floating `tf.DType`.
+          batch_shape: shape of a batch of independent flows.
+
+        Returns:
+          Dict of `Tensor`s, in the order of the stack's arguments.
+        """
+
+    @classmethod
+    def options_of(cls, shapes: dict[str, tuple[int, ...]]) -> dict:
+        """The choices, beside K, that led to parameters of one layer of these shapes."""
+        del shapes
+        return {}
+
+    def stack(
+        self, parameters: dict, *, validate_args: bool = False
+    ) -> tfp.bijectors.Bijector:
+        """The K layers as one bijector.
+
+        Args:
+          parameters: name = `Tensor` or `tf.Variable`, `[..., *shape]`.
+          validate_args: as of `tfb.Bijector`.
+
+        Returns:
+          `stack_class`, live if the parameters are variables.
+        """
+        return self.stack_class(**parameters, validate_args=validate_args)
+
+    def layer(
+        self, k: int, parameters: dict, *, validate_args: bool = False
+    ) -> tfp.bijectors.Bijector:
+        """Layer k of the stack, as a bijector.
+
+        Args:
+          k: its index.
+          parameters: those of the layer alone, without the axis of layers.
+          validate_args: as of `tfb.Bijector`.
+
+        Returns:
+          `layer_class`.
+        """
+        del k
+        return self.layer_class(**parameters, validate_args=validate_args)
+
+    @classmethod
+    def layer_axes(cls) -> dict[str, int]:
+        """Parameter name = index of the axis of layers, from the end."""
+        properties = cls.stack_class.parameter_properties()
+        return {name: -p.event_ndims for name, p in properties.items()}
+
+    @classmethod
+    def constraints(cls, dtype: tf.DType) -> dict[str, tfp.bijectors.Bijector]:
+        """Name of a constrained parameter = bijector from all numbers to its values."""
+        properties = cls.stack_class.parameter_properties(dtype)
+        constraints = {
+            name: p.default_constraining_bijector_fn() for name, p in properties.items()
+        }
+        return {
+            name: constraint
+            for name, constraint in constraints.items()
+            if not isinstance(constraint, tfp.bijectors.Identity)
+        }
+
+    @classmethod
+    def unconstrained_names(cls) -> dict[str, str]:
+        """Parameter name = name of what is trained in its place, in files and weights."""
+        constrained = cls.constraints(tf.float32)
+        return {
+            name: f"{name}_unconstrained" if name in constrained else name
+            for name in cls.stack_class.parameter_properties()
+        }
+
+    @classmethod
+    def unconstrain(cls, parameters: dict) -> dict:
+        """Parameters as any numbers, such as training and files hold them.
+
+        Args:
+          parameters: name = `Tensor`, `tf.Variable` or what `variable` returned.
+
+        Returns:
+          Dict in the same order, of `unconstrained_names` and `Tensor`s or `Variable`s.
+        """
+        names, result = cls.unconstrained_names(), {}
+        for name, value in parameters.items():
+            constraint = cls.constraints(value.dtype).get(name)
+            if constraint is not None:
+                held = isinstance(value, tfp.util.TransformedVariable)
+                # Not by its value, which has been rounded.
+                is_exact = held and value.bijector == constraint
+                value = (
+                    value.pretransformed_input
+                    if is_exact
+                    else constraint.inverse(tf.convert_to_tensor(value))
+                )
+            result[names[name]] = value
+        return result
+
+    @classmethod
+    def constrain(cls, values: dict) -> dict:
+        """The inverse of `unconstrain`: name = `Tensor`, live if it is of a variable."""
+        result = {}
+        for name, unconstrained_name in cls.unconstrained_names().items():
+            if unconstrained_name in values:
+                value = values[unconstrained_name]
+                constraint = cls.constraints(value.dtype).get(name)
+                if constraint is not None:
+                    is_live = numerics.is_live(value)
+                    apply = tfp.util.DeferredTensor if is_live else _forward
+                    value = apply(value, constraint)
+                result[name] = value
+        return result
+
+    @classmethod
+    def variable(cls, parameter: str, value: tf.Tensor, *, name: str) -> tf.Variable:
+        """A trainable variable that starts at a value of a parameter.
+
+        Args:
+          parameter: name of the parameter.
+          value: `Tensor`.
+          name: of the variable.
+
+        Returns:
+          `tf.Variable`, or `tfp.util.TransformedVariable` under a constraint.
+        """
+        constraint = cls.constraints(value.dtype).get(parameter)
+        if constraint is None:
+            return tf.Variable(value, name=name)
+        return tfp.util.TransformedVariable(value, constraint, name=name)
+
+
+def _forward(value: tf.Tensor, constraint: tfp.bijectors.Bijector) -> tf.Tensor:
+    return constraint.forward(value)
