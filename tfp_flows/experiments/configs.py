@@ -7,6 +7,7 @@ its options from here.
 import dataclasses
 from typing import Any, TypeVar
 
+# Keys of `tff.bijectors.FAMILIES`.
 FAMILIES = ("planar", "radial", "sylvester")
 # Keys of `density_flows.FLOWS` and `toy_points.TOY_POINTS`.
 DENSITY_FLOWS = (

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import distributions, vi
+from tfp_flows import bijectors, distributions, vi
 from tfp_flows.density import Density, as_density
-from tfp_flows.experiments.builders import BUILDERS
 from tfp_flows.experiments.configs import FitConfig
 from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.files import write_csv
@@ -50,7 +49,10 @@ def fit(
     event_size = event_size_of(density, config.event_size)
     config = dataclasses.replace(config, event_size=event_size)
     out = new_folder(out, "flow.npz", overwrite=overwrite)
-    flow = BUILDERS[config.family](event_size, config.num_layers, seed=config.seed)
+    family = bijectors.FAMILIES[config.family]
+    flow = distributions.build_flow(
+        family, event_size, config.num_layers, seed=config.seed
+    )
     try:
         result = vi.fit_reverse_kl(
             flow,

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import diagnostics, mcmc, plotting, targets, vi
-from tfp_flows.experiments.builders import BUILDERS
+from tfp_flows import bijectors, diagnostics, distributions, mcmc, plotting, targets, vi
 from tfp_flows.experiments.configs import ReproduceConfig
 from tfp_flows.experiments.outputs import write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
@@ -182,7 +181,9 @@ def _run_fit(
 ) -> tuple[Panel, dict[str, Any]]:
     """Fits and judges one flow: a panel and a row of results."""
     target = targets.get(name)
-    flow = BUILDERS[family](2, num_layers, seed=config.seed)
+    flow = distributions.build_flow(
+        bijectors.FAMILIES[family], 2, num_layers, seed=config.seed
+    )
     result = vi.fit_reverse_kl(
         flow,
         target.unnormalized_log_prob,
