@@ -121,6 +121,7 @@ def test_declared_normalizers_may_be_methods_and_of_functions():
         (tfd.Exponential([1.0, 2.0]), [1.0, 3.0], [1.0, -3.0]),
         (tfd.VonMises([0.0, 3.0], 2.0), [3.1, -3.1], [3.1, 3.2]),
         (tfd.Beta([2.0, 1.0], 1.0), [0.5, 0.5], [0.5, 1.5]),
+        (tfd.LogNormal([0.0, 1.0], 1.0), [0.5, 0.5], [0.5, -1.0]),
     ],
 )
 def test_a_distribution_is_zero_outside_its_event_space(distribution, inside, outside):
@@ -129,6 +130,34 @@ def test_a_distribution_is_zero_outside_its_event_space(distribution, inside, ou
         log_prob = as_density(given).exact()(tf.constant([inside, outside])).numpy()
         assert log_prob[0] == target.log_prob(tf.constant(inside)).numpy()
         assert log_prob[1] == -np.inf
+
+
+def test_event_spaces_of_batches():
+    target = tfd.Sample(tfd.Uniform(0.0, [1.0, 2.0, 3.0]), 2)
+    x = tf.fill([3, 2], 1.5)
+    log_prob = as_density(target).exact()(x)
+    np.testing.assert_allclose(log_prob, [-np.inf, -2 * np.log(2.0), -2 * np.log(3.0)])
+
+
+class UserNormal(tfd.Normal):
+    def _default_event_space_bijector(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        NORMAL,
+        tfd.Sample(tfd.StudentT(3.0, 0.0, 1.0), 2),
+        tfd.Sample(UserNormal(0.0, 1.0), 2),
+        tfd.Blockwise([tfd.Normal(0.0, 1.0), tfd.Exponential(1.0)]),
+        tfd.VonMisesFisher([0.0, 1.0], 2.0),
+        tff.planar_flow(2, 2, seed=0),
+    ],
+    ids=lambda target: target.name,
+)
+def test_other_distributions_are_taken_as_they_are(target):
+    assert as_density(target).exact().log_prob_fn == target.log_prob
 
 
 @pytest.mark.parametrize(

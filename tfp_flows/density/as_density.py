@@ -132,18 +132,25 @@ def _event(owner: Any) -> tuple[int | None, tf.DType | None, Callable | None]:
 
 
 def _restricted_log_prob(owner: Any) -> Callable[[tf.Tensor], tf.Tensor]:
-    """`log_prob`, -inf outside the event space that a distribution of TFP declares.
+    """`log_prob`, -inf where a coordinate is outside the event space that TFP states.
 
-    Outside, TFP's own is often finite: a von Mises distribution repeats itself, and an
-    exponential one grows without bound.
+    There, TFP's own is often finite: a von Mises density repeats itself, and an
+    exponential one grows without bound. Distributions that do not consist of scalar ones
+    are left as they are.
     """
-    base = owner
-    while isinstance(base, tfd.TransformedDistribution):
-        base = base.distribution
-    if not isinstance(base, tfd.Distribution):
+    scalar = owner
+    while isinstance(scalar, tfd.Independent | tfd.Sample):
+        scalar = scalar.distribution
+    if scalar is owner or scalar.event_shape.rank != 0:
         return owner.log_prob
-    bijector = base.experimental_default_event_space_bijector()
-    if bijector is None or isinstance(bijector, tfp.bijectors.Identity):
+    try:
+        is_whole = isinstance(
+            scalar.experimental_default_event_space_bijector(),
+            tfp.bijectors.Identity | None,
+        )
+    except NotImplementedError:  # of a class of the user
+        is_whole = True
+    if is_whole:
         return owner.log_prob
     bijector = owner.experimental_default_event_space_bijector()
 
