@@ -173,7 +173,7 @@ def _run_fit(
         kl_standard_error=_standard_error(data.test_log_density - log_prob),
         mass_on_grid=float(np.sum(density) * ((_LIMITS[1] - _LIMITS[0]) / 199) ** 2),
         num_steps=result.num_steps_done,
-        best_step=int(result.best_step),
+        best_step=np.asarray(result.best_step).item(),
         stop_reason=result.stop_reason,
         num_skipped_steps=int(result.num_skipped_steps),
         microseconds_per_step=1e6 * result.train_seconds / result.num_steps_done,

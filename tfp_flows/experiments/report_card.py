@@ -61,7 +61,7 @@ def evaluate_file(
                 canvas,
                 flow,
                 samples,
-                report.log_weights,
+                np.asarray(report.log_weights),
                 loss=loss,
                 log_normalizer=report.log_normalizer,
             )
