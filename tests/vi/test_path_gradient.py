@@ -128,3 +128,24 @@ def test_bad_estimators_are_refused():
     normal = tfd.Independent(tfd.Normal(tf.Variable([0.0, 0.0]), 1.0), 1)
     with pytest.raises(TypeError, match="TransformedDistribution"):
         tff.vi.fit_reverse_kl(normal, target, gradient_estimator="path")
+
+
+@pytest.mark.parametrize("batch_shape", [(), (3,)])
+@pytest.mark.parametrize("num_starts", [1, 2])
+def test_a_base_without_a_batch_serves_batches_and_starts(batch_shape, num_starts):
+    base = tfp.distributions.MultivariateNormalDiag([1.0, 2.0], [1.0, 0.5])
+    # As many samples as members: axes that are mixed up would have the same shape.
+    flow = tff.planar_flow(2, 2, seed=0, base=base, batch_shape=batch_shape)
+    result = tff.vi.fit_reverse_kl(
+        flow,
+        lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1),
+        num_steps=100,
+        sample_size=3 * 2 * num_starts,
+        num_starts=num_starts,
+        gradient_estimator="path",
+        seed=1,
+        progress_bar=False,
+        jit_compile=False,
+    )
+    assert result.loss.shape == (100, *batch_shape)
+    assert np.all(result.final_loss < result.loss[0] - 0.2)

@@ -308,3 +308,15 @@ def test_target_that_xla_cannot_compile():
 
     with pytest.raises(RuntimeError, match="jit_compile=False"):
         fit(tff.planar_flow(2, 2, seed=0), target, jit_compile=True)
+
+
+def test_flows_of_structures_are_refused_with_a_way():
+    split = tfp.distributions.TransformedDistribution(
+        tff.planar_flow(3, 2, seed=0), tfp.bijectors.Split([1, 2])
+    )
+    matrix = tfp.distributions.TransformedDistribution(
+        tff.planar_flow(4, 2, seed=0), tfp.bijectors.Reshape([2, 2], [4])
+    )
+    for flow in (split, matrix):
+        with pytest.raises(ValueError, match=r"flow of vectors.*bijector\.forward\(x\)"):
+            fit(flow, shifted_normal)

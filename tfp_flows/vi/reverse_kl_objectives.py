@@ -230,6 +230,8 @@ class PathReverseKL(ReverseKL):
 
     def _estimate(self, seed, beta):
         base, bijector = self.flow.distribution, self.flow.bijector
+        if base.batch_shape != self.flow.batch_shape:
+            base = tfp.distributions.BatchBroadcast(base, self.flow.batch_shape)
         z = base.sample(self._sample_size // self._num_starts, seed=seed)
         x = bijector.forward(z)
         score = score_of_image(bijector, z, _score_of_base(base, z))
