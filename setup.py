@@ -14,6 +14,7 @@ REPORT = ["typst>=0.13"]
 TEST = [
     "ipykernel>=6.29",
     "mpmath>=1.3",
+    "mypy>=1.11",
     "nbclient>=0.10",
     "pytest>=8",
     "pytest-xdist>=3.5",
@@ -33,6 +34,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
+    package_data={"tfp_flows": ["py.typed"]},
     install_requires=[
         "arviz>=0.18,<1",
         "keras>=3.5",
