@@ -98,30 +98,13 @@ class Family(abc.ABC):
     def stack(
         self, parameters: dict, *, validate_args: bool = False
     ) -> tfp.bijectors.Bijector:
-        """The K layers as one bijector.
-
-        Args:
-          parameters: name = `Tensor` or `tf.Variable`, `[..., *shape]`.
-          validate_args: as of `tfb.Bijector`.
-
-        Returns:
-          `stack_class`, live if the parameters are variables.
-        """
+        """The K layers as one bijector, live if the parameters are variables."""
         return self.stack_class(**parameters, validate_args=validate_args)
 
     def layer(
         self, k: int, parameters: dict, *, validate_args: bool = False
     ) -> tfp.bijectors.Bijector:
-        """Layer k of the stack, as a bijector.
-
-        Args:
-          k: its index.
-          parameters: those of the layer alone, without the axis of layers.
-          validate_args: as of `tfb.Bijector`.
-
-        Returns:
-          `layer_class`.
-        """
+        """Layer k alone, of parameters without the axis of layers."""
         del k
         return self.layer_class(**parameters, validate_args=validate_args)
 
@@ -134,15 +117,12 @@ class Family(abc.ABC):
     @classmethod
     def constraints(cls, dtype: tf.DType) -> dict[str, tfp.bijectors.Bijector]:
         """Name of a constrained parameter = bijector from all numbers to its values."""
-        properties = cls.stack_class.parameter_properties(dtype)
-        constraints = {
-            name: p.default_constraining_bijector_fn() for name, p in properties.items()
-        }
-        return {
-            name: constraint
-            for name, constraint in constraints.items()
-            if not isinstance(constraint, tfp.bijectors.Identity)
-        }
+        found = {}
+        for name, properties in cls.stack_class.parameter_properties(dtype).items():
+            constraint = properties.default_constraining_bijector_fn()
+            if not isinstance(constraint, tfp.bijectors.Identity):
+                found[name] = constraint
+        return found
 
     @classmethod
     def unconstrained_names(cls) -> dict[str, str]:
@@ -167,14 +147,10 @@ class Family(abc.ABC):
         for name, value in parameters.items():
             constraint = cls.constraints(value.dtype).get(name)
             if constraint is not None:
-                held = isinstance(value, tfp.util.TransformedVariable)
-                # Not by its value, which has been rounded.
-                is_exact = held and value.bijector == constraint
-                value = (
-                    value.pretransformed_input
-                    if is_exact
-                    else constraint.inverse(tf.convert_to_tensor(value))
-                )
+                if getattr(value, "bijector", None) == constraint:
+                    value = value.pretransformed_input  # exact, unlike the inverse
+                else:
+                    value = constraint.inverse(tf.convert_to_tensor(value))
             result[names[name]] = value
         return result
 
@@ -186,10 +162,10 @@ class Family(abc.ABC):
             if unconstrained_name in values:
                 value = values[unconstrained_name]
                 constraint = cls.constraints(value.dtype).get(name)
-                if constraint is not None:
-                    is_live = numerics.is_live(value)
-                    apply = tfp.util.DeferredTensor if is_live else _forward
-                    value = apply(value, constraint)
+                if constraint is not None and numerics.is_live(value):
+                    value = tfp.util.DeferredTensor(value, constraint)
+                elif constraint is not None:
+                    value = constraint.forward(value)
                 result[name] = value
         return result
 
@@ -209,7 +185,3 @@ class Family(abc.ABC):
         if constraint is None:
             return tf.Variable(value, name=name)
         return tfp.util.TransformedVariable(value, constraint, name=name)
-
-
-def _forward(value: tf.Tensor, constraint: tfp.bijectors.Bijector) -> tf.Tensor:
-    return constraint.forward(value)

@@ -1,7 +1,7 @@
 """Bijectors of several layers or units, which move many samples at once."""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -19,39 +19,17 @@ from tfp_flows.bijectors.point_layout import flatten_points, samples_first
 class OnSamples(OnePass):
     """Base of bijectors that take points as S samples of each member of a batch.
 
-    Subclasses define what their parameters come to, `_constrained`, of which the first
-    has an axis of size D; and the maps of points `[S, *B, D]`, which return with the
-    image what the log-dets need of it, `[*B, K, S]`.
+    Subclasses define
+
+    - `_constrained()`: what the parameters come to, each read once, a named tuple whose
+      first entry has an axis of size D; and `_event_ndims`, the ranks of its entries
+      without batch axes;
+    - `_sized_parameter`: the name of the parameter that has the event size;
+    - `_forward_samples(x, layers)` and `_inverse_samples(y, layers)` of points `[S, *B,
+      D]`: their image, and what the log-dets need of it, `[*B, K, S]`;
+    - `_log_dets(held, layers, event_size)`: the log-dets of the K layers, `[*B, K, S]`;
+    - `_score_samples(score, x, layers)`: the score of the image of `x`, `[S, *B, D]`.
     """
-
-    # Rank of what `_constrained` returns, without batch axes.
-    _event_ndims: ClassVar[tuple[int, ...]]
-    # The name of the parameter that has the event size.
-    _sized_parameter: ClassVar[str]
-
-    def _constrained(self) -> NamedTuple:
-        """What the parameters come to; reads each of them once."""
-        raise NotImplementedError
-
-    def _forward_samples(self, x: tf.Tensor, layers: NamedTuple) -> tuple:
-        """The image, `[S, *B, D]`, and what the log-dets need, `[*B, K, S]`."""
-        raise NotImplementedError
-
-    def _inverse_samples(self, y: tf.Tensor, layers: NamedTuple) -> tuple:
-        """The points whose image is `y`, and what the log-dets need."""
-        raise NotImplementedError
-
-    def _log_dets(
-        self, held: tf.Tensor, layers: NamedTuple, size: tf.Tensor
-    ) -> tf.Tensor:
-        """The log-dets of K layers or units, `[*B, K, S]`, at event size `size`."""
-        raise NotImplementedError
-
-    def _score_samples(
-        self, score: tf.Tensor, x: tf.Tensor, layers: NamedTuple
-    ) -> tf.Tensor:
-        """The score of the image of `x`, `[S, *B, D]`, from that of `x`."""
-        raise NotImplementedError
 
     def forward_score(self, x: tf.Tensor, score: tf.Tensor) -> tf.Tensor:
         """The score of the image, in one pass over the layers; see `Planar`.
@@ -106,8 +84,7 @@ class OfTanhUnits(OnSamples):
 
     _event_ndims = TanhUnits(w=2, b=1, u_hat=2, q=1, q_minus_one=1, log_q=1)
 
-    def _inverse_samples(self, y: tf.Tensor, layers: TanhUnits) -> tuple:
-        return inverse_compact(y, layers)
+    _inverse_samples = staticmethod(inverse_compact)
 
     def _log_dets(self, held: tf.Tensor, layers: TanhUnits, size: tf.Tensor) -> tf.Tensor:
         return planar_log_det(held, along_samples(layers))

@@ -9,6 +9,11 @@ from tfp_flows import numerics
 from tfp_flows.bijectors.live import Live
 
 
+def parameter(name: str, doc: str) -> property:
+    """A property of a bijector: one of the `tensors` that it was built with."""
+    return property(lambda self: getattr(self, f"_{name}"), doc=doc)
+
+
 class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
     """Base of bijectors that compute a map and its log-det-Jacobian in one pass.
 
@@ -20,7 +25,7 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
     def __init__(
         self, tensors: dict, *, parameters: dict, validate_args: bool, name: str
     ) -> None:
-        """Keeps each of `tensors` as the attribute `_name`, live if it is a variable.
+        """Keeps `tensors`, those that are variables live, for each `parameter`.
 
         Args:
           tensors: name = what `tf.convert_to_tensor` takes, `tf.Variable`, or `None`.

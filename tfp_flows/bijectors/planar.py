@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.one_pass import OnePass
+from tfp_flows.bijectors.one_pass import OnePass, parameter
 from tfp_flows.bijectors.planar_layer import (
     TanhUnits,
     constrain_planar,
@@ -103,20 +103,9 @@ class Planar(OnePass):
             ),
         )
 
-    @property
-    def u(self) -> tf.Tensor:
-        """The unconstrained displacement `u`, `[..., D]`."""
-        return self._u
-
-    @property
-    def w(self) -> tf.Tensor:
-        """The normal of the hyperplane `w`, `[..., D]`."""
-        return self._w
-
-    @property
-    def b(self) -> tf.Tensor:
-        """The offset of the hyperplane `b`, `[...]`."""
-        return self._b
+    u = parameter("u", "The unconstrained displacement `u`, `[..., D]`.")
+    w = parameter("w", "The normal of the hyperplane `w`, `[..., D]`.")
+    b = parameter("b", "The offset of the hyperplane `b`, `[...]`.")
 
     @property
     def u_hat(self) -> tf.Tensor:

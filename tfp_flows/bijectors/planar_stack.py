@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_stack import LayerStack, OfTanhUnits
+from tfp_flows.bijectors.one_pass import parameter
 from tfp_flows.bijectors.planar_compact import forward_compact
 from tfp_flows.bijectors.planar_elementwise import forward_elementwise
 from tfp_flows.bijectors.planar_layer import TanhUnits, constrain_planar
@@ -93,20 +94,9 @@ class PlanarStack(LayerStack, OfTanhUnits):
             b=tfp.util.ParameterProperties(event_ndims=1),
         )
 
-    @property
-    def u(self) -> tf.Tensor:
-        """The unconstrained displacements `u`, `[..., K, D]`."""
-        return self._u
-
-    @property
-    def w(self) -> tf.Tensor:
-        """The normals of the hyperplanes `w`, `[..., K, D]`."""
-        return self._w
-
-    @property
-    def b(self) -> tf.Tensor:
-        """The offsets of the hyperplanes `b`, `[..., K]`."""
-        return self._b
+    u = parameter("u", "The unconstrained displacements `u`, `[..., K, D]`.")
+    w = parameter("w", "The normals of the hyperplanes `w`, `[..., K, D]`.")
+    b = parameter("b", "The offsets of the hyperplanes `b`, `[..., K]`.")
 
     @property
     def u_hat(self) -> tf.Tensor:

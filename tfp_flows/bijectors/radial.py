@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.one_pass import OnePass
+from tfp_flows.bijectors.one_pass import OnePass, parameter
 from tfp_flows.bijectors.radial_layer import (
     RadialLayers,
     check_radial,
@@ -107,20 +107,9 @@ class Radial(OnePass):
             ),
         )
 
-    @property
-    def center(self) -> tf.Tensor:
-        """The fixed point `center`, `[..., D]`."""
-        return self._center
-
-    @property
-    def alpha(self) -> tf.Tensor:
-        """The radius `alpha > 0`, `[...]`."""
-        return self._alpha
-
-    @property
-    def beta(self) -> tf.Tensor:
-        """The unconstrained strength `beta`, `[...]`."""
-        return self._beta
+    center = parameter("center", "The fixed point `center`, `[..., D]`.")
+    alpha = parameter("alpha", "The radius `alpha > 0`, `[...]`.")
+    beta = parameter("beta", "The unconstrained strength `beta`, `[...]`.")
 
     @property
     def injectivity_margin(self) -> tf.Tensor:

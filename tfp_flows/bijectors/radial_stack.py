@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_stack import LayerStack, OnSamples
+from tfp_flows.bijectors.one_pass import parameter
 from tfp_flows.bijectors.radial_layer import (
     RadialLayers,
     check_radial,
@@ -93,20 +94,9 @@ class RadialStack(LayerStack, OnSamples):
             beta=tfp.util.ParameterProperties(event_ndims=1),
         )
 
-    @property
-    def center(self) -> tf.Tensor:
-        """The fixed points `center`, `[..., K, D]`."""
-        return self._center
-
-    @property
-    def alpha(self) -> tf.Tensor:
-        """The radii `alpha > 0`, `[..., K]`."""
-        return self._alpha
-
-    @property
-    def beta(self) -> tf.Tensor:
-        """The unconstrained strengths `beta`, `[..., K]`."""
-        return self._beta
+    center = parameter("center", "The fixed points `center`, `[..., K, D]`.")
+    alpha = parameter("alpha", "The radii `alpha > 0`, `[..., K]`.")
+    beta = parameter("beta", "The unconstrained strengths `beta`, `[..., K]`.")
 
     @property
     def injectivity_margin(self) -> tf.Tensor:
@@ -118,22 +108,15 @@ class RadialStack(LayerStack, OnSamples):
             *(tf.convert_to_tensor(p) for p in (self.center, self.alpha, self.beta))
         )
 
-    def _forward_samples(self, x: tf.Tensor, layers: RadialLayers) -> tuple:
-        return forward_radial(x, layers)
-
-    def _inverse_samples(self, y: tf.Tensor, layers: RadialLayers) -> tuple:
-        return inverse_radial(y, layers)
+    _forward_samples = staticmethod(forward_radial)
+    _inverse_samples = staticmethod(inverse_radial)
+    _score_samples = staticmethod(score_radial)
 
     def _log_dets(
         self, held: tf.Tensor, layers: RadialLayers, size: tf.Tensor
     ) -> tf.Tensor:
         scalars = (value[..., tf.newaxis] for value in layers[1:])
         return radial_log_det(held, RadialLayers(None, *scalars), event_size=size)
-
-    def _score_samples(
-        self, score: tf.Tensor, x: tf.Tensor, layers: RadialLayers
-    ) -> tf.Tensor:
-        return score_radial(score, x, layers)
 
     def _parameter_control_dependencies(self, is_init: bool) -> list:
         if not self.validate_args:

@@ -5,6 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows.bijectors.layer_stack import OfTanhUnits
+from tfp_flows.bijectors.one_pass import parameter
 from tfp_flows.bijectors.planar_compact import displacement, pre_activations
 from tfp_flows.bijectors.planar_layer import TanhUnits
 from tfp_flows.bijectors.sylvester_layer import (
@@ -123,25 +124,10 @@ class Sylvester(OfTanhUnits):
             v=tfp.util.ParameterProperties(event_ndims=2, shape_fn=_square),
         )
 
-    @property
-    def r(self) -> tf.Tensor:
-        """The matrix `r`, `[..., M, M]`, of R before the constraint."""
-        return self._r
-
-    @property
-    def r2(self) -> tf.Tensor:
-        """The matrix `r2`, `[..., M, M]`, whose upper triangle is R2."""
-        return self._r2
-
-    @property
-    def b(self) -> tf.Tensor:
-        """The offsets `b` of the pre-activations, `[..., M]`."""
-        return self._b
-
-    @property
-    def v(self) -> tf.Tensor | None:
-        """The normals of the reflections, `[..., H, D]`, or `None`."""
-        return self._v
+    r = parameter("r", "The matrix `r`, `[..., M, M]`, of R before the constraint.")
+    r2 = parameter("r2", "The matrix `r2`, `[..., M, M]`, whose upper triangle is R2.")
+    b = parameter("b", "The offsets `b` of the pre-activations, `[..., M]`.")
+    v = parameter("v", "The normals of the reflections, `[..., H, D]`, or `None`.")
 
     @property
     def reverse(self) -> bool:

@@ -49,10 +49,40 @@ class SylvesterFamily(Family):
         self._sizes(self.num_units or 1)
 
     def _sizes(self, event_size: int) -> tuple[int, int | None]:
-        """M, and H or `None`."""
-        return sylvester_sizes(
-            event_size, self.num_units, self.form, self.num_reflections
-        )
+        """M, and H or `None`; raises ValueError if an argument does not fit the form."""
+        form, num_units = self.form, self.num_units
+        num_reflections = self.num_reflections
+        if form not in SYLVESTER_FORMS:
+            raise ValueError(
+                f"`form` must be one of {', '.join(map(repr, SYLVESTER_FORMS))}, but got "
+                f"{form!r}."
+            )
+        for name, value in (
+            ("num_units", num_units),
+            ("num_reflections", num_reflections),
+        ):
+            if value is not None:
+                numerics.check_size(name, value)
+        if form == "orthogonal":
+            num_units = min(event_size, 8) if num_units is None else num_units
+            if num_units > event_size:
+                raise ValueError(
+                    f"`num_units` must be at most the event size, {event_size}, as Q has "
+                    f"orthonormal columns, but got {num_units}."
+                )
+        elif num_units not in (None, event_size):
+            raise ValueError(
+                f"The {form} form has as many units as the event size, {event_size}, but "
+                f"got `num_units={num_units}`; leave it out, or choose form='orthogonal'."
+            )
+        if form == "householder":
+            return event_size, num_reflections or min(event_size, 8)
+        if num_reflections is not None:
+            raise ValueError(
+                "`num_reflections` is a choice of the householder form, but the form is "
+                f"{form!r}; leave it out."
+            )
+        return (num_units, num_units) if form == "orthogonal" else (event_size, None)
 
     @classmethod
     def options_of(cls, shapes: dict[str, tuple[int, ...]]) -> dict:
@@ -110,52 +140,3 @@ class SylvesterFamily(Family):
         if num_reflections is not None:
             values["v"] = normal(num_reflections, event_size, seed=v_seed)
         return values
-
-
-def sylvester_sizes(
-    event_size: int, num_units: int | None, form: str, num_reflections: int | None
-) -> tuple[int, int | None]:
-    """The numbers of units M and of reflections H, `None` without, of a form.
-
-    Args:
-      event_size: D.
-      num_units: M of the orthogonal form; `None` is min(D, 8), in other forms D.
-      form: "orthogonal", "householder" or "triangular".
-      num_reflections: H of the householder form; `None` is min(D, 8), in other forms
-        what they need.
-
-    Returns:
-      A pair: M, and H or `None`.
-
-    Raises:
-      ValueError: if `form` is unknown, a size is no integer >= 1, M > D, or a size is
-        given to a form that has no choice of it.
-    """
-    if form not in SYLVESTER_FORMS:
-        raise ValueError(
-            f"`form` must be one of {', '.join(map(repr, SYLVESTER_FORMS))}, but got "
-            f"{form!r}."
-        )
-    for name, value in (("num_units", num_units), ("num_reflections", num_reflections)):
-        if value is not None:
-            numerics.check_size(name, value)
-    if form == "orthogonal":
-        num_units = min(event_size, 8) if num_units is None else num_units
-        if num_units > event_size:
-            raise ValueError(
-                f"`num_units` must be at most the event size, {event_size}, as Q has "
-                f"orthonormal columns, but got {num_units}."
-            )
-    elif num_units not in (None, event_size):
-        raise ValueError(
-            f"The {form} form has as many units as the event size, {event_size}, but got "
-            f"`num_units={num_units}`; leave it out, or choose form='orthogonal'."
-        )
-    if form == "householder":
-        return event_size, num_reflections or min(event_size, 8)
-    if num_reflections is not None:
-        raise ValueError(
-            "`num_reflections` is a choice of the householder form, but the form is "
-            f"{form!r}; leave it out."
-        )
-    return (num_units, num_units) if form == "orthogonal" else (event_size, None)

@@ -43,14 +43,14 @@ def constrain_sylvester(
     r = r - tf.linalg.diag(diagonal) + tf.linalg.diag(diagonal * gain)
     if v is None:
         w, u = r2, tf.linalg.matrix_transpose(r)
-        if np.any(reverse):
-            w, u = (tf.where(reverse, tf.reverse(m, [-1]), m) for m in (w, u))
     else:
         q = orthonormal_columns(tf.cast(v, tf.float64), tf.shape(r)[-1])
         w = tf.matmul(r2, q, transpose_b=True)
         u = tf.matmul(r, q, transpose_a=True, transpose_b=True)
-    w, *units = (tf.cast(result, dtype) for result in (w, u, *factors))
-    return TanhUnits(w, b, *units)
+    w, u, *factors = (tf.cast(result, dtype) for result in (w, u, *factors))
+    if np.any(reverse):
+        w, u = (tf.where(reverse, tf.reverse(m, [-1]), m) for m in (w, u))
+    return TanhUnits(w, b, u, *factors)
 
 
 def orthonormal_columns(v: tf.Tensor, num_columns: int | tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows.bijectors.layer_stack import LayerStack, OfTanhUnits
+from tfp_flows.bijectors.one_pass import parameter
 from tfp_flows.bijectors.planar_layer import TanhUnits
 from tfp_flows.bijectors.sylvester_layer import (
     check_sylvester_shapes,
@@ -89,25 +90,12 @@ class SylvesterStack(LayerStack, OfTanhUnits):
             v=tfp.util.ParameterProperties(event_ndims=3),
         )
 
-    @property
-    def r(self) -> tf.Tensor:
-        """The matrices `r`, `[..., K, M, M]`, of R before the constraint."""
-        return self._r
-
-    @property
-    def r2(self) -> tf.Tensor:
-        """The matrices `r2`, `[..., K, M, M]`, whose upper triangles are R2."""
-        return self._r2
-
-    @property
-    def b(self) -> tf.Tensor:
-        """The offsets `b` of the pre-activations, `[..., K, M]`."""
-        return self._b
-
-    @property
-    def v(self) -> tf.Tensor | None:
-        """The normals of the reflections, `[..., K, H, D]`, or `None`."""
-        return self._v
+    r = parameter("r", "The matrices `r`, `[..., K, M, M]`, of R before the constraint.")
+    r2 = parameter(
+        "r2", "The matrices `r2`, `[..., K, M, M]`, whose upper triangles are R2."
+    )
+    b = parameter("b", "The offsets `b` of the pre-activations, `[..., K, M]`.")
+    v = parameter("v", "The normals of the reflections, `[..., K, H, D]`, or `None`.")
 
     @property
     def injectivity_margin(self) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import dataclasses
 import numbers
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -20,27 +20,41 @@ class FlowLayer(keras.layers.Layer):
     log-dets in half precision lose the bound that is trained on.
     """
 
+    family_class: ClassVar[type[bijectors.Family]]
+
     def __init__(
-        self, family: bijectors.Family, *, seed: int | None = None, **kwargs: Any
+        self,
+        num_layers: int,
+        *,
+        init_scale: float = 0.1,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         """Builds the layer.
 
         Args:
-          family: the layers of the flow.
+          num_layers: K, Python `int`.
+          init_scale: how far from the identity the flow starts, the standard deviation of
+            the initial displacements; 0 is the identity.
           seed: Python `int`, seed of the initial values; `None` leaves it to
             `keras.utils.set_random_seed`.
-          **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
+          **kwargs: further arguments of the family, and `name`, `dtype` and what else
+            `keras.layers.Layer` takes.
 
         Raises:
-          TypeError: if `seed` is no integer.
+          ValueError: if `num_layers` is no integer >= 1, or `init_scale` is negative;
+            when called, if the shapes of the inputs do not fit.
+          TypeError: if `seed` is no integer; when called, if an input is not floating.
         """
+        names = {field.name for field in dataclasses.fields(self.family_class)}
+        options = {name: kwargs.pop(name) for name in names & set(kwargs)}
         # Keras would round the points to half precision before `call`.
         super().__init__(autocast=False, **kwargs)
         if seed is not None and not isinstance(seed, numbers.Integral):
             raise TypeError(
                 f"`seed` must be a Python int or None, to be saved, but got {seed!r}."
             )
-        self.family = family
+        self.family = self.family_class(num_layers, init_scale, **options)
         self.seed = seed
 
     @property

@@ -6,6 +6,7 @@ import keras
 
 from tfp_flows import bijectors
 from tfp_flows.layers.amortized import Amortized
+from tfp_flows.layers.base import FlowLayer
 from tfp_flows.layers.shared import Shared
 
 __all__ = [
@@ -16,6 +17,53 @@ __all__ = [
     "SharedRadial",
     "SharedSylvester",
 ]
+
+
+class _Sylvester(FlowLayer):
+    """The arguments of both kinds of Sylvester layers."""
+
+    family_class = bijectors.SylvesterFamily
+
+    def __init__(
+        self,
+        num_layers: int,
+        num_units: int | None = None,
+        form: str = "orthogonal",
+        *,
+        num_reflections: int | None = None,
+        init_scale: float = 0.1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Builds the layer.
+
+        Args:
+          num_layers: K, Python `int`.
+          num_units: M <= D, Python `int`, of the orthogonal form; `None` is min(D, 8).
+            The other forms have M = D.
+          form: `"orthogonal"`, `"householder"` or `"triangular"`; in the last, every
+            second layer reverses the coordinates.
+          num_reflections: H, Python `int`, of the householder form; `None` is min(D, 8).
+          init_scale: standard deviation of the entries of the initial R.
+          seed: Python `int`, seed of the initial values; `None` leaves it to
+            `keras.utils.set_random_seed`.
+          **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
+
+        Raises:
+          ValueError: if a size is no integer >= 1, `form` is unknown, or a size is given
+            to a form that has no choice of it; when called, if the shapes of the inputs
+            do not fit.
+          TypeError: if `seed` is no integer; when called, if an input is not floating.
+        """
+        super().__init__(
+            num_layers,
+            num_units=num_units,
+            form=form,
+            num_reflections=num_reflections,
+            init_scale=init_scale,
+            seed=seed,
+            **kwargs,
+        )
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -47,30 +95,7 @@ class AmortizedPlanar(Amortized):
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(
-        self,
-        num_layers: int,
-        *,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer.
-
-        Args:
-          num_layers: K, Python `int`.
-          init_scale: standard deviation of the initial displacements.
-          seed: Python `int`, seed of the initial values; `None` leaves it to
-            `keras.utils.set_random_seed`.
-          **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
-
-        Raises:
-          ValueError: if `num_layers` is no integer >= 1; when called, if the inputs are
-            not a pair, or their shapes do not fit.
-          TypeError: if `seed` is no integer; when called, if an input is not floating.
-        """
-        family = bijectors.PlanarFamily(num_layers, init_scale)
-        super().__init__(family, seed=seed, **kwargs)
+    family_class = bijectors.PlanarFamily
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -92,21 +117,11 @@ class AmortizedRadial(Amortized):
     ```
     """
 
-    def __init__(
-        self,
-        num_layers: int,
-        *,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer; arguments as of `AmortizedPlanar`."""
-        family = bijectors.RadialFamily(num_layers, init_scale)
-        super().__init__(family, seed=seed, **kwargs)
+    family_class = bijectors.RadialFamily
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
-class AmortizedSylvester(Amortized):
+class AmortizedSylvester(_Sylvester, Amortized):
     """K Sylvester layers per data point, with parameters from h.
 
     ```none
@@ -129,39 +144,6 @@ class AmortizedSylvester(Amortized):
          Normalizing Flows for Variational Inference. UAI 2018.
          https://arxiv.org/abs/1803.05649
     """
-
-    def __init__(
-        self,
-        num_layers: int,
-        num_units: int | None = None,
-        form: str = "orthogonal",
-        *,
-        num_reflections: int | None = None,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer.
-
-        Args:
-          num_layers: K, Python `int`.
-          num_units: M <= D, Python `int`, of the orthogonal form; `None` is min(D, 8).
-            The other forms have M = D.
-          form: `"orthogonal"`, `"householder"` or `"triangular"`; in the last, every
-            second layer reverses the coordinates.
-          num_reflections: H, Python `int`, of the householder form; `None` is min(D, 8).
-          init_scale: standard deviation of the entries of the initial R.
-          seed: as of `AmortizedPlanar`.
-          **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
-
-        Raises:
-          ValueError: if a size is no integer >= 1, `form` is unknown, or a size is given
-            to a form that has no choice of it; when called, as of `AmortizedPlanar`.
-        """
-        family = bijectors.SylvesterFamily(
-            num_layers, init_scale, num_units, form, num_reflections
-        )
-        super().__init__(family, seed=seed, **kwargs)
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -190,30 +172,7 @@ class SharedPlanar(Shared):
     ICML 2015, eq. 10 and 13. https://arxiv.org/abs/1505.05770
     """
 
-    def __init__(
-        self,
-        num_layers: int,
-        *,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer.
-
-        Args:
-          num_layers: K, Python `int`.
-          init_scale: standard deviation of the initial displacements; 0 is the identity.
-          seed: Python `int`, seed of the initial values; `None` leaves it to
-            `keras.utils.set_random_seed`.
-          **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
-
-        Raises:
-          ValueError: if `num_layers` is no integer >= 1; when called, if the size of
-            the last axis of z0 is unknown or not that of the weights.
-          TypeError: if `seed` is no integer; when called, if z0 is not floating.
-        """
-        family = bijectors.PlanarFamily(num_layers, init_scale)
-        super().__init__(family, seed=seed, **kwargs)
+    family_class = bijectors.PlanarFamily
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -235,21 +194,11 @@ class SharedRadial(Shared):
     ```
     """
 
-    def __init__(
-        self,
-        num_layers: int,
-        *,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer; arguments as of `SharedPlanar`."""
-        family = bijectors.RadialFamily(num_layers, init_scale)
-        super().__init__(family, seed=seed, **kwargs)
+    family_class = bijectors.RadialFamily
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
-class SharedSylvester(Shared):
+class SharedSylvester(_Sylvester, Shared):
     """K Sylvester layers as a Keras layer: `z0 -> (zK, log_det)`.
 
     ```none
@@ -267,20 +216,3 @@ class SharedSylvester(Shared):
     zK, log_det = layer(z0)                                 # [..., D]
     ```
     """
-
-    def __init__(
-        self,
-        num_layers: int,
-        num_units: int | None = None,
-        form: str = "orthogonal",
-        *,
-        num_reflections: int | None = None,
-        init_scale: float = 0.1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Builds the layer; arguments as of `AmortizedSylvester`."""
-        family = bijectors.SylvesterFamily(
-            num_layers, init_scale, num_units, form, num_reflections
-        )
-        super().__init__(family, seed=seed, **kwargs)

@@ -18,8 +18,7 @@ class Shared(FlowLayer):
     ```python
     @keras.saving.register_keras_serializable()
     class SharedMine(tff.layers.Shared):
-        def __init__(self, num_layers, *, init_scale=0.1, **kwargs):
-            super().__init__(MyFamily(num_layers, init_scale), **kwargs)
+        family_class = MyFamily                             # a tff.bijectors.Family
     ```
     """
 
