@@ -1,6 +1,8 @@
 """What holds of every bijector's parameters: live variables, properties, checks."""
 
+import copy
 import inspect
+import pickle
 
 import keras
 import numpy as np
@@ -128,10 +130,22 @@ def test_make_trainable_of_a_stack_refuses(entry):
 def test_copy_overrides_a_parameter(entry, rng):
     parameters, bijector = entry.make(rng)
     name = next(iter(parameters))
-    copy = bijector.copy(**{name: parameters[name] + 1.0})
-    assert type(copy) is entry.bijector_class
-    np.testing.assert_array_equal(getattr(copy, name), parameters[name] + 1.0)
-    assert np.max(np.abs(outputs(copy)[0] - outputs(bijector)[0])) > 1e-6
+    other = bijector.copy(**{name: parameters[name] + 1.0})
+    assert type(other) is entry.bijector_class
+    np.testing.assert_array_equal(getattr(other, name), parameters[name] + 1.0)
+    assert np.max(np.abs(outputs(other)[0] - outputs(bijector)[0])) > 1e-6
+
+
+def test_deep_copies_and_pickles_have_variables_of_their_own(entry, rng):
+    _, bijector = with_variables(entry, rng)
+    for copied in (copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        before = outputs(bijector)  # and caches are full
+        twin = copied(bijector)
+        assert type(twin) is entry.bijector_class
+        for variable in bijector.trainable_variables:
+            variable.assign_add(0.1 * tf.ones_like(variable))
+        for ours, theirs in zip(outputs(twin), before, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

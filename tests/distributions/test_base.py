@@ -1,6 +1,8 @@
 """The base of flows, the checks of arguments, and what all builders share."""
 
+import copy
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -336,3 +338,44 @@ def test_a_family_of_the_users_is_built_like_others():
     np.testing.assert_array_equal(flow.bijector.u, 2.0 * planar.bijector.u)
     again = flow.rebuild(seed=0, batch_shape=[4])
     assert again.bijector.u.shape == (4, 3, 2)
+
+
+COPIES = dict(
+    deepcopy=copy.deepcopy,
+    pickle=lambda value: pickle.loads(pickle.dumps(value)),
+)
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("fused", [True, False])
+def test_copies_and_pickles_are_flows_of_their_own(build, fused, how):
+    shift = tf.Variable([1.0, 0.0])
+    base = tfd.MultivariateNormalDiag(shift, [1.0, 2.0])
+    flow = build(2, 3, seed=0, affine=True, fused=fused, base=base, name="mine")
+    x = tf.constant([[0.3, 0.4]])
+    before = flow.log_prob(x)  # and caches are full
+    twin = COPIES[how](flow)
+    assert (type(twin), twin.name) == (type(flow), "mine")
+    np.testing.assert_array_equal(twin.log_prob(x), before)
+    pairs = list(zip(twin.trainable_variables, flow.trainable_variables, strict=True))
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.name == theirs.name
+        theirs.assign_add(tf.ones_like(theirs))
+    np.testing.assert_array_equal(twin.log_prob(x), before)
+    assert np.all(flow.log_prob(x) != before)
+    twin = twin.rebuild(seed=1, batch_shape=[4])
+    assert (twin.batch_shape, twin.name) == ((4,), "mine")
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_copies_of_one_member_of_a_batch(build, how):
+    member = build(2, 3, seed=0, batch_shape=[4])[1]
+    x = tf.constant([[0.3, 0.4]])
+    np.testing.assert_array_equal(COPIES[how](member).log_prob(x), member.log_prob(x))
+
+
+def test_copy_method_keeps_how_to_rebuild(build):
+    flow = build(2, 3, seed=0)
+    assert flow.copy(name="other").rebuild is flow.rebuild
+    assert not hasattr(flow.copy(distribution=flow.distribution), "rebuild")

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows.bijectors.pickling import Picklable
+
 
 def unknown_to_caches(points: Any) -> Any:
     """The same points, in eager mode as new tensors.
@@ -29,7 +31,7 @@ def unknown_to_caches(points: Any) -> Any:
     )
 
 
-class Live:
+class Live(Picklable):
     """Mixin of a `tfb.Bijector` that TFP's cache never answers for in eager mode."""
 
     def forward(self, x: npt.ArrayLike, *args: Any, **kwargs: Any) -> tf.Tensor:

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.bijectors.pickling import Picklable, describe, make
 
 tfd = tfp.distributions
 
@@ -59,6 +60,31 @@ def resolve_base(
             f"`dtype=tf.{base.dtype.name}` or a base of {dtype.name}."
         )
     return base
+
+
+class Flow(Picklable, tfd.TransformedDistribution):
+    """A flow that knows, after copies and pickles too, how another one is built.
+
+    Attributes:
+      rebuild: callable, `(*, seed, batch_shape=())`, to a flow from other initial values.
+    """
+
+    def copy(self, **override_parameters_kwargs: Any) -> "Flow":
+        """As of `tfd.Distribution`; of another base or bijector without `rebuild`."""
+        flow = super().copy(**override_parameters_kwargs)
+        if not {"distribution", "bijector"} & set(override_parameters_kwargs):
+            flow.__dict__.update(self._how_to_rebuild())
+        return flow
+
+    def _how_to_rebuild(self) -> dict:
+        # A slice of a batch has none.
+        return {key: v for key, v in vars(self).items() if key == "rebuild"}
+
+    def __reduce__(self) -> tuple:
+        return *super().__reduce__(), describe(self._how_to_rebuild())
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(make(state))
 
 
 def build_flow(
@@ -134,15 +160,16 @@ def build_flow(
         dtype=dtype,
         batch_shape=batch_shape,
     )
-    make = _make_stack if fused else _make_layers
-    parts = make(layers, values, validate_args)
+    make_parts = _make_stack if fused else _make_layers
+    parts = make_parts(layers, values, validate_args)
     if affine:
         parts += affine_layers(event_size, dtype, batch_shape)
     # A chain of a single layer, too, if it is not fused.
     bijector = parts[0] if fused and not affine else bijectors.chain(parts)
-    flow = tfd.TransformedDistribution(
-        base, bijector, validate_args=validate_args, name=name
-    )
+    # TFP makes something else of a base that is no composite tensor.
+    is_composite = isinstance(base, tf.__internal__.CompositeTensor)
+    make_flow = Flow if is_composite else tfd.TransformedDistribution
+    flow = make_flow(base, bijector, validate_args=validate_args, name=name)
     flow.rebuild = rebuild
     return flow
 
