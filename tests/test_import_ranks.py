@@ -9,10 +9,12 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tfp_flows"
 RANKS = {
     "version": 0,
     "startup": 0,
+    "types": 0,
     "files": 0,
     "progress": 0,
     "numerics": 0,
     "density": 0,
+    "types": 0,
     "bijectors": 1,
     "training": 1,
     "distributions": 2,

@@ -1,7 +1,6 @@
 """Checkpoints of a fit: one file of plain arrays, replaced whole, never a pickle."""
 
 import json
-import os
 import pathlib
 import time
 import zipfile
@@ -15,6 +14,7 @@ from tfp_flows import numerics
 from tfp_flows.files import prepare_folder, replacing
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run, Traces, optimizer_slots
+from tfp_flows.types import PathLike, Seed
 
 _FORMAT = "tfp_flows/fit"
 _VERSION = 3
@@ -25,7 +25,7 @@ class Checkpoint(Event):
 
     def __init__(
         self,
-        folder: str | os.PathLike,
+        folder: PathLike,
         *,
         every_steps: int | None = None,
         every_seconds: float = 60.0,
@@ -127,7 +127,7 @@ class Checkpoint(Event):
 
     def save(self, run: Run) -> None:
         """Writes the state, in place of the file as a whole."""
-        arrays = {name: _array(value) for name, value in self._named(run).items()}
+        arrays: dict[str, Any] = {k: _array(v) for k, v in self._named(run).items()}
         arrays.update(zip(Traces.NAMES, run.traces.stacked(), strict=True))
         if self._fingerprint is not None:
             arrays["fingerprint"] = self._fingerprint
@@ -143,7 +143,7 @@ class Checkpoint(Event):
             np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
         self._saved_at, self._saved_step = time.monotonic(), run.step
 
-    def _named(self, run):
+    def _named(self, run: Run) -> dict[str, Any]:
         """Every tensor and variable of a fit, and what its events remember, by name."""
         of_events = {
             _key(event, name): np.asarray(value)
@@ -152,7 +152,9 @@ class Checkpoint(Event):
         }
         return {**_variables(run), **run.state.arrays(), **of_events}
 
-    def _check_settings(self, metadata, settings):
+    def _check_settings(
+        self, metadata: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> None:
         expected = json.loads(json.dumps(settings))
         if metadata["version"] == 2 and expected["optimizer"] == "EigenbasisAdam":
             # Of which version 2 stored the schedule alone.
@@ -162,7 +164,7 @@ class Checkpoint(Event):
         if differing:
             raise self._foreign(f"is of a fit with {', '.join(differing)}")
 
-    def _check_fingerprint(self):
+    def _check_fingerprint(self) -> None:
         stored, now = self._arrays.get("fingerprint"), self._fingerprint
         if stored is None or now is None:  # of a file of version 2, or of no target
             return
@@ -176,14 +178,14 @@ class Checkpoint(Event):
                 "is of a fit to another target: it had other values at the same points"
             )
 
-    def _foreign(self, what):
+    def _foreign(self, what: str) -> ValueError:
         return ValueError(
             f"{self.path} {what}; pass the arguments of that fit to resume it, or "
             "another `checkpoint_dir` to start anew. The file is left as it is."
         )
 
 
-def resolve_seed(folder: str | os.PathLike | None, seed: Any) -> tf.Tensor:
+def resolve_seed(folder: PathLike | None, seed: Seed) -> tf.Tensor:
     """A stateless seed: that given, or that of the checkpoint there, or a new one."""
     if folder is not None and seed is None:
         seed = Checkpoint(folder).seed
@@ -195,11 +197,11 @@ def _variables(run: Run) -> dict[str, tf.Variable]:
     return {f"{n}_{i}": v for n, group in groups.items() for i, v in enumerate(group)}
 
 
-def _key(event, name):
+def _key(event: Event, name: str) -> str:
     return f"{type(event).__name__}.{name}"
 
 
-def _read(path):
+def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Metadata and arrays of the file."""
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -220,11 +222,12 @@ def _read(path):
     return metadata, arrays
 
 
-def _upgraded(metadata, arrays):
+def _upgraded(
+    metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """The arrays of a file of version 2 under the names of version 3."""
-    prefixes = {"validat": "HeldOutTest.", "": ""}
     named = {
-        next(new for old, new in prefixes.items() if name.startswith(old)) + name: value
+        f"HeldOutTest.{name}" if name.startswith("validat") else name: value
         for name, value in arrays.items()
     }
     for name in ("num_plateaus", "settled"):
@@ -242,14 +245,14 @@ def _differences(stored: Mapping, expected: Mapping, prefix: str = "") -> Iterat
             yield f"{prefix}{name} {old!r} instead of {new!r}"
 
 
-def _damaged(path, why):
+def _damaged(path: pathlib.Path, why: Exception | str) -> ValueError:
     return ValueError(
         f"{path} is no checkpoint of a fit, or is damaged ({why}); move it away, or pass "
         "another `checkpoint_dir`. The file is left as it is."
     )
 
 
-def _array(value):
+def _array(value: Any) -> np.ndarray:
     """The value as an array of a dtype that NumPy can store."""
     value = tf.convert_to_tensor(value)
     if value.dtype == tf.bfloat16:

@@ -61,7 +61,7 @@ def run_in_chunks(
     ):
         started = time.perf_counter()
         left = [run.num_steps - run.step, *(e.steps_left(run.step) for e in events)]
-        done = call(run.step, run.step + min(size, *left))
+        done = call(run.step, run.step + int(min(size, *left)))
         if tf.reduce_any(run.state.is_faulty):
             if run.state.has_failed:
                 return compile_seconds, None
@@ -76,7 +76,9 @@ def run_in_chunks(
     return compile_seconds, stopped[0] if stopped else None
 
 
-def _caller(run_steps, run, events, capacity):
+def _caller(
+    run_steps: Callable, run: Run, events: Sequence[Event], capacity: int
+) -> Callable[[int, int], int]:
     """A function of `start` and `end` that makes these steps; returns how many."""
     running = run.state.best.running
     buffers = (

@@ -6,14 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.training.gradient_moment import (
-    eigh_of_distinct,
-    moment_after,
-    remember,
-)
-
-# All that is trained, variables of a fit or weights of a model.
-Variables = Sequence[tf.Variable | keras.Variable]
+from tfp_flows.training.gradient_moment import eigh_of_distinct, moment_after, remember
+from tfp_flows.types import Variables
 
 # With Adam's 0.9 and 0.999 the KL of 16 layers was an eighth (u3) to a third (u4) higher.
 _BETA_1, _EPSILON = 0.95, 1e-7

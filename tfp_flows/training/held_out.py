@@ -73,7 +73,7 @@ class HeldOutTest(Event):
         if loss.ndim > self._losses.ndim - 1:  # variables shared by the batch
             loss = np.asarray(np.sum(loss))
         loss = np.where(np.isfinite(loss), loss, np.inf)
-        earlier = self._done()
+        earlier = _done(self._losses)
         is_better = loss < np.min(earlier, axis=0, initial=np.inf)
         self._losses[len(earlier)] = loss
         self._parameters = choose(is_better, run.variables, self._parameters)
@@ -82,7 +82,7 @@ class HeldOutTest(Event):
         """Whether patience has run out."""
         if self._patience is None or self._losses is None:
             return False
-        losses = self._done()
+        losses = _done(self._losses)
         since = len(losses) - 1 - np.argmin(losses, axis=0)
         return bool(np.all(since >= self._patience))
 
@@ -92,7 +92,7 @@ class HeldOutTest(Event):
             return fields
         for variable, value in zip(self._variables, self._parameters, strict=True):
             variable.assign(value)
-        losses = self._done()
+        losses = _done(self._losses)
         steps = np.minimum(np.arange(len(losses)) * self._every, self._num_steps)
         return fields | dict(
             validation_steps=steps,
@@ -101,7 +101,8 @@ class HeldOutTest(Event):
             best_validation_loss=np.min(losses, axis=0),
         )
 
-    def _done(self):
-        """The losses of the evaluations so far."""
-        is_done = ~np.isnan(self._losses).reshape(len(self._losses), -1)
-        return self._losses[: int(np.sum(np.all(is_done, axis=1)))]
+
+def _done(losses: np.ndarray) -> np.ndarray:
+    """Those of the evaluations so far."""
+    is_done = ~np.isnan(losses).reshape(len(losses), -1)
+    return losses[: int(np.sum(np.all(is_done, axis=1)))]

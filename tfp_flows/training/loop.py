@@ -1,23 +1,29 @@
 """The compiled loop of gradient steps that fits share."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.members import choose, expand, num_batch_axes
 from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW, Best, Faults
+from tfp_flows.types import Optimizer, Variables
 
 # The best parameters are chosen by an exponential mean of the loss over about this many
 # steps. Before as many have been made, those that the fit started from count as best.
 MEAN_LENGTH = 50
 
+_Triple: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+# What goes from step to step: the step, and with it buffers of the three traces.
+_Carried: TypeAlias = tuple[tf.Tensor, Faults, Best, _Triple]
+_Gradients: TypeAlias = list[tf.Tensor]
+
 
 def build_run_steps(
-    objective_fn: Callable,
-    variables: Sequence[tf.Variable],
-    optimizer: Any,
+    objective_fn: Callable[[tf.Tensor], _Triple],
+    variables: Variables,
+    optimizer: Optimizer,
     *,
     clip_norm: float | None,
     batch_shape: tf.TensorShape,
@@ -51,51 +57,64 @@ def build_run_steps(
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
-    def body(step, faults, best, traces, *, start, rate, sharing):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            objective, loss, beta = objective_fn(step)
-        gradients = tape.gradient(objective, variables)
-        _check_gradients(gradients, variables)
-        if sharing is not None:
-            loss, gradients = _share(loss, gradients, sharing, batch_ndims)
-        norm = _norm(gradients, batch_ndims)
-        score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
-        is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
-        faults = Faults(
-            faults.total + tf.cast(~is_good, tf.int32),
-            tf.where(is_good, tf.zeros_like(faults.in_a_row), faults.in_a_row + 1),
-        )
-        # `best` is judged by the parameters that produced this loss, before the update.
-        best = _update_best(best, score, variables, step, is_good)
-        if clip_norm is not None:
-            gradients = _clip(gradients, norm, clip_norm)
-        gradients = [tf.where(expand(is_good, g), g, tf.zeros_like(g)) for g in gradients]
-        _update(variables, gradients, optimizer, rate)
-
-        index = [[step - start]]
-        traces = tuple(
-            tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])
-            for trace, value in zip(traces, (loss, beta, norm), strict=True)
-        )
-        return step + 1, faults, best, traces
-
-    def goes_on(step, end, rate, faults):
-        is_well = (faults.in_a_row < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
-        return (step < end) & tf.reduce_all(is_well)
-
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def run_steps(start, end, rate, faults, best, traces, sharing=None):
-        return tf.while_loop(
-            lambda step, faults, best, traces: goes_on(step, end, rate, faults),
-            lambda *state: body(*state, start=start, rate=rate, sharing=sharing),
-            (start, faults, best, traces),
-        )
+    def run_steps(
+        start: tf.Tensor,
+        end: tf.Tensor,
+        rate: tf.Tensor,
+        faults: Faults,
+        best: Best,
+        traces: _Triple,
+        sharing: tf.Tensor | None = None,
+    ) -> _Carried:
+        def goes_on(step: tf.Tensor, faults: Faults, *_: Best | _Triple) -> tf.Tensor:
+            is_well = (faults.in_a_row < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
+            return (step < end) & tf.reduce_all(is_well)
+
+        def body(
+            step: tf.Tensor, faults: Faults, best: Best, traces: _Triple
+        ) -> _Carried:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                objective, loss, beta = objective_fn(step)
+            gradients = tape.gradient(objective, variables)
+            _check_gradients(gradients, variables)
+            if sharing is not None:
+                loss, gradients = _share(loss, gradients, sharing, batch_ndims)
+            norm = _norm(gradients, batch_ndims)
+            score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
+            is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
+            faults = Faults(
+                faults.total + tf.cast(~is_good, tf.int32),
+                tf.where(is_good, tf.zeros_like(faults.in_a_row), faults.in_a_row + 1),
+            )
+            # `best` is judged by the parameters of this loss, before the update.
+            best = _update_best(best, score, variables, step, is_good)
+            if clip_norm is not None:
+                gradients = _clip(gradients, norm, clip_norm)
+            gradients = [
+                tf.where(expand(is_good, g), g, tf.zeros_like(g)) for g in gradients
+            ]
+            _update(variables, gradients, optimizer, rate)
+
+            index = [[step - start]]
+            traces = tuple(
+                tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])
+                for trace, value in zip(traces, (loss, beta, norm), strict=True)
+            )
+            return step + 1, faults, best, traces
+
+        return tf.while_loop(goes_on, body, (start, faults, best, traces))
 
     return run_steps
 
 
-def _update(variables, gradients, optimizer, rate):
+def _update(
+    variables: Variables,
+    gradients: Sequence[tf.Tensor],
+    optimizer: Optimizer,
+    rate: tf.Tensor,
+) -> None:
     """Applies the gradients, and takes back what a `rate` below 1 leaves out."""
     before = [tf.convert_to_tensor(variable) for variable in variables]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -106,7 +125,13 @@ def _update(variables, gradients, optimizer, rate):
         variable.assign(tf.where(factor < 1.0, slowed, variable))
 
 
-def _update_best(best, loss, variables, step, is_finite):
+def _update_best(
+    best: Best,
+    loss: tf.Tensor,
+    variables: Variables,
+    step: tf.Tensor,
+    is_finite: tf.Tensor,
+) -> Best:
     # A plain mean at first, as the mean of one loss would be that loss and its noise.
     weight = 1.0 / tf.cast(tf.minimum(step + 1, MEAN_LENGTH), loss.dtype)
     running = best.running + weight * (loss - best.running)
@@ -116,12 +141,14 @@ def _update_best(best, loss, variables, step, is_finite):
     return Best(running, lowest, choose(is_better, variables, best.parameters))
 
 
-def _share(loss, gradients, sharing, batch_ndims):
+def _share(
+    loss: tf.Tensor, gradients: _Gradients, sharing: tf.Tensor, batch_ndims: int
+) -> tuple[tf.Tensor, _Gradients]:
     """Averages over members; a mean with a part that is not finite is NaN."""
     is_good = tf.math.is_finite(loss) & tf.math.is_finite(_norm(gradients, batch_ndims))
 
     # A NaN times a weight of 0 is NaN: it would spread to members that do not share.
-    def mix(values):
+    def mix(values: tf.Tensor) -> tf.Tensor:
         good = tf.where(expand(is_good, values), values, tf.zeros_like(values))
         return tf.tensordot(tf.cast(sharing, values.dtype), good, axes=1)
 
@@ -130,7 +157,7 @@ def _share(loss, gradients, sharing, batch_ndims):
     return loss, [mix(g) for g in gradients]
 
 
-def _norm(gradients, batch_ndims):
+def _norm(gradients: _Gradients, batch_ndims: int) -> tf.Tensor:
     """The global norm of the gradients of each member, of rank `batch_ndims`."""
     squares = [
         tf.reduce_sum(tf.square(g), axis=list(range(batch_ndims, g.shape.rank)))
@@ -139,12 +166,12 @@ def _norm(gradients, batch_ndims):
     return tf.sqrt(tf.add_n(squares))
 
 
-def _clip(gradients, norm, clip_norm):
+def _clip(gradients: _Gradients, norm: tf.Tensor, clip_norm: float) -> _Gradients:
     factor = clip_norm / tf.maximum(norm, clip_norm)
     return [g * expand(factor, g) for g in gradients]
 
 
-def _check_gradients(gradients, variables):
+def _check_gradients(gradients: Sequence[tf.Tensor | None], variables: Variables) -> None:
     without = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
     if without:
         raise ValueError(

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.types import Variables
 
-def num_batch_axes(variables: Sequence[tf.Variable], batch_shape: tf.TensorShape) -> int:
+
+def num_batch_axes(variables: Variables, batch_shape: tf.TensorShape) -> int:
     """How many leading axes of every variable are those of the batch: all or none."""
     rank = batch_shape.rank
     is_member_wise = all(v.shape[:rank] == batch_shape for v in variables)

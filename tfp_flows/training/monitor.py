@@ -1,13 +1,12 @@
 """What a running fit shows: a progress bar, and TensorBoard's event files."""
 
-import os
-
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.progress import tqdm
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
+from tfp_flows.types import PathLike
 
 
 class Monitor(Event):
@@ -17,7 +16,7 @@ class Monitor(Event):
     """
 
     def __init__(
-        self, *, progress_bar: bool, tensorboard_dir: str | os.PathLike | None = None
+        self, *, progress_bar: bool, tensorboard_dir: PathLike | None = None
     ) -> None:
         """Opens the event file.
 

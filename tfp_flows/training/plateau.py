@@ -40,7 +40,7 @@ class PlateauTest(Event):
         self._window = max(_NUM_PARTS, num_steps // 20)
         self._num_plateaus, self._settled = 0, 0
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, int]:
         """How many plateaus there were, and the step of the last one."""
         return dict(num_plateaus=self._num_plateaus, settled=self._settled)
 
@@ -78,7 +78,7 @@ class PlateauTest(Event):
         return self._num_plateaus >= _NUM_RATES
 
 
-def _has_fallen(losses):
+def _has_fallen(losses: np.ndarray) -> bool:
     """Whether the second half of the losses is significantly lower than the first."""
     first, second = (
         np.array([np.nanmean(part) for part in np.array_split(half, _NUM_PARTS)])

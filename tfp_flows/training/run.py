@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfp_flows.training.members import choose, take_from_trace, take_members
 from tfp_flows.training.state import MAX_ROLLBACKS, Faults, TrainingState
+from tfp_flows.types import Optimizer
 
 
 class Traces:
@@ -58,7 +59,7 @@ class Run:
 
     objective: Any
     variables: list[tf.Variable]
-    optimizer: Any
+    optimizer: Optimizer
     batch_shape: tf.TensorShape
     dtype: tf.DType
     num_steps: int
@@ -132,7 +133,7 @@ class Run:
         self.traces.replace([loss, beta, norm])
 
 
-def optimizer_slots(optimizer: Any) -> list[tf.Variable]:
+def optimizer_slots(optimizer: Optimizer) -> list[tf.Variable]:
     """The variables of a Keras 3 or tf_keras optimizer."""
     variables = optimizer.variables
     return list(variables() if callable(variables) else variables)

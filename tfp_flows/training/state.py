@@ -1,13 +1,13 @@
 """What the compiled loop takes and returns from call to call."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.members import num_batch_axes
+from tfp_flows.types import Variables
 
 # Steps in a row whose loss or gradient is not finite, before a fit goes back to its best
 # parameters. A single bad sample is gone at the next step.
@@ -62,10 +62,7 @@ class TrainingState:
 
     @classmethod
     def initial(
-        cls,
-        variables: Sequence[tf.Variable],
-        batch_shape: tf.TensorShape,
-        dtype: tf.DType,
+        cls, variables: Variables, batch_shape: tf.TensorShape, dtype: tf.DType
     ) -> "TrainingState":
         """Before the first step."""
         shape = batch_shape[: num_batch_axes(variables, batch_shape)]

@@ -48,9 +48,8 @@ class Tournament(Event):
 
     def sharing(self, step: int) -> np.ndarray:
         """The weights, `[R, R]`, by which members average their gradients."""
-        left = [self._num_starts, *(n for at, n in self._rounds.items() if at <= step)][
-            -1
-        ]
+        lefts = [n for at, n in self._rounds.items() if at <= step]
+        left = min(lefts, default=self._num_starts)
         size = self._num_starts // left
         return np.kron(np.eye(left), np.full([size, size], 1.0 / size))
 
@@ -85,7 +84,7 @@ class Tournament(Event):
         skipped = take_members(fields["num_skipped_steps"], leader)[0]
         return fields | traces | dict(num_skipped_steps=skipped)
 
-    def _recent_losses(self, run):
+    def _recent_losses(self, run: Run) -> np.ndarray:
         """Mean loss of each member over the last steps, infinite where one is."""
         losses = run.traces.stacked()[0][-self._window :]
         means = losses.astype(np.float64).mean(axis=0)
