@@ -14,7 +14,6 @@ RANKS = {
     "progress": 0,
     "numerics": 0,
     "density": 0,
-    "types": 0,
     "bijectors": 1,
     "training": 1,
     "distributions": 2,
