@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 import tfp_flows as tff
 
-tfd = tfp.distributions
+tfb, tfd = tfp.bijectors, tfp.distributions
 
 
 def same_map(first, second):
@@ -84,13 +84,85 @@ def test_round_trip_with_an_affine_map(tmp_path, build, batch_shape):
         np.testing.assert_array_equal(actual, expected)
 
 
-def test_refuses_another_affine_map(tmp_path):
-    flow = tff.planar_flow(2, 2, seed=0)
-    bijector = tfp.bijectors.Chain(
-        [tfp.bijectors.Shift([1.0, 0.0]), tfp.bijectors.Scale([2.0, 1.0]), flow.bijector]
+def around(flow, case):
+    """A flow with something of TFP's around it."""
+    layers = flow.bijector
+    shift = tfb.Shift(tf.Variable([1.0, 0.0, -1.0]))
+    scale = tfb.Scale([2.0, 1.0, 0.5])
+    bijector = {
+        "inverted": lambda: tfb.Invert(layers),
+        "after": lambda: tfb.Chain([shift, scale, layers]),
+        "before": lambda: tfb.Chain([layers, shift, scale]),
+        "inverted, and after": lambda: tfb.Chain([shift, scale, tfb.Invert(layers)]),
+        "after, and inverted": lambda: tfb.Invert(tfb.Chain([scale, layers])),
+        "matrices": lambda: tfb.Chain(
+            [
+                tfb.ScaleMatvecTriL(2.0 * tf.eye(3)),
+                layers,
+                tfb.ScaleMatvecDiag([1, 2, 3.0]),
+            ]
+        ),
+    }[case]()
+    return tfd.TransformedDistribution(flow.distribution, bijector)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "inverted",
+        "after",
+        "before",
+        "inverted, and after",
+        "after, and inverted",
+        "matrices",
+    ],
+)
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+def test_what_is_around_the_layers(tmp_path, case, fused, affine):
+    flow = tff.planar_flow(3, 2, seed=0, fused=fused, affine=affine, init_scale=1.0)
+    for index, variable in enumerate(flow.trainable_variables):
+        variable.assign_add(0.2 * tf.random.stateless_normal(variable.shape, (0, index)))
+    flow = around(flow, case)
+    tff.distributions.save(flow, tmp_path / "flow.npz")
+    loaded = tff.distributions.load(tmp_path / "flow.npz")
+    x = flow.sample(20, seed=(1, 2))
+    # Chains of chains may add up log-dets in another order.
+    np.testing.assert_allclose(loaded.log_prob(x), flow.log_prob(x), rtol=1e-5)
+    np.testing.assert_allclose(loaded.sample(20, seed=(1, 2)), x, rtol=1e-5, atol=1e-6)
+    ours, theirs = loaded.trainable_variables, flow.trainable_variables
+    assert sorted(v.numpy().sum() for v in ours) == sorted(
+        v.numpy().sum() for v in theirs
     )
-    other = tfp.distributions.TransformedDistribution(flow.distribution, bijector)
-    with pytest.raises(ValueError, match="affine=True"):
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        tfd.MultivariateNormalDiag(tf.Variable([1.0, 0.0]), [1.0, 2.0]),
+        tfd.MultivariateNormalTriL([1.0, 0.0], [[1.0, 0.0], [0.5, 2.0]]),
+        tfd.Sample(tfd.Normal(0.5, 2.0), 2),
+        tfd.Independent(tfd.Normal([0.5, 1.0], 2.0), 1),
+    ],
+    ids=lambda base: type(base).__name__,
+)
+def test_bases(tmp_path, base):
+    flow = tff.radial_flow(2, 2, seed=0, base=base)
+    tff.distributions.save(flow, tmp_path / "flow.npz")
+    loaded = tff.distributions.load(tmp_path / "flow.npz")
+    assert type(loaded.distribution) is type(base)
+    x = flow.sample(20, seed=(1, 2))
+    np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
+    assert len(loaded.trainable_variables) == len(flow.trainable_variables)
+    assert loaded.rebuild(seed=1).distribution is loaded.distribution
+
+
+def test_refuses_constrained_variables_around_the_layers(tmp_path):
+    flow = tff.planar_flow(2, 2, seed=0)
+    scale = tfp.util.TransformedVariable([1.0, 2.0], tfb.Exp())
+    bijector = tfb.Chain([tfb.Scale(scale), flow.bijector])
+    other = tfd.TransformedDistribution(flow.distribution, bijector)
+    with pytest.raises(ValueError, match=r"only constants and tf.Variables.*`scale` is"):
         tff.distributions.save(other, tmp_path / "flow.npz")
 
 
@@ -144,9 +216,11 @@ def test_is_plain_data(tmp_path):
         tfd.TransformedDistribution(
             tfd.MultivariateNormalDiag([0.0], [1.0]), tfp.bijectors.Exp()
         ),
-        tff.planar_flow(2, 2, seed=0, base=tfd.MultivariateNormalDiag([1.0, 0.0])),
-        tff.planar_flow(2, 2, seed=0, base=tfd.Sample(tfd.Normal(0.0, 2.0), 2)),
-        tff.planar_flow(2, 2, seed=0, base=tfd.Sample(tfd.Normal(0.5, 1.0), 2)),
+        tff.planar_flow(2, 2, seed=0, base=tfd.Sample(tfd.Laplace(0.0, 2.0), 2)),
+        tfd.TransformedDistribution(
+            tff.planar_flow(2, 2, seed=0).distribution,
+            tfb.Chain([tfb.Exp(), tff.planar_flow(2, 2, seed=0).bijector]),
+        ),
     ],
 )
 def test_refuses_what_it_cannot_restore(tmp_path, flow):
@@ -176,6 +250,11 @@ UNITS = dict(
     b=np.ones([1, 1], "f"),
     v=np.ones([1, 1, 2], "f"),
 )
+NAN = {"base.loc": np.array([np.nan, 0.0], "f")}
+NAN_BASE = {
+    "class": "MultivariateNormalDiag",
+    "arguments": dict(loc=dict(array="base.loc", is_variable=False)),
+}
 ARRAYS = dict(u=np.zeros([1, 2], "f"), w=np.ones([1, 2], "f"), b=np.zeros([1], "f"))
 
 
@@ -191,7 +270,7 @@ def test_files_that_tell_triangular_layers_by_their_kind(tmp_path):
 @pytest.mark.parametrize(
     ("metadata", "arrays", "message"),
     [
-        (GOOD | dict(version=2), ARRAYS, "version 2"),
+        (GOOD | dict(version=3), ARRAYS, "version 3"),
         (GOOD | dict(format="other"), ARRAYS, "'other'"),
         (GOOD | dict(kind="spline"), ARRAYS, "damaged.*spline"),
         (GOOD, ARRAYS | dict(u=np.zeros([3, 2], "f")), "damaged"),
@@ -200,6 +279,9 @@ def test_files_that_tell_triangular_layers_by_their_kind(tmp_path):
         (SYLVESTER | dict(num_layers=2), UNITS, r"damaged.*`r` has shape \(1, 1, 1\)"),
         (SYLVESTER | dict(event_size=3), UNITS, r"damaged.*`v` has shape \(1, 1, 2\)"),
         (SYLVESTER, UNITS | dict(r2=np.ones([1, 2, 2], "f")), r"damaged.*`r2` has shape"),
+        (GOOD | dict(base={"class": "Laplace"}), ARRAYS, "damaged"),
+        (GOOD | dict(base=NAN_BASE), ARRAYS | NAN, "damaged.*`loc` is not finite"),
+        (GOOD | dict(base=NAN_BASE), ARRAYS, "damaged.*base.loc"),
         ({}, ARRAYS, "not a saved flow"),
     ],
 )
