@@ -31,8 +31,8 @@ def unknown_to_caches(points: Any) -> Any:
     )
 
 
-class Live(Picklable):
-    """Mixin of a `tfb.Bijector` that TFP's cache never answers for in eager mode."""
+class Live(Picklable, tfp.bijectors.Bijector):
+    """Base of bijectors that TFP's cache never answers for in eager mode."""
 
     def forward(self, x: npt.ArrayLike, *args: Any, **kwargs: Any) -> tf.Tensor:
         """As of `tfb.Bijector`, at the present parameters."""

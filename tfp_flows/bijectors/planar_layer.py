@@ -54,8 +54,11 @@ def _constrain(u: tf.Tensor, w: tf.Tensor) -> tuple:
     direction, is_zero = numerics.divide_by_squared_norm(w)
     wu = tf.reduce_sum(w * u, axis=-1, keepdims=True)
     zero = tf.zeros_like(wu)
-    values = tf.math.softplus(wu), numerics.softplus_minus_one(wu)
-    values += (numerics.log_softplus(wu),)
+    values = (
+        tf.math.softplus(wu),
+        numerics.softplus_minus_one(wu),
+        numerics.log_softplus(wu),
+    )
     q, q_minus_one, log_q = (
         tf.where(is_zero, at_zero, factor)
         for at_zero, factor in zip((zero + 1.0, zero, zero), values, strict=True)
@@ -109,8 +112,8 @@ def planar_log_det(s: tf.Tensor, units: TanhUnits) -> tf.Tensor:
 
 def along_samples(units: TanhUnits) -> TanhUnits:
     """The scalars of `units`, `[..., K]`, as `[..., K, 1]`, to meet `[..., K, S]`."""
-    scalars = (value[..., tf.newaxis] for value in units[3:])
-    return TanhUnits(None, None, None, *scalars)
+    scalars = (units.q, units.q_minus_one, units.log_q)
+    return TanhUnits(None, None, None, *(value[..., tf.newaxis] for value in scalars))
 
 
 @tf.custom_gradient

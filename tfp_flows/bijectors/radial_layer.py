@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.numerics.log_det import Blend
 
 
 class RadialLayers(NamedTuple):
@@ -150,14 +151,14 @@ def _blends(
 
 def _log_det_slopes(
     a: tf.Tensor,
-    across: tuple,
-    along: tuple,
+    across: Blend,
+    along: Blend,
     q_minus_one: tf.Tensor,
     event_size: tf.Tensor,
 ) -> tuple:
     """Derivatives of the log-det by a and by log(q)."""
 
-    def slopes(blend: tuple, weight: tf.Tensor, by_a: tf.Tensor) -> tuple:
+    def slopes(blend: Blend, weight: tf.Tensor, by_a: tf.Tensor) -> tuple:
         # Of 1 + weight (q - 1), in an order that does not overflow where q is no normal
         # number.
         return (

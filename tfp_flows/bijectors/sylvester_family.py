@@ -64,11 +64,11 @@ class SylvesterFamily(Family):
             if value is not None:
                 numerics.check_size(name, value)
         if form == "orthogonal":
-            num_units = min(event_size, 8) if num_units is None else num_units
-            if num_units > event_size:
+            m = min(event_size, 8) if num_units is None else num_units
+            if m > event_size:
                 raise ValueError(
                     f"`num_units` must be at most the event size, {event_size}, as Q has "
-                    f"orthonormal columns, but got {num_units}."
+                    f"orthonormal columns, but got {m}."
                 )
         elif num_units not in (None, event_size):
             raise ValueError(
@@ -82,7 +82,7 @@ class SylvesterFamily(Family):
                 "`num_reflections` is a choice of the householder form, but the form is "
                 f"{form!r}; leave it out."
             )
-        return (num_units, num_units) if form == "orthogonal" else (event_size, None)
+        return (m, m) if form == "orthogonal" else (event_size, None)
 
     @classmethod
     def options_of(cls, shapes: dict[str, tuple[int, ...]]) -> dict:

@@ -6,11 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.pickling import Picklable, describe, make
-
-tfd = tfp.distributions
+from tfp_flows.types import Seed
 
 
 def check_dtype(dtype: Any) -> tf.DType:
@@ -92,7 +92,7 @@ def build_flow(
     event_size: int,
     num_layers: int,
     *,
-    seed: Any = None,
+    seed: Seed = None,
     dtype: Any = tf.float32,
     fused: bool = True,
     affine: bool = False,

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors
 from tfp_flows.distributions.base import build_flow
+from tfp_flows.types import Seed
 
 __all__ = ["planar_flow", "radial_flow", "sylvester_flow"]
-
-tfd = tfp.distributions
 
 
 def planar_flow(
     event_size: int,
     num_layers: int,
     *,
-    seed: Any = None,
+    seed: Seed = None,
     dtype: Any = tf.float32,
     fused: bool = True,
     affine: bool = False,
@@ -91,7 +90,7 @@ def radial_flow(
     event_size: int,
     num_layers: int,
     *,
-    seed: Any = None,
+    seed: Seed = None,
     dtype: Any = tf.float32,
     fused: bool = True,
     affine: bool = False,
@@ -165,7 +164,7 @@ def sylvester_flow(
     form: str = "orthogonal",
     *,
     num_reflections: int | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     dtype: Any = tf.float32,
     fused: bool = True,
     affine: bool = False,
