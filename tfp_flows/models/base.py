@@ -1,12 +1,16 @@
 """What Keras' `fit` and `evaluate` ask of a model, once for all models here."""
 
 import random
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_flows.models.compile_config import from_compile_config, to_compile_config
+from tfp_flows.models.examples import Examples
+from tfp_flows.models.sources import checked, pipeline_errors
 
 # Last numbers of the seeds of a step, so that training and evaluation differ.
 _TRAIN, _TEST = 0, 1
@@ -52,9 +56,98 @@ class BaseModel(keras.Model):
         raise NotImplementedError
 
     @property
+    def examples(self) -> Examples | None:
+        """What is asked of examples; `None` if there are none."""
+        raise NotImplementedError
+
+    @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The means that `fit` and `evaluate` report."""
         return list(self._trackers.values())
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        validation_data: Any = None,
+        class_weight: None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains the model; see `keras.Model.fit`.
+
+        Args:
+          x: examples: an array, a data frame, or a `tf.data.Dataset`, `keras.utils.
+            PyDataset` or generator of batches `x`, `(x, y)` or `(x, y, weights)`.
+          y: labels, which no model here looks at; a `FlowModel` refuses them.
+          *args: as of `keras.Model.fit`.
+          validation_data: like `x`, or a tuple `(x, y)` or `(x, y, weights)` of arrays.
+          class_weight: nothing, as there are no classes.
+          sample_weight: `[N]`, factors of the terms of the loss, a sum over the batch
+            divided by its size; the other metrics are weighted means.
+          **kwargs: as of `keras.Model.fit`.
+
+        Returns:
+          `keras.callbacks.History` of the metrics, in nats per example.
+
+        Raises:
+          TypeError: if the examples are of another kind or dtype.
+          ValueError: if they are of another shape, or not finite or not in range. Those
+            of arrays are looked at before any training, others before their step.
+        """
+        if class_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no classes, but got class_weight; pass "
+                "sample_weight, a number per example."
+            )
+        examples = self.examples
+        if examples is None:
+            return super().fit(x, y, *args, **kwargs)
+        x, y, sample_weight = checked("fit", examples, x, y, sample_weight)
+        if validation_data is not None:
+            parts = validation_data
+            parts = parts if isinstance(parts, tuple | list) else (parts,)
+            validation_data = checked("validation_data", examples, *parts)
+        with pipeline_errors():
+            return super().fit(
+                x,
+                y,
+                *args,
+                validation_data=validation_data,
+                sample_weight=sample_weight,
+                **kwargs,
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        sample_weight: npt.ArrayLike | None = None,
+        **kwargs: Any,
+    ) -> list[float] | dict[str, float]:
+        """Loss and metrics, per example, in nats; see `keras.Model.evaluate`.
+
+        Args:
+          x: as of `fit`.
+          y: as of `fit`.
+          *args: as of `keras.Model.evaluate`.
+          sample_weight: as of `fit`.
+          **kwargs: as of `keras.Model.evaluate`.
+
+        Returns:
+          A list, the loss first; with `return_dict=True`, a dict.
+
+        Raises:
+          TypeError, ValueError: as of `fit`.
+        """
+        examples = self.examples
+        if examples is None:
+            return super().evaluate(x, y, *args, **kwargs)
+        x, y, sample_weight = checked("evaluate", examples, x, y, sample_weight)
+        with pipeline_errors():
+            return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
 
     def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """One update of the weights; returns the means so far."""
@@ -76,7 +169,7 @@ class BaseModel(keras.Model):
         self._loss(data, seed, training=False)
         return self.get_metrics_result()
 
-    def _loss(self, data, seed, *, training):
+    def _loss(self, data: tuple, seed: tf.Tensor, *, training: bool) -> tf.Tensor:
         """The loss of a batch, of which the metrics are told."""
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         terms, reported = self.step_terms(x, seed, training=training)
@@ -92,9 +185,32 @@ class BaseModel(keras.Model):
             self._trackers[name].update_state(values, sample_weight=weight)
         return loss
 
+    def own_arguments(self) -> dict[str, object]:
+        """The arguments of the constructor that `keras.Model` does not know."""
+        raise NotImplementedError
+
     def own_compile_arguments(self) -> dict[str, object]:
         """The arguments of `compile` that `keras.Model` does not know."""
         return {}
+
+    def get_config(self) -> dict[str, object]:
+        """The arguments of the constructor, as plain values."""
+        own = self.own_arguments()
+        return super().get_config() | {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in own.items()
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, object], custom_objects: dict | None = None
+    ) -> "BaseModel":
+        """The model of a `get_config`, with new weights."""
+        arguments = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects)
+            for name, value in config.items()
+        }
+        return cls(**arguments)
 
     def get_compile_config(self) -> dict[str, object]:
         """What `compile` was given, as far as it can be saved."""
@@ -114,7 +230,7 @@ class BaseModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
 
-def _step_seed(seed, count):
+def _step_seed(seed: npt.ArrayLike, count: keras.Variable) -> tf.Tensor:
     """A stateless seed for this count and replica alone."""
     context = tf.distribute.get_replica_context()
     replica = 0 if context is None else context.replica_id_in_sync_group

@@ -1,6 +1,7 @@
 """The evidence lower bound, term by term, and the importance-weighted likelihood."""
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +10,9 @@ import tensorflow as tf
 _CHUNK = 5_000
 
 
-def bernoulli_log_prob(images, logits, event_ndims):
+def bernoulli_log_prob(
+    images: tf.Tensor, logits: tf.Tensor, event_ndims: int
+) -> tf.Tensor:
     """Log p(x|z), the sum over pixels of x l - softplus(l).
 
     In the form max(l, 0) - l x + log1p(exp(-|l|)), which does not cancel where pixels are
@@ -28,7 +31,9 @@ def bernoulli_log_prob(images, logits, event_ndims):
     return -tf.reduce_sum(entropy, axis=list(range(-event_ndims, 0)))
 
 
-def sampled_kl(noise, log_scale, z, log_det):
+def sampled_kl(
+    noise: tf.Tensor, log_scale: tf.Tensor, z: tf.Tensor, log_det: tf.Tensor
+) -> tf.Tensor:
     """Log q(z|x) - log p(z) for one sample z = f(z0) of the posterior.
 
     With z0 = loc + scale noise, log q(z) = log q(z0) - log|det df/dz0|, and
@@ -53,7 +58,14 @@ def sampled_kl(noise, log_scale, z, log_det):
     return tf.reduce_sum(terms, axis=-1) - log_det
 
 
-def log_weights(log_weight_fn, images, *, num_samples, batch_size, seed):
+def log_weights(
+    log_weight_fn: Callable[[tf.Tensor, int, tf.Tensor], tf.Tensor],
+    images: tf.Tensor,
+    *,
+    num_samples: int,
+    batch_size: int,
+    seed: tf.Tensor,
+) -> Iterator[np.ndarray]:
     """Log importance weights log p(x, z) - log q(z|x), a chunk at a time.
 
     Args:
@@ -79,7 +91,7 @@ def log_weights(log_weight_fn, images, *, num_samples, batch_size, seed):
         yield np.concatenate(chunks).astype(np.float64)
 
 
-def log_mean_exp(log_weight):
+def log_mean_exp(log_weight: np.ndarray) -> np.ndarray:
     """log(mean(exp(log_weight))) along the first axis, `[S, B]` to `[B]`.
 
     The largest weight is taken out first, so that exp neither overflows nor loses all of

@@ -12,12 +12,12 @@ def to_compile_config(**arguments: object) -> dict[str, object]:
       **arguments: name = value.
 
     Returns:
-      Dict; empty, with a warning, if a function among them is not registered with
+      Dict; empty, with a warning, if a target among them is not registered with
       `keras.saving.register_keras_serializable`: Keras could save its name, but not find
       it again.
     """
     for name, value in arguments.items():
-        if callable(value) and not _is_registered(value):
+        if not _can_be_saved(value):
             warnings.warn(
                 f"`{name}` is not registered with keras.saving."
                 "register_keras_serializable: the model is saved without the arguments "
@@ -39,6 +39,9 @@ def from_compile_config(config: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _is_registered(function):
-    name = keras.saving.get_registered_name(function)
-    return keras.saving.get_registered_object(name) is function
+def _can_be_saved(value: object) -> bool:
+    plain = (bool, int, str, keras.optimizers.Optimizer)
+    if value is None or isinstance(value, plain):
+        return True
+    name = keras.saving.get_registered_name(value) if callable(value) else ""
+    return keras.saving.get_registered_object(name) is value

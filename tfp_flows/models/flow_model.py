@@ -1,6 +1,7 @@
 """A Keras model that trains a flow."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import numpy.typing as npt
@@ -9,9 +10,16 @@ import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
-from tfp_flows.density import as_density
 from tfp_flows.models.base import BaseModel
-from tfp_flows.models.flow_data import check_data, check_points_alone, target_data
+from tfp_flows.models.examples import Points
+from tfp_flows.models.flow_objectives import (
+    MaximumLikelihood,
+    ReverseKL,
+    flow_objective,
+)
+from tfp_flows.models.parts import check_flow_layers
+
+Target: TypeAlias = Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
@@ -87,11 +95,13 @@ class FlowModel(BaseModel):
         self.event_size = numerics.check_size("event_size", event_size)
         if not isinstance(flow_layers, list | tuple):
             flow_layers = [flow_layers]
-        _check_flow_layers(flow_layers)
+        check_flow_layers(flow_layers)
         self.flow_layers = list(flow_layers)
         self._train_seed = numerics.stateless_seed(self.seed)
         self._seed_generator = keras.random.SeedGenerator(self.seed)
-        self._target_log_prob_fn = None
+        self._objective: MaximumLikelihood | ReverseKL = MaximumLikelihood(
+            self.event_size
+        )
         self.build((None, self.event_size))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -155,7 +165,7 @@ class FlowModel(BaseModel):
         self,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         *,
-        target_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        target_log_prob_fn: Target | None = None,
         sample_size: int = 256,
         annealing_fn: Callable[[tf.Tensor], npt.ArrayLike] | None = None,
         **kwargs: object,
@@ -165,10 +175,10 @@ class FlowModel(BaseModel):
         Args:
           optimizer: Keras optimizer, or the name of one.
           target_log_prob_fn: callable, `Tensor` of shape `[S, D]` to `[S]`, a log density
-            up to a constant: `fit` then minimises the reverse KL to it. `None` is maximum
-            likelihood of the data that `fit` is given. It is saved with the model if it
-            is registered with `keras.saving.register_keras_serializable`; otherwise a
-            loaded model is to be compiled again.
+            up to a constant, or a distribution: `fit` then minimises the reverse KL to
+            it. `None` is maximum likelihood of the data that `fit` is given. It is saved
+            with the model if it is a function registered with `keras.saving.
+            register_keras_serializable`; otherwise compile a loaded model again.
           sample_size: S, samples per step of the reverse KL.
           annealing_fn: callable, scalar integer step to the scalar weight of the target
             in the loss, such as `tff.vi.linear_annealing(num_steps)`; `None` is 1. The
@@ -189,152 +199,93 @@ class FlowModel(BaseModel):
                 "loss and metrics are those of a flow. Pass target_log_prob_fn for the "
                 "reverse KL."
             )
-        functions = dict(target_log_prob_fn=target_log_prob_fn, annealing_fn=annealing_fn)
-        for name, value in functions.items():
-            if value is not None and not callable(value):
-                raise TypeError(f"`{name}` must be callable or None, but got {value!r}.")
-        if annealing_fn is not None and target_log_prob_fn is None:
-            raise ValueError(
-                "`annealing_fn` weighs the target, but there is no `target_log_prob_fn`; "
-                "leave it out for maximum likelihood."
-            )
-        self._sample_size = numerics.check_size("sample_size", sample_size)
-        self._target_log_prob_fn = target_log_prob_fn
-        self._annealing_fn = annealing_fn
+        self._objective = flow_objective(
+            self.event_size, target_log_prob_fn, sample_size, annealing_fn
+        )
         super().compile(optimizer, **kwargs)
 
     def fit(
-        self, x: object = None, y: None = None, **kwargs: object
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> keras.callbacks.History:
         """Trains the flow; see `keras.Model.fit`.
 
         Args:
-          x: data of shape `[N, D]`, or a `tf.data.Dataset` (or other source that Keras
-            takes) of batches `[B, D]`; `None` with a `target_log_prob_fn`.
+          x: data of shape `[N, D]`, or a data frame, or a `tf.data.Dataset`, `keras.
+            utils.PyDataset` or generator of batches `[B, D]`; with weights, of batches
+            `(x, None, weights)`. `None` with a `target_log_prob_fn`.
           y: nothing: a flow has no labels.
-          **kwargs: as of `keras.Model.fit`; with a target, `steps_per_epoch` says how
-            many steps an epoch has.
+          *args: as of `keras.Model.fit`.
+          **kwargs: as of `keras.Model.fit`, such as `sample_weight`, `[N]`; with a
+            target, `steps_per_epoch` says how many steps an epoch has.
 
         Returns:
           `keras.callbacks.History` of `loss` and `nll` (data) or `elbo` (target), in
-          nats, means over the epoch; of data also `val_loss`, `val_nll`.
+          nats, means over the epoch; of data also `val_loss`, `val_nll`. With weights,
+          `nll` is a weighted mean, and `loss` that times the mean of the weights.
 
         Raises:
-          TypeError: if the data are not floating-point.
+          TypeError: if the data are not floating-point, or no source of points.
           ValueError: if the data are missing, not wanted, not finite or of another
             shape, or the target fails, or returns another shape or dtype, NaN or +inf at
             its first evaluation.
         """
-        self._check_compiled("fit")
-        if self._target_log_prob_fn is None:
-            check_points_alone("fit", y, kwargs)
-            check_data("fit", x, self.event_size)
-            validation = kwargs.get("validation_data")
-            if isinstance(validation, tuple):
-                check_points_alone("validation_data", *validation[1:2] or [None])
-                validation = validation[0]
-            if validation is not None:
-                check_data("validation_data", validation, self.event_size)
-        else:
-            x = target_data("fit", x, y, kwargs, "steps_per_epoch", self._sample_size)
+        x = self._data("fit", x, y, kwargs)
+        if isinstance(self._objective, ReverseKL):
             kwargs["shuffle"] = False  # of stand-ins; Keras would warn
-            # With a seed of its own: a check must not change the samples of the fit.
-            points = self.sample(self._sample_size, seed=0)
-            density = as_density(self._target_log_prob_fn)
-            density.check(points)
-            density.check_gradient(points)
-        return super().fit(x, **kwargs)
+            self._objective.check(self)
+        return super().fit(x, y, *args, **kwargs)
 
     def evaluate(
-        self, x: object = None, y: None = None, **kwargs: object
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> list[float] | dict[str, float]:
-        """Loss and metrics on data, or on new samples; see `keras.Model.evaluate`.
+        """`[loss, nll]` or `[loss, elbo]`; see `keras.Model.evaluate`.
 
-        Args:
-          x: as of `fit`.
-          y: nothing.
-          **kwargs: as of `keras.Model.evaluate`; with a target, `steps` says how many
-            times `sample_size` samples are drawn.
-
-        Returns:
-          `[loss, nll]` or `[loss, elbo]`; with `return_dict=True`, a dict.
-
-        Raises:
-          TypeError, ValueError: as of `fit`.
+        Args and Raises as those of `fit`; with a target, `steps` says how many times
+        `sample_size` samples are drawn.
         """
-        self._check_compiled("evaluate")
-        if self._target_log_prob_fn is None:
-            check_points_alone("evaluate", y, kwargs)
-            check_data("evaluate", x, self.event_size)
-        else:
-            x = target_data("evaluate", x, y, kwargs, "steps", self._sample_size)
-        return super().evaluate(x, **kwargs)
+        x = self._data("evaluate", x, y, kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The loss, and the negative log-likelihood or the evidence lower bound."""
-        unused = "elbo" if self._target_log_prob_fn is None else "nll"
-        return [metric for metric in super().metrics if metric.name != unused]
-
-    def export(self, filepath: str, *args: object, **kwargs: object) -> None:
-        """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""
-        self(tf.zeros([1, self.event_size]))  # Keras exports what has been called
-        return super().export(filepath, *args, **kwargs)
-
-    def get_config(self) -> dict[str, object]:
-        """The arguments of the constructor, for `from_config`."""
-        layers = [keras.saving.serialize_keras_object(f) for f in self.flow_layers]
-        config = dict(event_size=self.event_size, flow_layers=layers, seed=self.seed)
-        return config | dict(
-            name=self.name,
-            trainable=self.trainable,
-            dtype=keras.saving.serialize_keras_object(self.dtype_policy),
-        )
-
-    @classmethod
-    def from_config(
-        cls,
-        config: dict[str, object],
-        custom_objects: dict[str, object] | None = None,
-    ) -> "FlowModel":
-        """The model of `get_config`, with new weights."""
-        layers = [
-            keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects)
-            for layer in config["flow_layers"]
-        ]
-        return cls(**config | dict(flow_layers=layers))
-
-    def own_compile_arguments(self) -> dict[str, object]:
-        """The arguments of `compile` that are the model's own."""
-        return dict(
-            sample_size=self._sample_size,
-            target_log_prob_fn=self._target_log_prob_fn,
-            annealing_fn=self._annealing_fn,
-        )
-
-    def step_terms(
-        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """-log q(x); with a target, log q - beta log p of as many new samples as `x`."""
-        if self._target_log_prob_fn is None:
-            nll = -self.log_prob(x)
-            return nll, dict(nll=nll)
-        flow = self.distribution()
-        samples, log_q = flow.experimental_sample_and_log_prob(tf.shape(x)[0], seed=seed)
-        log_p = tf.cast(self._target_log_prob_fn(samples), flow.dtype)
-        beta = 1.0
-        if self._annealing_fn is not None and training:
-            step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int32)
-            beta = tf.cast(self._annealing_fn(step), flow.dtype)
-        return log_q - beta * log_p, dict(elbo=log_p - log_q)
-
-    def _check_compiled(self, method: str) -> None:
+    def _data(self, method: str, x: Any, y: Any, arguments: dict) -> Any:
         if not self.compiled:
             raise ValueError(
                 f"FlowModel.{method} needs a compiled model; call compile(optimizer) for "
                 "maximum likelihood, or compile(optimizer, target_log_prob_fn=...) for "
                 "the reverse KL."
             )
+        return self._objective.data(method, x, y, arguments)
+
+    @property
+    def examples(self) -> Points | None:
+        """What is asked of data; `None` with a target."""
+        return self._objective.examples
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The loss, and the negative log-likelihood or the evidence lower bound."""
+        return [self._trackers[name] for name in ("loss", self._objective.metric)]
+
+    def export(self, filepath: str, *args: object, **kwargs: object) -> None:
+        """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""
+        self(tf.zeros([1, self.event_size]))  # Keras exports what has been called
+        return super().export(filepath, *args, **kwargs)
+
+    def own_arguments(self) -> dict[str, object]:
+        """The arguments of the constructor that `keras.Model` does not know."""
+        return dict(
+            event_size=self.event_size, flow_layers=list(self.flow_layers), seed=self.seed
+        )
+
+    def own_compile_arguments(self) -> dict[str, object]:
+        """The arguments of `compile` that are the model's own."""
+        return self._objective.arguments
+
+    def step_terms(
+        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Those of the objective."""
+        step = tf.convert_to_tensor(self.optimizer.iterations) if training else None
+        return self._objective.terms(self, x, seed, step)
 
 
 _COMPILE_ARGUMENTS = {
@@ -343,23 +294,3 @@ _COMPILE_ARGUMENTS = {
     "run_eagerly",
     "auto_scale_loss",
 }
-
-
-def _check_flow_layers(flow_layers: Sequence[keras.layers.Layer]) -> None:
-    """Raises unless these are layers with a bijector, of one dtype."""
-    if not flow_layers:
-        raise ValueError("`flow_layers` must have at least one flow layer, but is empty.")
-    for layer in flow_layers:
-        if not isinstance(layer, keras.layers.Layer) or not hasattr(
-            type(layer), "bijector"
-        ):
-            raise TypeError(
-                "`flow_layers` must be shared flow layers with a `bijector`, such as "
-                f"tff.layers.SharedPlanar(16), but got {layer!r}."
-            )
-    dtypes = {layer.variable_dtype for layer in flow_layers}
-    if len(dtypes) > 1:
-        raise TypeError(
-            f"`flow_layers` must share one dtype, but have {', '.join(sorted(dtypes))}; "
-            "pass the same `dtype` to each."
-        )

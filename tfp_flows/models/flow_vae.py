@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_flows import numerics
 from tfp_flows.models.bound import bernoulli_log_prob, sampled_kl
-from tfp_flows.models.images import binarize, check_binarization, check_images
+from tfp_flows.models.images import Images, binarize, check_binarization
 from tfp_flows.models.parts import check_flow, resolve_decoder, resolve_encoder
 from tfp_flows.models.vae_queries import VAEQueries
 
@@ -39,7 +40,8 @@ class FlowVAE(VAEQueries):
 
     Metrics: `loss`, `elbo`, `reconstruction` (E[log p(x|z)]), `kl` (E[log q(z|x) -
     log p(z)]), means per image in nats, and `beta`. In `evaluate`, `loss` is -ELBO,
-    whatever `beta` is.
+    whatever `beta` is. With `sample_weight`, the metrics are weighted means, and `loss`
+    is that times the mean of the weights.
 
     The noise of a training step is a function of `seed` and of the optimizer's step
     count, that of `evaluate` of `seed` and the images judged before: a fit that goes on
@@ -238,20 +240,26 @@ class FlowVAE(VAEQueries):
 
     # Training.
 
+    @property
+    def examples(self) -> Images:
+        """What is asked of images."""
+        return Images(self.image_shape)
+
+    def as_images(self, images: npt.ArrayLike) -> tf.Tensor:
+        """Checked images, in the dtype of the bound."""
+        self.examples.check_array("FlowVAE", images)
+        return tf.cast(images, self._bound_dtype)
+
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         loss: None = None,
         **kwargs: object,
     ) -> None:
-        """Like `keras.Model.compile`; the loss and the metrics are the model's own.
-
-        Raises:
-          ValueError: if `loss`, `metrics` or their weights are given.
-        """
+        """As that of Keras; raises ValueError if a loss or metrics are given."""
         names = ("loss_weights", "metrics", "weighted_metrics")
-        given = dict(loss=loss, **{name: kwargs.get(name) for name in names})
-        given = [name for name, value in given.items() if value is not None]
+        values = dict(loss=loss, **{name: kwargs.get(name) for name in names})
+        given = [name for name, value in values.items() if value is not None]
         if given:
             raise ValueError(
                 "FlowVAE trains on its own bound and reports its own metrics, but "
@@ -259,46 +267,10 @@ class FlowVAE(VAEQueries):
             )
         super().compile(optimizer=optimizer, **kwargs)
 
-    def fit(
-        self,
-        x: object = None,
-        y: object = None,
-        *args: object,
-        validation_data: object = None,
-        **kwargs: object,
-    ) -> keras.callbacks.History:
-        """Like `keras.Model.fit`; images with values in [0, 1], `y` is not looked at.
-
-        Raises:
-          TypeError, ValueError: if images are of another dtype, shape or range; those of
-            arrays, before any training.
-        """
-        self._check_arrays(x)
-        self._check_arrays(validation_data)
-        return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
-
-    def evaluate(
-        self, x: object = None, y: object = None, *args: object, **kwargs: object
-    ) -> list[float] | dict[str, float]:
-        """Like `keras.Model.evaluate`: `loss` is -ELBO, per image, in nats.
-
-        Raises:
-          TypeError, ValueError: as `fit`.
-        """
-        self._check_arrays(x)
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def _check_arrays(self, data: object) -> None:
-        if isinstance(data, tuple | list) and data:
-            data = data[0]
-        if hasattr(data, "dtype") and hasattr(data, "shape"):
-            check_images(data, self.image_shape)
-
     def step_terms(
         self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Beta KL - log p(x|z), at beta = 1 in an evaluation, and its terms."""
-        check_images(x, self.image_shape)
         images = tf.cast(x, self._bound_dtype)
         seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         images = binarize(images, self.binarization, seeds[0])
@@ -313,35 +285,13 @@ class FlowVAE(VAEQueries):
 
     # Saving.
 
-    def get_config(self) -> dict[str, object]:
-        """The constructor's arguments, as plain values."""
-        config = super().get_config()
-        parts = dict(self._given, flow=self.flow)
-        serialized = {
-            name: part
-            if part is None or isinstance(part, str)
-            else keras.saving.serialize_keras_object(part)
-            for name, part in parts.items()
-        }
+    def own_arguments(self) -> dict[str, object]:
+        """The arguments of the constructor that `keras.Model` does not know."""
         return dict(
-            config,
+            self._given,
             latent_size=self.latent_size,
             image_shape=list(self.image_shape),
+            flow=self.flow,
             binarization=self.binarization,
             seed=self.seed,
-            **serialized,
         )
-
-    @classmethod
-    def from_config(
-        cls,
-        config: dict[str, object],
-        custom_objects: dict[str, object] | None = None,
-    ) -> "FlowVAE":
-        """The model of a `get_config`, with new weights."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("encoder", "decoder", "flow")
-            if isinstance(config[name], dict)
-        }
-        return cls(**dict(config, **parts))

@@ -1,12 +1,16 @@
 """Images as the model takes them: checked, and made binary."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
+
+from tfp_flows.models.examples import Examples
 
 _BINARIZATIONS = ("dynamic", "fixed", None)
 
 
-def check_binarization(binarization):
+def check_binarization(binarization: str | None) -> str | None:
     """Returns `binarization` if it is a known one, or raises ValueError."""
     if binarization not in _BINARIZATIONS:
         raise ValueError(
@@ -16,34 +20,28 @@ def check_binarization(binarization):
     return binarization
 
 
-def check_images(images, image_shape):
-    """Raises unless `images` are `[N, *image_shape]` with values in [0, 1].
+class Images(Examples):
+    """Images of one shape, with values in [0, 1]."""
 
-    Values are looked at where they are at hand: of arrays and eager tensors.
+    def __init__(self, image_shape: Sequence[int]) -> None:
+        self._image_shape = tuple(image_shape)
 
-    Args:
-      images: array or `Tensor`.
-      image_shape: tuple.
+    def check_spec(self, method: str, shape: tf.TensorShape, dtype: tf.DType) -> None:
+        """As `Examples.check_spec`; floating-point or boolean."""
+        if not (dtype.is_floating or dtype.is_bool):
+            raise TypeError(
+                f"FlowVAE takes images with values in [0, 1], but got {dtype.name}; "
+                'divide bytes by 255: (images / 255.0).astype("float32").'
+            )
+        if not shape.is_compatible_with([None, *self._image_shape]):
+            raise ValueError(
+                f"This FlowVAE takes images of shape {self._image_shape}, an array [N, "
+                f"{', '.join(map(str, self._image_shape))}], but got shape {shape}; "
+                "reshape the images, or build the model with their image_shape."
+            )
 
-    Raises:
-      TypeError: if they are not floating-point or boolean.
-      ValueError: if the shape or a value is wrong.
-    """
-    dtype = tf.as_dtype(images.dtype)
-    if not (dtype.is_floating or dtype.is_bool):
-        raise TypeError(
-            f"FlowVAE takes images with values in [0, 1], but got {dtype.name}; divide "
-            'bytes by 255: (images / 255.0).astype("float32").'
-        )
-    shape = tf.TensorShape(images.shape)
-    if not shape.is_compatible_with([None, *image_shape]):
-        raise ValueError(
-            f"This FlowVAE takes images of shape {tuple(image_shape)}, an array [N, "
-            f"{', '.join(map(str, image_shape))}], but got shape {shape}; reshape the "
-            "images, or build the model with their image_shape."
-        )
-    if isinstance(images, np.ndarray | tf.__internal__.EagerTensor):
-        values = np.asarray(images)
+    def check_values(self, method: str, values: np.ndarray) -> None:
+        """As `Examples.check_values`."""
         if values.size and not (np.min(values) >= 0 and np.max(values) <= 1):
             raise ValueError(
                 "FlowVAE takes images with values in [0, 1], but got values from "
@@ -51,8 +49,13 @@ def check_images(images, image_shape):
                 "by 255."
             )
 
+    def check_labels(self, method: str, labels: object) -> None:
+        """As `Examples.check_labels`; those of data sets of images may stay."""
 
-def binarize(images, binarization, seed=None):
+
+def binarize(
+    images: tf.Tensor, binarization: str | None, seed: tf.Tensor | None = None
+) -> tf.Tensor:
     """Binary images from intensities.
 
     Args:

@@ -5,12 +5,23 @@ vectors `[B, D]` to logits `[B, *image_shape]`.
 """
 
 import math
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
+DType: TypeAlias = str | keras.DTypePolicy | None
+Initializers: TypeAlias = Iterator[keras.initializers.Initializer]
 
-def mlp_encoder(image_shape, *, hidden_sizes=(512, 256), seed=None, dtype=None):
+
+def mlp_encoder(
+    image_shape: Sequence[int],
+    *,
+    hidden_sizes: Sequence[int] = (512, 256),
+    seed: int | None = None,
+    dtype: DType = None,
+) -> keras.Model:
     """A perceptron from images to features of size `hidden_sizes[-1]`.
 
     Args:
@@ -31,8 +42,13 @@ def mlp_encoder(image_shape, *, hidden_sizes=(512, 256), seed=None, dtype=None):
 
 
 def mlp_decoder(
-    latent_size, image_shape, *, hidden_sizes=(256, 512), seed=None, dtype=None
-):
+    latent_size: int,
+    image_shape: Sequence[int],
+    *,
+    hidden_sizes: Sequence[int] = (256, 512),
+    seed: int | None = None,
+    dtype: DType = None,
+) -> keras.Model:
     """A perceptron from latent vectors to logits.
 
     Args:
@@ -54,7 +70,13 @@ def mlp_decoder(
     return keras.Model(z, logits, name="mlp_decoder")
 
 
-def gated_conv_encoder(image_shape, *, num_features=256, seed=None, dtype=None):
+def gated_conv_encoder(
+    image_shape: Sequence[int],
+    *,
+    num_features: int = 256,
+    seed: int | None = None,
+    dtype: DType = None,
+) -> keras.Model:
     """Gated convolutions, `conv(x) * sigmoid(conv'(x))`, from images to features.
 
     The encoder of van den Berg et al. (2018) for binary images: five 5 x 5 convolutions
@@ -87,7 +109,13 @@ def gated_conv_encoder(image_shape, *, num_features=256, seed=None, dtype=None):
     return keras.Model(images, features, name="gated_conv_encoder")
 
 
-def gated_conv_decoder(latent_size, image_shape, *, seed=None, dtype=None):
+def gated_conv_decoder(
+    latent_size: int,
+    image_shape: Sequence[int],
+    *,
+    seed: int | None = None,
+    dtype: DType = None,
+) -> keras.Model:
     """Gated transposed convolutions from latent vectors to logits.
 
     The decoder of van den Berg et al. (2018) for binary images: six 5 x 5 transposed
@@ -121,21 +149,32 @@ def gated_conv_decoder(latent_size, image_shape, *, seed=None, dtype=None):
     return keras.Model(z, logits, name="gated_conv_decoder")
 
 
-def _initializers(seed):
+def _initializers(seed: int | None) -> Initializers:
     """Glorot initializers, each with a seed of its own."""
     rng = np.random.default_rng(seed)
     while True:
         yield keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
 
 
-def _dense(size, activation, initializer, dtype):
+def _dense(
+    size: int, activation: str | None, initializer: Initializers, dtype: DType
+) -> keras.Layer:
     return keras.layers.Dense(
         size, activation, kernel_initializer=next(initializer), dtype=dtype
     )
 
 
-def _gated(layer, x, filters, kernel_size, strides, padding, initializer, dtype):
-    def convolution(activation):
+def _gated(
+    layer: type[keras.Layer],
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int,
+    padding: str,
+    initializer: Initializers,
+    dtype: DType,
+) -> keras.KerasTensor:
+    def convolution(activation: str | None) -> keras.Layer:
         return layer(
             filters,
             kernel_size,
@@ -149,7 +188,7 @@ def _gated(layer, x, filters, kernel_size, strides, padding, initializer, dtype)
     return keras.layers.Multiply(dtype=dtype)([convolution(None), convolution("sigmoid")])
 
 
-def _image_size(image_shape):
+def _image_size(image_shape: Sequence[int]) -> tuple[int, ...]:
     """Height, width and channels; one channel where the shape has none."""
     if len(image_shape) not in (2, 3) or image_shape[0] % 4 or image_shape[1] % 4:
         raise ValueError(

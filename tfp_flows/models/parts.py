@@ -1,17 +1,31 @@
-"""The encoder and decoder of a `FlowVAE`: by name or given, and checked."""
+"""The layers that models are made of: by name or given, and checked."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
 from tfp_flows.layers import Shared
 from tfp_flows.models import networks
 
-_ENCODERS = {"mlp": networks.mlp_encoder, "gated_conv": networks.gated_conv_encoder}
-_DECODERS = {"mlp": networks.mlp_decoder, "gated_conv": networks.gated_conv_decoder}
+_ENCODERS: dict[str, Callable] = {
+    "mlp": networks.mlp_encoder,
+    "gated_conv": networks.gated_conv_encoder,
+}
+_DECODERS: dict[str, Callable] = {
+    "mlp": networks.mlp_decoder,
+    "gated_conv": networks.gated_conv_decoder,
+}
 
 
-def resolve_encoder(encoder, image_shape, *, seed, dtype):
+def resolve_encoder(
+    encoder: str | keras.Layer,
+    image_shape: tuple[int, ...],
+    *,
+    seed: int,
+    dtype: keras.DTypePolicy,
+) -> tuple[keras.Layer, int]:
     """The encoder that `encoder` names or is, and the size H of its features.
 
     Args:
@@ -41,7 +55,14 @@ def resolve_encoder(encoder, image_shape, *, seed, dtype):
     return encoder, features.shape[-1]
 
 
-def resolve_decoder(decoder, latent_size, image_shape, *, seed, dtype):
+def resolve_decoder(
+    decoder: str | keras.Layer,
+    latent_size: int,
+    image_shape: tuple[int, ...],
+    *,
+    seed: int,
+    dtype: keras.DTypePolicy,
+) -> keras.Layer:
     """The decoder that `decoder` names or is.
 
     Args:
@@ -72,7 +93,7 @@ def resolve_decoder(decoder, latent_size, image_shape, *, seed, dtype):
     return decoder
 
 
-def _by_name(role, name, builders):
+def _by_name(role: str, name: str, builders: dict[str, Callable]) -> Callable:
     if name not in builders:
         raise ValueError(
             f"Unknown {role} {name!r}; the known ones are {', '.join(builders)}, and a "
@@ -81,14 +102,14 @@ def _by_name(role, name, builders):
     return builders[name]
 
 
-def _check_layer(role, layer):
+def _check_layer(role: str, layer: object) -> None:
     if not isinstance(layer, keras.Layer):
         raise TypeError(
             f"`{role}` must be a name or a Keras layer or model, but got {layer!r}."
         )
 
 
-def check_flow(flow):
+def check_flow(flow: keras.Layer | None) -> tuple[Any, bool]:
     """Returns `flow`, and whether it takes z0 alone, without features.
 
     Raises:
@@ -102,3 +123,23 @@ def check_flow(flow):
             f"tff.layers.AmortizedPlanar(4), but got {flow!r}."
         )
     return flow, isinstance(flow, Shared)
+
+
+def check_flow_layers(flow_layers: Sequence[keras.layers.Layer]) -> None:
+    """Raises unless these are layers with a bijector, of one dtype."""
+    if not flow_layers:
+        raise ValueError("`flow_layers` must have at least one flow layer, but is empty.")
+    for layer in flow_layers:
+        if not isinstance(layer, keras.layers.Layer) or not hasattr(
+            type(layer), "bijector"
+        ):
+            raise TypeError(
+                "`flow_layers` must be shared flow layers with a `bijector`, such as "
+                f"tff.layers.SharedPlanar(16), but got {layer!r}."
+            )
+    dtypes = {layer.variable_dtype for layer in flow_layers}
+    if len(dtypes) > 1:
+        raise TypeError(
+            f"`flow_layers` must share one dtype, but have {', '.join(sorted(dtypes))}; "
+            "pass the same `dtype` to each."
+        )

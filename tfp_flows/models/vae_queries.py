@@ -8,9 +8,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.models import images as image_checks
 from tfp_flows.models.base import BaseModel
 from tfp_flows.models.bound import log_mean_exp, log_weights
+from tfp_flows.models.images import binarize
 
 Seed = int | npt.ArrayLike | None
 
@@ -18,8 +18,8 @@ Seed = int | npt.ArrayLike | None
 class VAEQueries(BaseModel):
     """Samples, reconstructions, bounds and maps of a `FlowVAE`.
 
-    It knows the model's sizes, and its `posterior`, `transform`, `bound_terms` and
-    `decode_logits`.
+    It knows the model's sizes, and its `as_images`, `posterior`, `transform`,
+    `bound_terms` and `decode_logits`.
     """
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -37,9 +37,9 @@ class VAEQueries(BaseModel):
         Returns:
           `Tensor` of shape `[B, D]`.
         """
-        images = self._as_images(images)
+        images = self.as_images(images)
         if self.binarization is not None:
-            images = image_checks.binarize(images, "fixed")
+            images = binarize(images, "fixed")
         loc, _, features = self.posterior(images)
         return self.transform(loc, features)[0]
 
@@ -149,19 +149,19 @@ class VAEQueries(BaseModel):
     ) -> Iterator[np.ndarray]:
         num_samples = numerics.check_size("num_samples", num_samples)
         batch_size = numerics.check_size("batch_size", batch_size)
-        images = self._as_images(images)
-        numerics.check_size("number of images", images.shape[0])
+        checked = self.as_images(images)
+        numerics.check_size("number of images", checked.shape[0])
         seed, binarize_seed = tf.unstack(
             tf.random.experimental.stateless_split(numerics.stateless_seed(seed), 2)
         )
-        images = image_checks.binarize(images, self.binarization, binarize_seed)
+        binary = binarize(checked, self.binarization, binarize_seed)
 
         def log_weight(batch: tf.Tensor, count: int, seed: tf.Tensor) -> tf.Tensor:
             log_likelihood, kl = self.bound_terms(batch, num_samples=count, seed=seed)
             return log_likelihood - kl
 
         return log_weights(
-            log_weight, images, num_samples=num_samples, batch_size=batch_size, seed=seed
+            log_weight, binary, num_samples=num_samples, batch_size=batch_size, seed=seed
         )
 
     def latent_grid(
@@ -194,10 +194,6 @@ class VAEQueries(BaseModel):
         axis = tf.math.ndtri(tf.constant(mass, self._bound_dtype)).numpy()
         grid = np.stack(np.meshgrid(axis, axis), axis=-1)
         return axis, self.decode(grid).numpy()
-
-    def _as_images(self, images: npt.ArrayLike) -> tf.Tensor:
-        image_checks.check_images(images, self.image_shape)
-        return tf.cast(images, self._bound_dtype)
 
     def export(self, filepath: str, **kwargs: object) -> None:
         """Writes a SavedModel with the endpoints `serve`, `encode` and `decode`.

@@ -21,7 +21,9 @@ class KLWarmUp(keras.callbacks.Callback):
     every n steps.
     """
 
-    def __init__(self, num_epochs=None, *, num_steps=None):
+    def __init__(
+        self, num_epochs: int | None = None, *, num_steps: int | None = None
+    ) -> None:
         """Builds the callback from one of the two lengths.
 
         Args:
@@ -37,27 +39,25 @@ class KLWarmUp(keras.callbacks.Callback):
                 "KLWarmUp takes either `num_epochs` or `num_steps`, but got "
                 f"num_epochs={num_epochs!r} and num_steps={num_steps!r}; pass one."
             )
-        if num_steps is None:
-            self.num_epochs = numerics.check_size("num_epochs", num_epochs)
-            self.num_steps = None
-        else:
-            self.num_epochs = None
-            self.num_steps = numerics.check_size("num_steps", num_steps)
+        self.num_epochs, self.num_steps = (
+            None if size is None else numerics.check_size(name, size)
+            for name, size in (("num_epochs", num_epochs), ("num_steps", num_steps))
+        )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Sets beta for the epoch."""
         if self.num_epochs is not None:
             self._set((epoch + 1) / self.num_epochs)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Sets beta for the step."""
         if self.num_steps is not None:
             done = int(self.model.optimizer.iterations.numpy())
             self._set((done + 1) / self.num_steps)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Sets beta to 1."""
         self._set(1.0)
 
-    def _set(self, beta):
+    def _set(self, beta: float) -> None:
         self.model.beta.assign(min(1.0, beta))

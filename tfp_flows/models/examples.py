@@ -1,0 +1,113 @@
+"""What the examples of a model must be."""
+
+import abc
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Examples(abc.ABC):
+    """The checks of a batch: of its shape and dtype, and of its values."""
+
+    @abc.abstractmethod
+    def check_spec(self, method: str, shape: tf.TensorShape, dtype: tf.DType) -> None:
+        """Raises TypeError or ValueError unless batches may be of this shape and dtype.
+
+        Args:
+          method: what was called, for the message.
+          shape: shape of a batch, or of all examples.
+          dtype: their dtype.
+        """
+
+    @abc.abstractmethod
+    def check_values(self, method: str, values: np.ndarray) -> None:
+        """Raises ValueError unless the values of all examples are good."""
+
+    @abc.abstractmethod
+    def check_labels(self, method: str, labels: Any) -> None:
+        """Raises ValueError if there are labels that may not be."""
+
+    def check_batch(self, method: str, batch: Any) -> Any:
+        """Checks a batch of NumPy arrays, `x`, `(x, y)` or `(x, y, weights)`.
+
+        Returns:
+          The batch as Keras takes it.
+        """
+        x, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        self.check_labels(method, labels)
+        self.check_array(method, x)
+        if weights is None:
+            return batch
+        check_weights(method, weights, len(x))
+        return x, no_labels(x) if labels is None else labels, weights
+
+    def check_array(self, method: str, x: Any) -> None:
+        """Checks an array of examples whole."""
+        if not hasattr(x, "__array__"):
+            raise TypeError(
+                f"{method} needs one array of examples, but got {type(x).__name__}."
+            )
+        x = x if tf.is_tensor(x) else np.asarray(x)
+        self.check_spec(method, tf.TensorShape(x.shape), tf.as_dtype(x.dtype))
+        is_symbolic = tf.is_tensor(x) and not hasattr(x, "numpy")
+        if not is_symbolic:
+            self.check_values(method, np.asarray(x))
+
+
+class Points(Examples):
+    """Points of event size D, finite, without labels."""
+
+    def __init__(self, event_size: int) -> None:
+        self._event_size = event_size
+
+    def check_spec(self, method: str, shape: tf.TensorShape, dtype: tf.DType) -> None:
+        """As `Examples.check_spec`."""
+        if not shape.is_compatible_with([None, self._event_size]):
+            raise ValueError(
+                f"{method} needs data of shape [N, {self._event_size}], event size "
+                f"{self._event_size}, but got shape {shape}."
+            )
+        if not dtype.is_floating:
+            raise TypeError(
+                f"{method} needs floating-point data, but got {dtype.name}; cast them, "
+                "for example with x.astype('float32')."
+            )
+
+    def check_values(self, method: str, values: np.ndarray) -> None:
+        """As `Examples.check_values`."""
+        is_bad = ~np.isfinite(values).all(axis=-1)
+        if np.any(is_bad):
+            raise ValueError(
+                f"{method} got data that are NaN or infinite in {np.sum(is_bad)} of "
+                f"{len(is_bad)} points, the first at index {np.argmax(is_bad)}; leave "
+                "them out, or mend them."
+            )
+
+    def check_labels(self, method: str, labels: Any) -> None:
+        """As `Examples.check_labels`."""
+        if labels is not None and np.size(labels):
+            raise ValueError(
+                f"{method} got labels, but a flow models points alone; pass x only (for "
+                "a dataset, of elements x, (x,) or (x, None, weights))."
+            )
+
+
+def check_weights(method: str, weights: Any, num_examples: int) -> None:
+    """Raises ValueError unless there is a weight, finite and not negative, for each."""
+    values = np.asarray(weights)
+    if values.shape not in ((num_examples,), (num_examples, 1)):
+        raise ValueError(
+            f"{method} needs sample_weight of shape [{num_examples}], one number per "
+            f"example, but got shape {values.shape}."
+        )
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(
+            f"{method} got a sample_weight that is NaN, infinite or negative."
+        )
+
+
+def no_labels(x: Any) -> np.ndarray:
+    """Labels of no numbers, as Keras takes no weights, or drops them, without labels."""
+    return np.empty([len(x), 0], np.float32)
