@@ -9,8 +9,6 @@ import tensorflow_probability as tfp
 
 from tfp_flows.density.density import Density
 
-tfd = tfp.distributions
-
 _LOG_PROB, _UNNORMALIZED = "log_prob", "unnormalized_log_prob"
 
 
@@ -38,7 +36,7 @@ def as_density(target: Any) -> Density:
     """
     if isinstance(target, Density):
         return target
-    owner, method = getattr(target, "__self__", None), getattr(target, "__name__", None)
+    owner, method = getattr(target, "__self__", None), getattr(target, "__name__", "")
     is_bound = owner is not None and method in (_LOG_PROB, _UNNORMALIZED)
     if not is_bound:
         owner = target
@@ -46,9 +44,9 @@ def as_density(target: Any) -> Density:
             return _from_function(target)
     log_normalizer = _declared_log_normalizer(owner)
     has_unnormalized = hasattr(owner, _UNNORMALIZED)
-    is_distribution = isinstance(owner, tfd.Distribution) and not isinstance(
-        owner, tfd.JointDistribution
-    )
+    joint = tfp.distributions.JointDistribution
+    is_distribution = isinstance(owner, tfp.distributions.Distribution)
+    is_distribution = is_distribution and not isinstance(owner, joint)
     if not is_bound:
         prefers_log_prob = is_distribution and log_normalizer is None
         method = _LOG_PROB if prefers_log_prob or not has_unnormalized else _UNNORMALIZED
@@ -113,7 +111,7 @@ def _event(owner: Any) -> tuple[int | None, tf.DType | None, Callable | None]:
             raise ValueError(
                 "The target must be a density of vectors, but its events are a "
                 f"structure, {shapes}; pass a function of points [..., D] that splits "
-                "them into these parts (tfb.Split)."
+                "them into these parts (tfp.bijectors.Split)."
             ) from error
         event_shape, (dtype,) = parts[0], tf.nest.flatten(dtype)
 
@@ -139,7 +137,7 @@ def _restricted_log_prob(owner: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     are left as they are.
     """
     scalar = owner
-    while isinstance(scalar, tfd.Independent | tfd.Sample):
+    while isinstance(scalar, tfp.distributions.Independent | tfp.distributions.Sample):
         scalar = scalar.distribution
     if scalar is owner or scalar.event_shape.rank != 0:
         return owner.log_prob

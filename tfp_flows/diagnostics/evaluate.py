@@ -12,8 +12,6 @@ from tfp_flows.density import Density, as_density
 from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import has_margin, injectivity_margin
 
-tfd = tfp.distributions
-
 # Samples per call of the flow, which bounds memory at any number of samples.
 _BATCH = 65_536
 
@@ -84,7 +82,7 @@ def evaluate(
     samples, log_weights, mode_mass = _draw(
         flow, exact, num_samples, keep_samples=keep_samples, seed=seed
     )
-    if log_normalizer is not None:
+    if log_normalizer is not None and exact.log_normalizer is not None:
         # On the scale of the log Z that the target declares.
         log_weights += log_normalizer - exact.log_normalizer
     estimates = _estimates(log_weights)
@@ -105,7 +103,7 @@ def evaluate(
     )
 
 
-def _check_flow(flow: tfd.Distribution) -> None:
+def _check_flow(flow: tfp.distributions.Distribution) -> None:
     event_shape = flow.event_shape
     if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
         raise ValueError(
@@ -120,7 +118,7 @@ def _check_flow(flow: tfd.Distribution) -> None:
         )
 
 
-def _split_result(flow: Any) -> tuple[tfd.Distribution, dict]:
+def _split_result(flow: Any) -> tuple[tfp.distributions.Distribution, dict]:
     """The flow, and what is known of its fit."""
     if not hasattr(flow, "flow"):
         return flow, {}
@@ -131,14 +129,14 @@ def _split_result(flow: Any) -> tuple[tfd.Distribution, dict]:
     )
 
 
-def _least_margin(flow: tfd.Distribution) -> float | None:
+def _least_margin(flow: tfp.distributions.Distribution) -> float | None:
     if not has_margin(flow):
         return None
     return float(np.min(injectivity_margin(flow)))
 
 
 def _draw(
-    flow: tfd.Distribution,
+    flow: tfp.distributions.Distribution,
     density: Density,
     num_samples: int,
     *,
@@ -171,7 +169,7 @@ def _draw(
     return kept, np.concatenate(weights), mode_mass
 
 
-def _estimates(log_weights: np.ndarray) -> dict[str, float]:
+def _estimates(log_weights: np.ndarray) -> dict[str, Any]:
     """ELBO, log evidence, ESS and k-hat from log weights, -inf outside the support."""
     n = len(log_weights)
     inside = log_weights[np.isfinite(log_weights)]

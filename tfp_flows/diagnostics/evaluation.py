@@ -82,7 +82,7 @@ class Evaluation:
           ValueError: if `n` is no integer >= 1, or the samples were not kept.
         """
         n = numerics.check_size("n", n)
-        if self.samples is None:
+        if self.samples is None or self.log_weights is None:
             raise ValueError(
                 "The samples were not kept; pass keep_samples=True to `evaluate`."
             )

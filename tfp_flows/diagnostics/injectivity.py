@@ -1,14 +1,15 @@
 """How far the layers of a flow are from losing their inverse."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_probability as tfp
 
-tfb, tfd = tfp.bijectors, tfp.distributions
 
-
-def injectivity_margin(flow: tfd.Distribution | tfb.Bijector) -> np.ndarray:
+def injectivity_margin(
+    flow: tfp.distributions.Distribution | tfp.bijectors.Bijector,
+) -> np.ndarray:
     """How far each layer is from flattening space.
 
     It is `1 + w.u_hat` of a planar layer and `p / alpha` of a radial one, the least slope
@@ -42,22 +43,24 @@ def injectivity_margin(flow: tfd.Distribution | tfb.Bijector) -> np.ndarray:
     )
 
 
-def has_margin(flow: tfd.Distribution | tfb.Bijector) -> bool:
+def has_margin(flow: tfp.distributions.Distribution | tfp.bijectors.Bijector) -> bool:
     """Whether `injectivity_margin` finds a layer in `flow`."""
     return bool(_layers_of(flow))
 
 
-def _layers_of(flow: tfd.Distribution | tfb.Bijector) -> list[np.ndarray]:
-    is_bijector = isinstance(flow, tfb.Bijector)
+def _layers_of(
+    flow: tfp.distributions.Distribution | tfp.bijectors.Bijector,
+) -> list[np.ndarray]:
+    is_bijector = isinstance(flow, tfp.bijectors.Bijector)
     return list(_layers(flow if is_bijector else getattr(flow, "bijector", None)))
 
 
-def _layers(bijector: tfb.Bijector | None) -> Iterator[np.ndarray]:
+def _layers(bijector: Any) -> Iterator[np.ndarray]:
     """Margins `[..., K]` of the parts of a bijector, in the order of application."""
-    if isinstance(bijector, tfb.Chain):
+    if isinstance(bijector, tfp.bijectors.Chain):
         for part in reversed(bijector.bijectors):
             yield from _layers(part)
-    elif isinstance(bijector, tfb.Invert):
+    elif isinstance(bijector, tfp.bijectors.Invert):
         yield from reversed([m[..., ::-1] for m in _layers(bijector.bijector)])
     elif hasattr(bijector, "injectivity_margin"):
         margins = np.asarray(bijector.injectivity_margin)

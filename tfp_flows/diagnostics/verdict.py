@@ -74,7 +74,7 @@ def judge(evaluation: "Evaluation") -> tuple[str, list[str]]:
 def _contradictions(evaluation: "Evaluation") -> list[tuple[int, str]]:
     """Findings `(level, reason)` on a known log Z that the samples contradict."""
     log_z = evaluation.log_normalizer
-    if log_z is None:
+    if log_z is None or evaluation.kl is None:
         return []
     findings = []
     error = evaluation.elbo_standard_error

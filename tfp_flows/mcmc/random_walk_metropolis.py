@@ -151,7 +151,7 @@ def random_walk_metropolis(
         num_chains=num_chains,
         num_samples=num_samples,
         num_burnin=num_burnin,
-        seed=[int(part) for part in seed],
+        seed=np.asarray(seed).tolist(),
         event_size=event_size,
         initial_state="given" if initial_state is not None else "drawn",
         initial_spread=initial_spread,
@@ -181,7 +181,7 @@ def random_walk_metropolis(
     )
 
 
-def _build_run(log_prob_fn: Callable, settings: dict, name: str) -> Callable:
+def _build_run(log_prob_fn: Callable, settings: dict, name: str) -> Any:
     """The compiled program: burn-in and sampling of all chains."""
     given = settings["parameter_scales"]
     tune = tune_parameter_scales if given == BURNIN else tune_scale

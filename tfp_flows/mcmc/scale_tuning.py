@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -94,7 +95,7 @@ def tune_scale(
         step: tf.Tensor,
         seed: tf.Tensor,
         state: tf.Tensor,
-        results: tuple,
+        results: Any,
         log_scale: tf.Tensor,
         mean_log_scale: tf.Tensor,
         *moments: tf.Tensor,
@@ -112,10 +113,10 @@ def tune_scale(
         mean_log_scale += (log_scale - mean_log_scale) / count
         if measures_spread:
             powers = [state - center, tf.square(state - center)]
-            moments = [
+            moments = tuple(
                 moment + (tf.reduce_mean(power, axis=0) - moment) / count
                 for moment, power in zip(moments, powers, strict=True)
-            ]
+            )
         return step, seed, state, results, log_scale, mean_log_scale, *moments
 
     moments = [tf.zeros_like(center)] * (2 if measures_spread else 0)
@@ -171,8 +172,12 @@ def tune_parameter_scales(
     ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
     seeds = tf.unstack(tfp.random.split_seed(seed, n=len(ends)))
     for start, end, window_seed in zip([0, *ends[:-1]], ends, seeds, strict=True):
+
+        def make_scaled(factor: tf.Tensor, spread: tf.Tensor = spread) -> Any:
+            return make_kernel(factor * spread)
+
         state, results, factor, variance = tune_scale(
-            lambda factor, spread=spread: make_kernel(factor * spread),
+            make_scaled,
             state,
             results,
             num_steps=end - start,

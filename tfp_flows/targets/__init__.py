@@ -5,6 +5,7 @@
 """
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from tfp_flows.targets.waves import Waves, sine, sine_minus_bump, sine_minus_ste
 
 __all__ = ["Energy", "get", "names"]
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., Energy]] = {
     "example1": functools.partial(Ring, 4.0, 0.4, 2.0, 0.8, plot_limits=(-6.0, 6.0)),
     "example2": functools.partial(Waves, [sine], [0.4]),
     "example3": GaussianCross,

@@ -8,6 +8,8 @@ import tensorflow_probability as tfp
 
 from tfp_flows.targets.energy import Energy
 
+_HALF_WIDTH = 4.0
+
 
 def sine(z1: tf.Tensor) -> tf.Tensor:
     """w_1(z) = sin(2 pi z_1 / 4)."""
@@ -56,7 +58,7 @@ class Waves(Energy):
         parameters = dict(locals())
         self._curves, self._widths = tuple(curves), tuple(widths)
         super().__init__(
-            half_width=4.0,
+            half_width=_HALF_WIDTH,
             plot_limits=(-4.0, 4.0),
             dtype=dtype,
             name=name,
@@ -77,9 +79,7 @@ class Waves(Energy):
         )
 
     def _log_z(self) -> float:
-        return math.log(
-            2.0 * self._half_width * math.sqrt(2.0 * math.pi) * sum(self._widths)
-        )
+        return math.log(2.0 * _HALF_WIDTH * math.sqrt(2.0 * math.pi) * sum(self._widths))
 
     def mode_probabilities(self) -> tf.Tensor:
         """See base class."""
@@ -89,7 +89,7 @@ class Waves(Energy):
     def _sample_n(self, n: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         z1_seed, band_seed, z2_seed = tfp.random.split_seed(seed, n=3)
         z1 = tf.random.stateless_uniform(
-            [n], z1_seed, -self._half_width, self._half_width, dtype=self.dtype
+            [n], z1_seed, -_HALF_WIDTH, _HALF_WIDTH, dtype=self.dtype
         )
         logits = tf.math.log(self.mode_probabilities())[tf.newaxis]
         band = tf.random.stateless_categorical(logits, n, band_seed)[0]
