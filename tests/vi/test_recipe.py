@@ -50,11 +50,11 @@ def test_works_for_one_step():
 @pytest.mark.parametrize(
     ("num_layers", "batch_shape", "budget"),
     [
-        (20, (), [6_000, 2_048]),  # 100 parameters
-        (20, (3,), [6_000, 2_048]),
-        (21, (), [4_000, 4_096]),
-        (64, (), [4_000, 4_096]),  # 320
-        (65, (), [10_000, 4_096]),
+        (20, (), (6_000, 2_048)),  # 100 parameters
+        (20, (3,), (6_000, 2_048)),
+        (21, (), (4_000, 4_096)),
+        (64, (), (4_000, 4_096)),  # 320
+        (65, (), (10_000, 4_096)),
     ],
 )
 def test_the_budget_follows_the_parameters_of_one_flow(num_layers, batch_shape, budget):
