@@ -5,12 +5,9 @@ import tensorflow as tf
 
 
 def remember(recent: tf.Variable, gradient: tf.Tensor, place: tf.Tensor) -> None:
-    """Keeps a gradient: P numbers, where its square has P^2.
+    """Puts a gradient, `[..., P]`, at its place in a period's, `[..., period, P]`.
 
-    Args:
-      recent: gradients of one period, `[..., period, P]`.
-      gradient: `[..., P]`.
-      place: where in the period, scalar `int32`.
+    It has P numbers, where its square has P^2.
     """
     period, size = recent.shape[-2:]
     flat = tf.reshape(recent, [-1, period, size])
@@ -21,15 +18,10 @@ def remember(recent: tf.Variable, gradient: tf.Tensor, place: tf.Tensor) -> None
 
 
 def moment_after(moment: tf.Tensor, recent: tf.Tensor, decay: float) -> tf.Tensor:
-    """The exponential mean of g g^T after one more period.
+    """The exponential mean of g g^T, `[..., P, P]`, after one more period.
 
-    Args:
-      moment: that before the period, `[..., P, P]`.
-      recent: gradients g of the period, `[..., period, P]`.
-      decay: factor of the mean per step.
-
-    Returns:
-      `Tensor` of shape `[..., P, P]`.
+    `moment` is that before, `recent` has the gradients g of the period, `[..., period,
+    P]`, and `decay` is the factor of the mean per step.
     """
     period = recent.shape[-2]
     shares = (1.0 - decay) * decay ** np.arange(period)[::-1]

@@ -8,20 +8,20 @@ import tensorflow as tf
 
 from tfp_flows.training.members import choose, expand, num_batch_axes
 from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW, Best, Faults
-from tfp_flows.types import Optimizer, Variables
+from tfp_flows.types import Optimizer, StepTerms, Variables
 
 # The best parameters are chosen by an exponential mean of the loss over about this many
 # steps. Before as many have been made, those that the fit started from count as best.
 MEAN_LENGTH = 50
 
-_Triple: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-# What goes from step to step: the step, and with it buffers of the three traces.
-_Carried: TypeAlias = tuple[tf.Tensor, Faults, Best, _Triple]
+# Buffers of loss, beta and gradient norm; and what goes from step to step.
+_Traces: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+_Carried: TypeAlias = tuple[tf.Tensor, Faults, Best, _Traces]
 _Gradients: TypeAlias = list[tf.Tensor]
 
 
 def build_run_steps(
-    objective_fn: Callable[[tf.Tensor], _Triple],
+    objective_fn: Callable[[tf.Tensor], StepTerms],
     variables: Variables,
     optimizer: Optimizer,
     *,
@@ -64,15 +64,15 @@ def build_run_steps(
         rate: tf.Tensor,
         faults: Faults,
         best: Best,
-        traces: _Triple,
+        traces: _Traces,
         sharing: tf.Tensor | None = None,
     ) -> _Carried:
-        def goes_on(step: tf.Tensor, faults: Faults, *_: Best | _Triple) -> tf.Tensor:
+        def goes_on(step: tf.Tensor, faults: Faults, *_: Best | _Traces) -> tf.Tensor:
             is_well = (faults.in_a_row < MAX_FAULTS_IN_A_ROW) | (rate == 0.0)
             return (step < end) & tf.reduce_all(is_well)
 
         def body(
-            step: tf.Tensor, faults: Faults, best: Best, traces: _Triple
+            step: tf.Tensor, faults: Faults, best: Best, traces: _Traces
         ) -> _Carried:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)

@@ -1,18 +1,17 @@
 """Checks of what a fit is given, before anything is compiled."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.types import Optimizer, Variables
 
 
 def check_variables(
-    flow: tfp.distributions.Distribution,
-    variables: Sequence[tf.Variable] | None = None,
+    flow: tfd.Distribution, variables: Variables | None = None
 ) -> list[tf.Variable]:
     """The trainable variables of a flow, or those given; a ValueError if none."""
     variables = list(flow.trainable_variables if variables is None else variables)
@@ -24,7 +23,7 @@ def check_variables(
     return variables
 
 
-def check_flow(flow: tfp.distributions.Distribution) -> None:
+def check_flow(flow: tfd.Distribution) -> None:
     """Raises ValueError unless it is a reparameterised flow of vectors, to be trained."""
     event_shape = flow.event_shape
     if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
@@ -36,7 +35,7 @@ def check_flow(flow: tfp.distributions.Distribution) -> None:
             "bijector.forward_log_det_jacobian(x), with the bijector that restructures."
         )
     check_variables(flow)
-    if flow.reparameterization_type != tfp.distributions.FULLY_REPARAMETERIZED:
+    if flow.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise ValueError(
             f"{flow.name} is not reparameterised: gradients would not flow through its "
             "samples; give it a reparameterised base, such as a normal."
@@ -54,7 +53,7 @@ def check_clip_norm(clip_norm: float | None) -> None:
         raise ValueError(f"`clip_norm` must be positive or None, but got {clip_norm!r}.")
 
 
-def prepare_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
+def prepare_optimizer(optimizer: Optimizer, variables: Variables) -> None:
     """Makes the slots of the optimizer, which can't be made inside the loop."""
     if not all(hasattr(optimizer, a) for a in ("apply_gradients", "build")):
         raise TypeError(
@@ -64,13 +63,13 @@ def prepare_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
     optimizer.build(variables)
 
 
-def optimizer_config(optimizer: Any) -> dict[str, Any]:
+def optimizer_config(optimizer: Optimizer) -> dict[str, Any]:
     """Its configuration, without the name, which counts the optimizers of a process."""
     config = _plain(optimizer.get_config())
     return {key: value for key, value in config.items() if key != "name"}
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """`value` in types that JSON knows."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}

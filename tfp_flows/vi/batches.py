@@ -1,15 +1,13 @@
 """Mini-batches for the compiled loop: drawn from an array, or copied from a dataset."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
-from tfp_flows.vi.data_arguments import (
-    check_dtype,
-    check_finite_points,
-    check_shape,
-)
+from tfp_flows.vi.data_arguments import check_dtype, check_finite_points, check_shape
 
 # What the steps of one call need of the data is copied into the compiled loop before, in
 # a block of at most so many bytes: a call per batch would cost more than the step.
@@ -25,24 +23,20 @@ class ArrayBatches:
     for 9,000 points takes as long as 200 training steps, and more than an epoch has.
     """
 
-    def __init__(self, points, batch_size, seed):
+    def __init__(self, points: np.ndarray, batch_size: int, seed: tf.Tensor) -> None:
         """Takes an array `[N, *event]`, the size B <= N and a stateless seed."""
         self._points = tf.constant(points)
         self.batch_size = batch_size
         self._seed = [int(part) & 0xFFFFFFFF for part in seed]
         self._steps_per_epoch = len(points) // batch_size
-        self._epoch = None
+        self._epoch: int | None = None
         self.max_chunk_size = _block_size(4 * batch_size)
         block = tf.zeros([self.max_chunk_size, batch_size], tf.int32)
         self._indices = tf.Variable(block, trainable=False)
         self._start = tf.Variable(0, trainable=False)
 
-    def batch(self, step):
-        """The points `[B, *event]` of a step, and `None`: all of them count.
-
-        Args:
-          step: scalar `Tensor`, of the steps that were fed last.
-        """
+    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The points `[B, *event]` of a step that was fed, and `None`: all count."""
         # Not self._indices[row]: XLA would compile a slice anew at every call.
         indices = tf.gather(self._indices, step - self._start)
         return tf.gather(self._points, indices), None
@@ -55,7 +49,7 @@ class ArrayBatches:
         self._indices.assign(block)
         self._start.assign(start)
 
-    def _indices_of(self, step):
+    def _indices_of(self, step: int) -> np.ndarray:
         epoch, position = divmod(step, self._steps_per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng([*self._seed, epoch])
@@ -67,13 +61,8 @@ class ArrayBatches:
 class DatasetBatches:
     """Batches of a `tf.data.Dataset`, in its order, from its start again at its end."""
 
-    def __init__(self, flow, dataset):
-        """Reads the first batch.
-
-        Args:
-          flow: `tfd.Distribution`.
-          dataset: `tf.data.Dataset` of batches `[B, *event_shape]`. Later ones may be
-            smaller than the first, as the last of an epoch is.
+    def __init__(self, flow: tfd.Distribution, dataset: tf.data.Dataset) -> None:
+        """Reads the first batch, `[B, *event_shape]`; later ones may be smaller.
 
         Raises:
           TypeError: if its elements are no tensors of the flow's dtype.
@@ -93,7 +82,7 @@ class DatasetBatches:
         self._sizes = tf.Variable(tf.zeros(shape[:1], tf.int32), trainable=False)
         self._start = tf.Variable(0, trainable=False)
 
-    def batch(self, step):
+    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The points `[B, *event]` of a step, and how many of them count."""
         row = step - self._start
         return tf.gather(self._points, row), tf.gather(self._sizes, row)
@@ -112,7 +101,7 @@ class DatasetBatches:
         self._sizes.assign(sizes)
         self._start.assign(start)
 
-    def _batches(self):
+    def _batches(self) -> Iterator[np.ndarray]:
         while True:
             num_points = 0
             for points in self._dataset.as_numpy_iterator():
@@ -127,7 +116,7 @@ class DatasetBatches:
                     "of an earlier pass; it is read from its start again and again."
                 )
 
-    def _check(self, points):
+    def _check(self, points: np.ndarray) -> None:
         name = f"data (batch {self._num_read})"
         check_shape(self._flow, points.shape, name)
         check_finite_points(points, name)
@@ -138,11 +127,11 @@ class DatasetBatches:
             )
 
 
-def _block_size(batch_bytes):
+def _block_size(batch_bytes: int) -> int:
     return max(1, _BLOCK_BYTES // batch_bytes)
 
 
-def check_dataset(flow, dataset, name):
+def check_dataset(flow: tfd.Distribution, dataset: tf.data.Dataset, name: str) -> None:
     """Raises unless the elements of `dataset` are batches of points of the flow's dtype.
 
     Raises:
@@ -163,7 +152,9 @@ def check_dataset(flow, dataset, name):
         )
 
 
-def read_dataset(flow, dataset, name):
+def read_dataset(
+    flow: tfd.Distribution, dataset: tf.data.Dataset, name: str
+) -> np.ndarray:
     """All points of a finite dataset of batches, as an array `[N, *event_shape]`.
 
     Raises:

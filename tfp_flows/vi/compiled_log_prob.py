@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows.training import xla_errors
 from tfp_flows.vi.data_arguments import align
@@ -14,23 +14,18 @@ _SMALLEST_BLOCK, _LARGEST_BLOCK = 1_024, 4_096
 
 
 def compile_log_prob(
-    flow: tfp.distributions.Distribution, *arrays: np.ndarray, jit_compile: bool
+    flow: tfd.Distribution, *arrays: np.ndarray, jit_compile: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Compiles the log density of any number of points, in blocks of one size.
 
-    Args:
-      flow: `tfd.Distribution`.
-      *arrays: what it will be asked for, the most frequent first.
-      jit_compile: whether to compile with XLA.
-
-    Returns:
-      Function, array `[N, *event_shape]` to array `[N, *batch_shape]`.
+    `arrays` are what it will be asked for, the most frequent first. It maps an array
+    `[N, *event_shape]` to one `[N, *batch_shape]`.
     """
     block = min(max(len(arrays[0]), _SMALLEST_BLOCK), _LARGEST_BLOCK)
     block = min(block, max(map(len, arrays)))
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def log_prob_of_block(points):
+    def log_prob_of_block(points: tf.Tensor) -> tf.Tensor:
         return flow.log_prob(align(flow, points))
 
     def log_prob_fn(points: np.ndarray) -> np.ndarray:

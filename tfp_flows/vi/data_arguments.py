@@ -1,32 +1,29 @@
 """Checks of the points that a maximum-likelihood fit is given."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows.types import Points
 
 # Default share of the points that is held out.
 _HELD_OUT = 0.1
 
 
-def check_distribution(flow):
+def check_distribution(flow: tfd.Distribution) -> None:
     """Raises TypeError unless `flow` is a `tfd.Distribution`."""
-    if not isinstance(flow, tfp.distributions.Distribution):
+    if not isinstance(flow, tfd.Distribution):
         raise TypeError(
             "`flow` must be a tfd.Distribution, whose log_prob is maximised, but got "
             f"{flow!r}."
         )
 
 
-def as_points(flow, data, name="data"):
-    """The points as an array of the flow's dtype, or an error that says what is wrong.
-
-    Args:
-      flow: `tfd.Distribution`.
-      data: array, or what makes one, of shape `[N, *event_shape]`.
-      name: of the argument, for messages.
-
-    Returns:
-      Array of shape `[N, *event_shape]`, finite.
+def as_points(flow: tfd.Distribution, data: Any, name: str) -> np.ndarray:
+    """Finite points as an array `[N, *event_shape]` of the flow's dtype.
 
     Raises:
       TypeError: if it is no array of floating-point numbers, or a `tf.Tensor` of another
@@ -54,7 +51,7 @@ def as_points(flow, data, name="data"):
     return points
 
 
-def check_dtype(flow, dtype, name):
+def check_dtype(flow: tfd.Distribution, dtype: tf.DType, name: str) -> None:
     """Raises TypeError unless `dtype` is that of the flow."""
     if dtype != flow.dtype:
         raise TypeError(
@@ -64,7 +61,7 @@ def check_dtype(flow, dtype, name):
         )
 
 
-def check_shape(flow, shape, name):
+def check_shape(flow: tfd.Distribution, shape: Sequence[int | None], name: str) -> None:
     """Raises ValueError unless `shape` is `[N, *event_shape]`."""
     event_shape = tuple(flow.event_shape)
     if len(shape) == 0 or tuple(shape[1:]) != event_shape:
@@ -76,7 +73,7 @@ def check_shape(flow, shape, name):
         )
 
 
-def check_finite_points(points, name):
+def check_finite_points(points: np.ndarray, name: str) -> None:
     """Raises ValueError if a number of `points`, `[N, ...]`, is NaN or infinite."""
     is_bad = ~np.isfinite(points.astype(np.float64, copy=False))
     is_bad = np.any(is_bad, axis=tuple(range(1, is_bad.ndim)))
@@ -90,7 +87,7 @@ def check_finite_points(points, name):
         )
 
 
-def check_split(validation_split, validation_data):
+def check_split(validation_split: float | None, validation_data: Points | None) -> None:
     """Raises ValueError unless at most one is given, and the split is in [0, 1)."""
     if validation_split is None:
         return
@@ -106,16 +103,10 @@ def check_split(validation_split, validation_data):
         )
 
 
-def split_points(points, validation_split, seed):
-    """Takes a random share of the points away for validation.
-
-    Args:
-      points: array `[N, ...]`.
-      validation_split: share in [0, 1); `None` is a tenth.
-      seed: stateless seed.
-
-    Returns:
-      Points to train on, and points held out, or `None` if the share is 0.
+def split_points(
+    points: np.ndarray, validation_split: float | None, seed: tf.Tensor
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points to train on, and a random share held out, or `None` if the share is 0.
 
     Raises:
       ValueError: if one of the two would be empty.
@@ -135,7 +126,7 @@ def split_points(points, validation_split, seed):
     return points[order[num_held_out:]], points[order[:num_held_out]]
 
 
-def resolve_batch_size(batch_size, num_points):
+def resolve_batch_size(batch_size: int | None, num_points: int) -> int:
     """The batch size: that given, or 256, or all points if fewer."""
     if batch_size is None:
         return min(256, num_points)
@@ -147,12 +138,8 @@ def resolve_batch_size(batch_size, num_points):
     return batch_size
 
 
-def first_log_prob(flow, points):
+def first_log_prob(flow: tfd.Distribution, points: np.ndarray) -> None:
     """Evaluates the density at a few points, eagerly; this builds its networks, too.
-
-    Args:
-      flow: `tfd.Distribution`.
-      points: array `[N, *event_shape]`.
 
     Raises:
       ValueError: if it fails, or does not return one number per point.
@@ -175,7 +162,7 @@ def first_log_prob(flow, points):
         )
 
 
-def align(flow, points):
+def align(flow: tfd.Distribution, points: tf.Tensor) -> tf.Tensor:
     """`[N, *event]` as `[N, 1, ..., *event]`, to meet the batch shape of the flow."""
     ones = [1] * flow.batch_shape.rank
     return tf.reshape(points, [*points.shape[:1], *ones, *points.shape[1:]])

@@ -2,11 +2,11 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows.vi.objective import describe_loss
 
@@ -52,7 +52,7 @@ class FitResult:
         `[R]`, by fresh samples at the end; else `None`.
     """
 
-    flow: tfp.distributions.Distribution
+    flow: tfd.Distribution
     loss: np.ndarray
     beta: np.ndarray
     gradient_norm: np.ndarray
@@ -96,7 +96,7 @@ class FitResult:
             warnings.simplefilter("ignore", RuntimeWarning)
             return np.nanstd(losses, axis=0, ddof=1) / np.sqrt(len(losses))
 
-    def _last_losses(self):
+    def _last_losses(self) -> np.ndarray:
         tail = max(1, self.num_steps_done // 20)
         return np.where(np.isfinite(self.loss), self.loss, np.nan)[-tail:]
 
@@ -104,10 +104,10 @@ class FitResult:
         lines = [f"{name:<14}{value}" for name, value in self._rows()]
         return "\n".join([f"Fit of {self.flow.name}", *lines])
 
-    def _rows(self):
+    def _rows(self) -> Iterator[tuple[str, str]]:
         """What a reader wants to know, as pairs of a name and a text."""
-        error = self.final_loss_standard_error
-        error = f" +- {_show(error)}" if np.all(np.isfinite(error)) else ""
+        deviation = self.final_loss_standard_error
+        error = f" +- {_show(deviation)}" if np.all(np.isfinite(deviation)) else ""
         for name, value in self.describe(self.final_loss).items():
             yield name, f"{_show(value)}{error} nats (last steps)"
         if self.log_normalizer is not None:
@@ -141,5 +141,5 @@ class FitResult:
             yield "judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict"
 
 
-def _show(values, precision=4):
+def _show(values: Any, precision: int = 4) -> str:
     return np.array2string(np.asarray(values), precision=precision)

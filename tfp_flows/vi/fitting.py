@@ -1,15 +1,14 @@
 """The one assembly under all fits: an objective, an optimizer, events, the loop."""
 
 import contextlib
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
+from tfp_flows.types import Optimizer, PathLike, Seed, Variables
 from tfp_flows.vi.arguments import (
     check_clip_norm,
     check_optional_size,
@@ -28,21 +27,21 @@ _XLA_STEPS = 1_000
 
 
 def fit(
-    flow: tfp.distributions.Distribution,
+    flow: tfd.Distribution,
     objective: Objective,
     *,
     num_steps: int,
     events: Sequence[training.Event] = (),
-    optimizer: Any = None,
+    optimizer: Optimizer = None,
     clip_norm: float | None = 1.0,
-    seed: Any = None,
-    trainable_variables: Sequence[tf.Variable] | None = None,
+    seed: Seed = None,
+    trainable_variables: Variables | None = None,
     jit_compile: bool | None = None,
     steps_per_execution: int | None = None,
-    checkpoint_dir: str | os.PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float = 60.0,
-    tensorboard_dir: str | os.PathLike | None = None,
+    tensorboard_dir: PathLike | None = None,
     progress_bar: bool = True,
     settings: dict[str, Any] | None = None,
     name: str = "fit",
@@ -110,8 +109,8 @@ def fit(
         checkpoint = training.Checkpoint(
             checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
         )
-    seed = training.resolve_seed(checkpoint_dir, seed)
-    bound = objective.bind(flow, seed=seed, jit_compile=jit_compile)
+    fit_seed = training.resolve_seed(checkpoint_dir, seed)
+    bound = objective.bind(flow, seed=fit_seed, jit_compile=jit_compile)
     variables = check_variables(flow, trainable_variables)
     loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=bool(jit_compile))
     decays = not any(event.lowers_rate for event in events)
@@ -125,7 +124,7 @@ def fit(
             **(settings or {}),
             optimizer=type(optimizer).__name__,
             optimizer_config=optimizer_config(optimizer),
-            seed=[int(part) for part in seed],
+            seed=[int(part) for part in fit_seed],
             dtype=flow.dtype.name,
         )
         if isinstance(optimizer, training.EigenbasisAdam) and not optimizer.updates_basis:
@@ -156,7 +155,16 @@ def fit(
     return result
 
 
-def _train(run_steps, run, events, *, monitor, checkpoint, settings, chunk_size):
+def _train(
+    run_steps: Callable,
+    run: training.Run,
+    events: Sequence[training.Event],
+    *,
+    monitor: training.Monitor,
+    checkpoint: training.Checkpoint | None,
+    settings: dict[str, Any],
+    chunk_size: int | None,
+) -> tuple[dict[str, Any], str | None]:
     """Makes the steps; returns fields of the result, and what went wrong or `None`."""
     objective = run.objective
     every_event = [monitor, *events]

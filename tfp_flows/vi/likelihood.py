@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
+from tfp_flows.types import Points, StepTerms
 from tfp_flows.vi.batches import ArrayBatches, DatasetBatches
 from tfp_flows.vi.compiled_log_prob import compile_log_prob
 from tfp_flows.vi.data_arguments import align, check_distribution, first_log_prob
@@ -36,11 +36,11 @@ class NegativeLogLikelihood(Objective):
 
     def __init__(
         self,
-        data: npt.ArrayLike | tf.data.Dataset,
+        data: Points,
         *,
         batch_size: int | None = None,
         validation_split: float | None = 0.0,
-        validation_data: npt.ArrayLike | tf.data.Dataset | None = None,
+        validation_data: Points | None = None,
     ) -> None:
         """Takes the points.
 
@@ -55,11 +55,7 @@ class NegativeLogLikelihood(Objective):
         self._arguments = (data, batch_size, validation_split, validation_data)
 
     def bind(
-        self,
-        flow: tfp.distributions.Distribution,
-        *,
-        seed: tf.Tensor,
-        jit_compile: bool = False,
+        self, flow: tfd.Distribution, *, seed: tf.Tensor, jit_compile: bool = False
     ) -> "NegativeLogLikelihood":
         """See base class.
 
@@ -83,7 +79,7 @@ class NegativeLogLikelihood(Objective):
         bound._held_out = held_out
         return bound
 
-    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def __call__(self, step: tf.Tensor) -> StepTerms:
         """See base class."""
         points, num_points = self._batches.batch(step)
         nll = -self.flow.log_prob(align(self.flow, points))
@@ -123,7 +119,7 @@ class NegativeLogLikelihood(Objective):
             "learning rate, or compute in float64."
         )
 
-    def _check_support(self, points, name):
+    def _check_support(self, points: np.ndarray, name: str) -> None:
         """Raises ValueError if the density is not finite and positive at all points."""
         log_prob = self._log_prob_fn(points)
         is_bad = ~np.isfinite(log_prob)
@@ -141,5 +137,5 @@ class NegativeLogLikelihood(Objective):
             )
 
 
-def _text(point):
+def _text(point: np.ndarray) -> str:
     return np.array2string(point, precision=4, threshold=8)

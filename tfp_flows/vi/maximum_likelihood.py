@@ -1,14 +1,10 @@
 """Density estimation with a flow by maximum likelihood."""
 
-import os
-from collections.abc import Sequence
-from typing import Any
-
-import numpy.typing as npt
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
+from tfp_flows.types import Optimizer, PathLike, Points, Seed, Variables
 from tfp_flows.vi.arguments import check_optional_size
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
@@ -17,25 +13,25 @@ from tfp_flows.vi.recipe import default_optimizer
 
 
 def fit_maximum_likelihood(
-    flow: tfp.distributions.Distribution,
-    data: npt.ArrayLike | tf.data.Dataset,
+    flow: tfd.Distribution,
+    data: Points,
     *,
     num_steps: int = 10_000,
     batch_size: int | None = None,
     validation_split: float | None = None,
-    validation_data: npt.ArrayLike | tf.data.Dataset | None = None,
+    validation_data: Points | None = None,
     evaluation_steps: int | None = None,
     patience: int | None = 10,
-    optimizer: Any = None,
+    optimizer: Optimizer = None,
     clip_norm: float | None = 10.0,
-    seed: Any = None,
-    trainable_variables: Sequence[tf.Variable] | None = None,
+    seed: Seed = None,
+    trainable_variables: Variables | None = None,
     jit_compile: bool | None = None,
     steps_per_execution: int | None = None,
-    checkpoint_dir: str | os.PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float = 60.0,
-    tensorboard_dir: str | os.PathLike | None = None,
+    tensorboard_dir: PathLike | None = None,
     progress_bar: bool = True,
     name: str = "fit_maximum_likelihood",
 ) -> FitResult:

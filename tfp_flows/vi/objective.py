@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows.types import StepTerms
 
 # The class of an objective, as `bind` returns one of the same.
 Bound = TypeVar("Bound", bound="Objective")
@@ -36,7 +38,7 @@ class Objective:
         none.
     """
 
-    flow: tfp.distributions.Distribution
+    flow: tfd.Distribution
     seed: tf.Tensor | tf.Variable
     describe: Callable[[np.ndarray], dict[str, np.ndarray]] = staticmethod(describe_loss)
     log_normalizer: float | None = None
@@ -44,11 +46,7 @@ class Objective:
     program_key: Any = None
 
     def bind(
-        self: Bound,
-        flow: tfp.distributions.Distribution,
-        *,
-        seed: tf.Tensor,
-        jit_compile: bool = False,
+        self: Bound, flow: tfd.Distribution, *, seed: tf.Tensor, jit_compile: bool = False
     ) -> Bound:
         """This objective for a flow, with all that can be checked before training.
 
@@ -66,13 +64,13 @@ class Objective:
         del jit_compile
         return self.of(flow, seed)
 
-    def of(self: Bound, flow: tfp.distributions.Distribution, seed: Any) -> Bound:
+    def of(self: Bound, flow: tfd.Distribution, seed: tf.Tensor | tf.Variable) -> Bound:
         """As `bind`, without checks."""
         bound = copy.copy(self)
         bound.flow, bound.seed = flow, seed
         return bound
 
-    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def __call__(self, step: tf.Tensor) -> StepTerms:
         """The objective at a step, as a graph.
 
         Args:

@@ -4,19 +4,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 
-def score_of_image(bijector, x, score):
+def score_of_image(
+    bijector: tfp.bijectors.Bijector, x: tf.Tensor, score: tf.Tensor
+) -> tf.Tensor:
     """The gradient of the log density of y = bijector(x), from that of x.
 
     The layers of this package have it in closed form (`forward_score`); chains are
     followed link by link; any other bijector is differentiated through its inverse.
-
-    Args:
-      bijector: `tfb.Bijector` of vectors.
-      x: `Tensor` of shape `[..., D]`.
-      score: `Tensor` of the shape of `x`, d log p(x) / dx.
-
-    Returns:
-      `Tensor` of the shape of the image, d log p(y) / dy.
+    `x`, `score` = d log p(x) / dx and what is returned, d log p(y) / dy, are `[..., D]`.
     """
     if isinstance(bijector, tfp.bijectors.Chain):
         for part in reversed(bijector.bijectors):
@@ -27,7 +22,7 @@ def score_of_image(bijector, x, score):
         return bijector.forward_score(x, score)
 
     # log p(y) = log p(x(y)) + log|det dx/dy|.
-    def log_prob_up_to_second_order(y):
+    def log_prob_up_to_second_order(y: tf.Tensor) -> tf.Tensor:
         inverse = bijector.inverse(y)
         along = tf.reduce_sum(tf.stop_gradient(score) * inverse, axis=-1)
         return along + bijector.inverse_log_det_jacobian(y, event_ndims=1)

@@ -1,10 +1,14 @@
 """From the data of a maximum-likelihood fit to its batches and held-out points."""
 
 import hashlib
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
+from tfp_flows.types import Points
 from tfp_flows.vi.arguments import check_optional_size
 from tfp_flows.vi.batches import ArrayBatches, DatasetBatches, read_dataset
 from tfp_flows.vi.data_arguments import (
@@ -15,18 +19,23 @@ from tfp_flows.vi.data_arguments import (
 )
 
 
-def prepare_data(flow, data, batch_size, validation_split, validation_data, seed):
+def prepare_data(
+    flow: tfd.Distribution,
+    data: Points,
+    batch_size: int | None,
+    validation_split: float | None,
+    validation_data: Points | None,
+    seed: tf.Tensor,
+) -> tuple[ArrayBatches | DatasetBatches, np.ndarray, np.ndarray | None, dict[str, Any]]:
     """Checks the data and lays out batches and held-out points.
 
-    Arguments as those of `fit_maximum_likelihood`; `seed` is stateless.
-
     Returns:
-      The batches; the points that can be checked beforehand, an array: all that are
-      trained on, or the first batch of a dataset; the held-out points, an array, or
-      `None`; and what to record of it, a `dict` of plain values.
+      The batches; the points that can be checked beforehand: all that are trained on, or
+      the first batch of a dataset; the held-out points, or `None`; and what to record.
     """
     batch_size = check_optional_size("batch_size", batch_size)
     check_split(validation_split, validation_data)
+    batches: ArrayBatches | DatasetBatches
     held_out = None
     if validation_data is not None:
         held_out = _read(flow, validation_data, "validation_data")
@@ -59,7 +68,7 @@ def prepare_data(flow, data, batch_size, validation_split, validation_data, seed
     return batches, points, held_out, settings
 
 
-def _read(flow, data, name):
+def _read(flow: tfd.Distribution, data: Points, name: str) -> np.ndarray:
     """All points, `[N, *event_shape]`, N >= 1."""
     if isinstance(data, tf.data.Dataset):
         data = read_dataset(flow, data, name)
@@ -69,7 +78,7 @@ def _read(flow, data, name):
     return points
 
 
-def _checksum(*arrays):
+def _checksum(*arrays: np.ndarray | None) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         if array is not None:

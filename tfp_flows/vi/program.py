@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import training
+from tfp_flows.types import Optimizer, StepTerms
 from tfp_flows.vi.arguments import prepare_optimizer
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.recipe import optimizer_for
@@ -35,7 +36,7 @@ class Program:
 
     objective: Objective
     variables: list[tf.Variable]
-    optimizer: Any
+    optimizer: Optimizer
     run_steps: Callable
 
     def __post_init__(self) -> None:
@@ -54,10 +55,7 @@ class Program:
 
 @contextlib.contextmanager
 def program_for(
-    objective: Objective,
-    variables: Sequence[tf.Variable],
-    optimizer: Any,
-    **loop: Any,
+    objective: Objective, variables: list[tf.Variable], optimizer: Optimizer, **loop: Any
 ) -> Iterator[Program]:
     """A context with a program that trains `variables`, which have its values at the end.
 
@@ -67,23 +65,21 @@ def program_for(
     Args:
       objective: bound to the flow of the variables.
       variables: list of `tf.Variable`s.
-      optimizer: as of `tff.vi.fit`.
-      **loop: `num_steps`, `clip_norm`, `jit_compile` and `name`, as of `tff.vi.fit`, and
-        `decays`, as of `optimizer_for`.
+      optimizer: `None` is the recipe's.
+      **loop: `num_steps`, `clip_norm`, `jit_compile`, `name` and `decays`.
 
     Yields:
       `Program`, at the values of the variables.
     """
     flow = objective.flow
-    key, is_all = None, _are_same(variables, flow.trainable_variables)
     parts = rebuild_key(flow), objective.program_key
-    if optimizer is None and is_all and None not in parts:
-        key = (*parts, *loop.values())
-    if key is None:
+    is_all = list(map(id, variables)) == list(map(id, flow.trainable_variables))
+    if optimizer is not None or not is_all or None in parts:
         yield _build(objective, variables, optimizer, **loop)
         return
+    key = (*parts, *loop.values())
 
-    def build():
+    def build() -> Program:
         twin = flow.rebuild(seed=objective.seed, batch_shape=flow.batch_shape)
         over_twin = objective.of(twin, tf.Variable(objective.seed, trainable=False))
         return _build(over_twin, list(twin.trainable_variables), None, **loop)
@@ -97,7 +93,16 @@ def program_for(
                 variable.assign(value)
 
 
-def _build(objective, variables, optimizer, *, num_steps, decays, name, **loop):
+def _build(
+    objective: Objective,
+    variables: list[tf.Variable],
+    optimizer: Optimizer,
+    *,
+    num_steps: int,
+    decays: bool,
+    name: str,
+    **loop: Any,
+) -> Program:
     """The loop that trains `variables`, with an optimizer."""
     batch_shape = objective.flow.batch_shape
     if optimizer is None:
@@ -105,7 +110,7 @@ def _build(objective, variables, optimizer, *, num_steps, decays, name, **loop):
         optimizer = optimizer_for(variables, batch_ndims, num_steps, decays=decays)
     prepare_optimizer(optimizer, variables)
 
-    def objective_fn(step):
+    def objective_fn(step: tf.Tensor) -> StepTerms:
         with tf.name_scope(name):
             return objective(step)
 
@@ -115,39 +120,22 @@ def _build(objective, variables, optimizer, *, num_steps, decays, name, **loop):
     return Program(objective, variables, optimizer, run_steps)
 
 
-def _are_equal(fingerprint, other):
+def _are_equal(fingerprint: np.ndarray | None, other: np.ndarray | None) -> bool:
     if fingerprint is None or other is None:
         return fingerprint is other
     return np.array_equal(fingerprint, other, equal_nan=True)
 
 
-def _are_same(variables, others):
-    return [id(v) for v in variables] == [id(v) for v in others]
-
-
 @contextlib.contextmanager
 def kept_program(
-    key: Hashable | None,
-    fingerprint: np.ndarray | None,
-    build_program_fn: Callable[[], Program],
+    key: Hashable, fingerprint: np.ndarray | None, build_program_fn: Callable[[], Program]
 ) -> Iterator[Program]:
-    """A context with the program of an earlier fit, or with a new one.
+    """A context with the program of an earlier fit of this `key`, or with a new one.
 
     While it is in use it is nobody else's: a fit in another thread makes its own. A
     target whose values have changed, such as a method of an object that was assigned to,
-    is compiled anew.
-
-    Args:
-      key: what the program depends on, hashable; `None` keeps none.
-      fingerprint: values of the target, which must be those of the earlier fit.
-      build_program_fn: callable without arguments that makes a `Program`.
-
-    Yields:
-      `Program`.
+    is compiled anew: `fingerprint` has them.
     """
-    if key is None:
-        yield build_program_fn()
-        return
     program, earlier = _kept.pop(key, (None, None))
     if program is None or not _are_equal(earlier, fingerprint):
         program = build_program_fn()
@@ -159,7 +147,7 @@ def kept_program(
             _kept.popitem(last=False)
 
 
-def rebuild_key(flow: tfp.distributions.Distribution) -> Hashable | None:
+def rebuild_key(flow: tfd.Distribution) -> Hashable | None:
     """What identifies the flows that `flow.rebuild` makes, or `None` if nothing does."""
     rebuild = getattr(flow, "rebuild", None)
     if rebuild is None:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows.training import EigenbasisAdam, num_batch_axes, num_parameters
 from tfp_flows.training.eigenbasis import MAX_PARAMETERS
+from tfp_flows.types import Variables
 
 # Peak rates of Adam, and of Adam in the eigenbasis. There each coordinate moves by about
 # the rate, all of P by its sqrt(P)-fold: from so many parameters on, that stays the same.
@@ -26,15 +26,8 @@ _BUDGETS = (
 )
 
 
-def default_budget(flow: tfp.distributions.Distribution) -> tuple[int, int]:
-    """The number of steps and of samples per step of a fit that was given none.
-
-    Args:
-      flow: `tfd.Distribution` with trainable variables.
-
-    Returns:
-      `(num_steps, sample_size)`.
-    """
+def default_budget(flow: tfd.Distribution) -> tuple[int, int]:
+    """The number of steps and of samples per step of a fit that was given none."""
     variables = list(flow.trainable_variables)
     size = num_parameters(variables, num_batch_axes(variables, flow.batch_shape))
     return next((steps, samples) for most, steps, samples in _BUDGETS if size <= most)
@@ -98,23 +91,13 @@ def default_optimizer(
 
 
 def optimizer_for(
-    variables: Sequence[tf.Variable],
-    batch_ndims: int,
-    num_steps: int,
-    *,
-    decays: bool = True,
+    variables: Variables, batch_ndims: int, num_steps: int, *, decays: bool = True
 ) -> keras.optimizers.Optimizer:
     """The optimizer of a fit that was given none.
 
-    Args:
-      variables: list of `tf.Variable`s.
-      batch_ndims: how many leading axes of all variables are those of a batch of flows.
-      num_steps: length of the fit.
-      decays: as of `default_optimizer`.
-
-    Returns:
-      `EigenbasisAdam` where a flow has few parameters, all of float32 or all of
-      float64, else that of `default_optimizer`.
+    It is `EigenbasisAdam` where a flow has few parameters, all of float32 or all of
+    float64, else that of `default_optimizer`. `batch_ndims` leading axes of all variables
+    are those of a batch of flows.
     """
     dtypes = {variable.dtype for variable in variables}
     # Matrices of other or of mixed dtypes have no decomposition.
@@ -127,7 +110,9 @@ def optimizer_for(
     return default_optimizer(num_steps, decays=decays)
 
 
-def _schedule(num_steps, learning_rate, decays):
+def _schedule(
+    num_steps: int, learning_rate: float, decays: bool
+) -> keras.optimizers.schedules.LearningRateSchedule:
     warmup_steps = max(1, num_steps // 20)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,

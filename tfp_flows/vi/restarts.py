@@ -1,12 +1,17 @@
 """Independent fits from several starts in one program, of which the best is kept."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.types import LogProbFn, Seed
+from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 
 # Samples that judge each fit: enough that the noise is below differences that matter.
@@ -15,8 +20,13 @@ _NUM_SAMPLES, _NUM_PARTS = 16_384, 8
 
 
 def fit_restarts(
-    build_flow_fn, target_log_prob_fn, *, num_restarts=8, seed=None, **fit_arguments
-):
+    build_flow_fn: Callable[..., tfd.Distribution],
+    target_log_prob_fn: LogProbFn,
+    *,
+    num_restarts: int = 8,
+    seed: Seed = None,
+    **fit_arguments: Any,
+) -> FitResult:
     """Fits several flows from different starts at once and returns the best.
 
     A reverse-KL fit may end in a poor optimum, such as one that misses a mode. The R
@@ -83,7 +93,9 @@ def fit_restarts(
     )
 
 
-def _check_batch(flows, single, num_restarts):
+def _check_batch(
+    flows: tfd.Distribution, single: tfd.Distribution, num_restarts: int
+) -> None:
     batch = [v.shape for v in flows.trainable_variables]
     expected = [[num_restarts, *v.shape] for v in single.trainable_variables]
     if [list(shape) for shape in batch] != expected:
@@ -94,11 +106,13 @@ def _check_batch(flows, single, num_restarts):
         )
 
 
-def _negative_elbo(flows, target_log_prob_fn, seed):
+def _negative_elbo(
+    flows: tfd.Distribution, target_log_prob_fn: LogProbFn, seed: tf.Tensor
+) -> np.ndarray:
     """The negative ELBO of each member in nats, `[R]`; NaN if it is not finite."""
 
     @tf.function(autograph=False)
-    def losses(part):
+    def losses(part: tf.Tensor) -> tf.Tensor:
         part_seed = tf.random.experimental.stateless_fold_in(seed, part)
         x, log_q = flows.experimental_sample_and_log_prob(
             _NUM_SAMPLES // _NUM_PARTS, seed=part_seed

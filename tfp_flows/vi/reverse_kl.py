@@ -1,13 +1,11 @@
 """Variational inference with a flow by stochastic gradients on the reverse KL."""
 
-import os
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import training
+from tfp_flows.types import AnnealingFn, LogProbFn, Optimizer, PathLike, Seed
 from tfp_flows.vi.arguments import check_flow, check_optional_size
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
@@ -19,26 +17,24 @@ _OBJECTIVES = {"reparameterized": ReverseKL, "path": PathReverseKL}
 
 
 def fit_reverse_kl(
-    flow: tfp.distributions.Distribution,
-    target_log_prob_fn: Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution,
+    flow: tfd.Distribution,
+    target_log_prob_fn: LogProbFn | tfd.Distribution,
     *,
     num_steps: int | None = None,
     sample_size: int | None = None,
     num_starts: int | None = None,
-    optimizer: Any = None,
+    optimizer: Optimizer = None,
     early_stopping: bool = False,
-    seed: Any = None,
-    annealing_fn: Callable[[tf.Tensor], tf.Tensor]
-    | Literal["default"]
-    | None = "default",
+    seed: Seed = None,
+    annealing_fn: AnnealingFn | Literal["default"] | None = "default",
     gradient_estimator: str = "reparameterized",
     clip_norm: float | None = 1.0,
     jit_compile: bool | None = None,
     steps_per_execution: int | None = None,
-    checkpoint_dir: str | os.PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float = 60.0,
-    tensorboard_dir: str | os.PathLike | None = None,
+    tensorboard_dir: PathLike | None = None,
     progress_bar: bool = True,
     name: str = "fit_reverse_kl",
 ) -> FitResult:

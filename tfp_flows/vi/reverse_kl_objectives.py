@@ -2,14 +2,16 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows.density import as_density
+from tfp_flows.types import AnnealingFn, StepTerms
 from tfp_flows.vi.arguments import check_flow
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.path_score import score_of_image
@@ -52,7 +54,7 @@ class ReverseKL(Objective):
         target: Any,
         *,
         sample_size: int,
-        annealing_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        annealing_fn: AnnealingFn | None = None,
         num_starts: int = 1,
     ) -> None:
         """Takes the target p and how to estimate.
@@ -76,11 +78,7 @@ class ReverseKL(Objective):
         self.describe = NegativeElbo(self.log_normalizer)
 
     def bind(
-        self: Bound,
-        flow: tfp.distributions.Distribution,
-        *,
-        seed: tf.Tensor,
-        jit_compile: bool = False,
+        self: Bound, flow: tfd.Distribution, *, seed: tf.Tensor, jit_compile: bool = False
     ) -> Bound:
         """See base class.
 
@@ -120,7 +118,7 @@ class ReverseKL(Objective):
             self._annealing_fn,
         )
 
-    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def __call__(self, step: tf.Tensor) -> StepTerms:
         """See base class."""
         seed = tf.random.experimental.stateless_fold_in(self.seed, step)
         beta = 1.0 if self._annealing_fn is None else self._annealing_fn(step)
@@ -128,23 +126,23 @@ class ReverseKL(Objective):
         objective, difference = self._estimate(seed, beta)
         return objective, tf.reduce_mean(difference, axis=0), beta
 
-    def _estimate(self, seed, beta):
+    def _estimate(self, seed: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The objective, and log q - log p at the samples, `[S, ...]`."""
         x, log_q = self._draw(seed)
         log_p = self._log_p(x)
         objective = tf.reduce_sum(tf.reduce_mean(log_q - beta * log_p, axis=0))
         return objective, log_q - log_p
 
-    def _draw(self, seed):
+    def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.flow.experimental_sample_and_log_prob(
             self._sample_size // self._num_starts, seed=seed
         )
 
-    def _log_p(self, x):
+    def _log_p(self, x: tf.Tensor) -> tf.Tensor:
         """The target at samples of the flow, `[S / R, R, ...]` if there are starts."""
         return tf.reshape(self._density(self._as_samples(x)), x.shape[:-1])
 
-    def _as_samples(self, x):
+    def _as_samples(self, x: tf.Tensor) -> tf.Tensor:
         """`[S / R, R, ..., D]` as `[S, ..., D]`."""
         if self._num_starts == 1:
             return x
@@ -208,11 +206,7 @@ class PathReverseKL(ReverseKL):
     """
 
     def bind(
-        self: Bound,
-        flow: tfp.distributions.Distribution,
-        *,
-        seed: tf.Tensor,
-        jit_compile: bool = False,
+        self: Bound, flow: tfd.Distribution, *, seed: tf.Tensor, jit_compile: bool = False
     ) -> Bound:
         """See base class.
 
@@ -228,10 +222,10 @@ class PathReverseKL(ReverseKL):
             )
         return super().bind(flow, seed=seed, jit_compile=jit_compile)
 
-    def _estimate(self, seed, beta):
+    def _estimate(self, seed: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         base, bijector = self.flow.distribution, self.flow.bijector
         if base.batch_shape != self.flow.batch_shape:
-            base = tfp.distributions.BatchBroadcast(base, self.flow.batch_shape)
+            base = tfd.BatchBroadcast(base, self.flow.batch_shape)
         z = base.sample(self._sample_size // self._num_starts, seed=seed)
         x = bijector.forward(z)
         score = score_of_image(bijector, z, _score_of_base(base, z))
@@ -246,13 +240,13 @@ class PathReverseKL(ReverseKL):
         return super().settings() | dict(gradient_estimator="path")
 
 
-def _identity(function):
+def _identity(function: Callable) -> Hashable:
     """What tells living functions apart; a bound method is made at each access."""
     if inspect.ismethod(function):
         return id(function.__self__), id(function.__func__)
     return id(function)
 
 
-def _score_of_base(base, z):
+def _score_of_base(base: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
     z = tf.stop_gradient(z)
     return tfp.math.value_and_gradient(base.log_prob, z)[1]

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
 from tfp_flows.training import Tournament, take_members
@@ -16,9 +17,7 @@ _LEAST_SAMPLES = 64
 class Starts(Tournament):
     """A `Tournament` whose leader is what a flow becomes, however the fit ends."""
 
-    def __init__(
-        self, flow: tfp.distributions.Distribution, num_starts: int, num_steps: int
-    ) -> None:
+    def __init__(self, flow: tfd.Distribution, num_starts: int, num_steps: int) -> None:
         """Takes the flow, of batch shape `[...]`; see base class for the rest."""
         super().__init__(num_starts, num_steps)
         self._flow = flow
@@ -38,20 +37,11 @@ class Starts(Tournament):
 
 def resolve_num_starts(
     num_starts: int | None,
-    flow: tfp.distributions.Distribution,
+    flow: tfd.Distribution,
     sample_size: int,
     has_default_optimizer: bool,
 ) -> int:
-    """R as given and checked, or the default.
-
-    Args:
-      num_starts: `int` or `None`.
-      flow: the flow to fit.
-      sample_size: S.
-      has_default_optimizer: whether the caller left the optimizer to the recipe.
-
-    Returns:
-      R.
+    """R as given and checked, or the default, for `sample_size` S.
 
     Raises:
       ValueError: if it is no power of 2 from 1 to 16, S is no multiple of it, or the flow
@@ -80,17 +70,9 @@ def resolve_num_starts(
 
 
 def build_starts(
-    flow: tfp.distributions.Distribution, num_starts: int, seed: tf.Tensor
-) -> tfp.distributions.Distribution:
-    """A batch of R flows, `flow` and R - 1 from other initial values.
-
-    Args:
-      flow: a flow with `rebuild`.
-      num_starts: R.
-      seed: stateless seed.
-
-    Returns:
-      A flow of batch shape `[R, ...]`, `flow`'s own values first.
+    flow: tfd.Distribution, num_starts: int, seed: tf.Tensor
+) -> tfd.Distribution:
+    """A batch of R flows, `[R, ...]`: `flow`, and R - 1 from other initial values.
 
     Raises:
       ValueError: if the flow has variables that are not of its layers, such as those of a
