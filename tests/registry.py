@@ -252,3 +252,43 @@ ENTRIES = (
     *_sylvester("Householder", lambda d: d, lambda d: 2),
     *_sylvester("Triangular", lambda d: d),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyEntry:
+    """A family of K = `NUM_LAYERS` layers, for points of D >= 3.
+
+    Attributes:
+      family: the family.
+      layer: NumPy oracle of one layer, whose arguments after the points are the
+        unconstrained parameters.
+      layer_options: `k -> tuple` of further arguments of the oracle of layer k.
+    """
+
+    family: bijectors.Family
+    layer: Callable
+    layer_options: Callable = lambda k: ()
+
+    def __repr__(self):
+        options = dataclasses.asdict(self.family)
+        return f"{self.family.name} {options.get('form', '')}".strip()
+
+
+def _radial_of_unconstrained(z, center, alpha_unconstrained, beta):
+    return oracles.radial(z, center, np.logaddexp(0.0, alpha_unconstrained), beta)
+
+
+FAMILIES = (
+    FamilyEntry(bijectors.PlanarFamily(NUM_LAYERS), oracles.planar),
+    FamilyEntry(bijectors.RadialFamily(NUM_LAYERS), _radial_of_unconstrained),
+    FamilyEntry(bijectors.SylvesterFamily(NUM_LAYERS, num_units=2), oracles.sylvester),
+    FamilyEntry(
+        bijectors.SylvesterFamily(NUM_LAYERS, form="householder", num_reflections=3),
+        oracles.sylvester,
+    ),
+    FamilyEntry(
+        bijectors.SylvesterFamily(NUM_LAYERS, form="triangular"),
+        oracles.sylvester,
+        layer_options=lambda k: (None, k % 2 == 1),
+    ),
+)

@@ -2,19 +2,14 @@
 
 import numpy as np
 import pytest
+import registry
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
 
 SEED = numerics.stateless_seed(0)
-FAMILIES = [
-    bijectors.PlanarFamily(3),
-    bijectors.RadialFamily(3),
-    bijectors.SylvesterFamily(3, num_units=2),
-    bijectors.SylvesterFamily(3, form="householder", num_reflections=2),
-    bijectors.SylvesterFamily(3, form="triangular"),
-]
+FAMILIES = [entry.family for entry in registry.FAMILIES]
 
 
 @pytest.fixture(params=FAMILIES, ids=repr)

@@ -16,11 +16,7 @@ tfd = tfp.distributions
 
 
 @pytest.fixture(
-    params=[
-        distributions.planar_flow,
-        distributions.radial_flow,
-        distributions.sylvester_flow,
-    ]
+    params=[getattr(distributions, f"{name}_flow") for name in bijectors.FAMILIES]
 )
 def build(request):
     """Each builder in turn."""

@@ -2,45 +2,28 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 
 import keras
 import numpy as np
 import oracles
 import pytest
+import registry
+import tensorflow as tf
 
 from tfp_flows import layers
 
-NUM_LAYERS, EVENT_SIZE, FEATURES = 3, 4, 5
-_MATRIX, _VECTOR = (NUM_LAYERS, EVENT_SIZE), (NUM_LAYERS,)
-
-# Parameter name = shape, in the order in which an encoder's output holds them.
-PLANAR = dict(u=_MATRIX, w=_MATRIX, b=_VECTOR)
-RADIAL = dict(center=_MATRIX, alpha_unconstrained=_VECTOR, beta=_VECTOR)
-
-
-def _sylvester_shapes(num_units, num_reflections):
-    square = (NUM_LAYERS, num_units, num_units)
-    shapes = dict(r=square, r2=square, b=square[:2])
-    if num_reflections:
-        shapes["v"] = (NUM_LAYERS, num_reflections, EVENT_SIZE)
-    return shapes
-
-
-def _radial(z, center, unconstrained, beta):
-    return oracles.radial(z, center, np.logaddexp(0.0, unconstrained), beta)
+NUM_LAYERS, EVENT_SIZE, FEATURES = registry.NUM_LAYERS, 4, 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A layer class with its arguments, and the NumPy oracle of one of its layers."""
+    """A layer class with its arguments, and the family that its layers are of."""
 
     name: str
     layer_class: type
     shapes: dict
-    oracle: Callable
-    arguments: dict = dataclasses.field(default_factory=dict)
-    alternates: bool = False
+    entry: registry.FamilyEntry
+    arguments: dict
 
     @property
     def amortized(self):
@@ -74,10 +57,8 @@ class Case:
                 np.take(value, k, axis=-len(self.shapes[name]))
                 for name, value in parameters.items()
             ]
-            if self.alternates:
-                step += [None, k % 2 == 1]
-            steps.append(step)
-        return oracles.compose(self.oracle, z, steps)
+            steps.append([*step, *self.entry.layer_options(k)])
+        return oracles.compose(self.entry.layer, z, steps)
 
     def _split(self, flat):
         parameters, start = {}, 0
@@ -90,33 +71,25 @@ class Case:
 
 
 def _cases():
-    kinds = (
-        ("Planar", PLANAR, oracles.planar, {}),
-        ("Radial", RADIAL, _radial, {}),
-        ("Sylvester", _sylvester_shapes(2, 2), oracles.sylvester, dict(num_units=2)),
-        (
-            "Sylvester",
-            _sylvester_shapes(EVENT_SIZE, 3),
-            oracles.sylvester,
-            dict(form="householder", num_reflections=3),
-        ),
-        (
-            "Sylvester",
-            _sylvester_shapes(EVENT_SIZE, None),
-            oracles.sylvester,
-            dict(form="triangular"),
-        ),
-    )
     for prefix in ("Amortized", "Shared"):
-        for kind, shapes, oracle, arguments in kinds:
+        for entry in registry.FAMILIES:
+            family = entry.family
+            values = family.unconstrain(
+                family.initial_values(EVENT_SIZE, seed=[0, 1], dtype=tf.float64)
+            )
+            # In the order in which an encoder's output holds them.
+            shapes = {name: tuple(value.shape) for name, value in values.items()}
+            arguments = dataclasses.asdict(family)
             form = arguments.get("form", "")
+            kind = type(family).__name__.removesuffix("Family")
+            for name in ("num_layers", "init_scale"):
+                del arguments[name]
             yield Case(
-                f"{prefix}{kind}{form.title()}",
+                f"{prefix}{kind}{form.title().replace('Orthogonal', '')}",
                 getattr(layers, prefix + kind),
                 shapes,
-                oracle,
+                entry,
                 arguments,
-                alternates=form == "triangular",
             )
 
 

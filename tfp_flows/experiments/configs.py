@@ -7,8 +7,12 @@ its options from here.
 import dataclasses
 from typing import Any, TypeVar
 
-# Keys of `tff.bijectors.FAMILIES`.
-FAMILIES = ("planar", "radial", "sylvester")
+import tfp_flows
+
+# Keys of `tff.bijectors.FAMILIES`, by their builders.
+FAMILIES = tuple(
+    name.removesuffix("_flow") for name in tfp_flows.__all__ if name.endswith("_flow")
+)
 # Keys of `density_flows.FLOWS` and `toy_points.TOY_POINTS`.
 DENSITY_FLOWS = (
     "planar",
