@@ -6,6 +6,8 @@ Metropolis baseline, and diagnostics of the fit. See the README for a tour.
 """
 
 import importlib
+from types import ModuleType
+from typing import Any
 
 from tfp_flows import startup
 from tfp_flows.version import __version__
@@ -46,7 +48,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return _load(name)
     if name == "optimizers":
@@ -56,10 +58,10 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _load(name):
+def _load(name: str) -> ModuleType:
     with startup.collector_paused():
         return importlib.import_module(f"{__name__}.{name}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

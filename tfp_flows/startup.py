@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 
 # Keras imports these where they are installed, and does without where they are not: for
 # notebooks, its galleries of images and its wrappers. No command uses those features.
@@ -13,7 +14,7 @@ _NOT_FOR_KERAS = ("IPython", "matplotlib", "sklearn")
 
 
 @contextlib.contextmanager
-def collector_paused():
+def collector_paused() -> Iterator[None]:
     """A context without collections; afterwards the collector is as it was.
 
     Importing TensorFlow makes more than a million objects that live to the end. The
@@ -28,7 +29,7 @@ def collector_paused():
             gc.enable()
 
 
-def load_tensorflow():
+def load_tensorflow() -> None:
     """Imports TensorFlow and TensorFlow Probability, quietly and with little work.
 
     What they log meanwhile is dropped. TensorFlow's C++ parts write to file descriptor 2
@@ -50,7 +51,7 @@ def load_tensorflow():
 
 
 @contextlib.contextmanager
-def _hidden(names):
+def _hidden(names: Sequence[str]) -> Iterator[None]:
     """A context in which these packages cannot be imported, if they have not been yet."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))
@@ -62,7 +63,7 @@ def _hidden(names):
 
 
 @contextlib.contextmanager
-def _captured_stderr():
+def _captured_stderr() -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as log:
