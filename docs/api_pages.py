@@ -22,7 +22,8 @@ use, and the builders of flows at the top level:
 
 {builders}
 
-`tff.optimizers` has {{py:class}}`EigenbasisAdam <tfp_flows.training.EigenbasisAdam>`. The other packages, {others}, are imported by their full names.
+`tff.optimizers` has {{py:class}}`EigenbasisAdam <tfp_flows.training.EigenbasisAdam>`.
+The other packages, {others}, are imported by their full names.
 
 ```{{toctree}}
 :maxdepth: 2
