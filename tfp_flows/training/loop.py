@@ -96,7 +96,6 @@ def build_run_steps(
                 tf.where(expand(is_good, g), g, tf.zeros_like(g)) for g in gradients
             ]
             _update(variables, gradients, optimizer, rate)
-
             index = [[step - start]]
             traces = tuple(
                 tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])

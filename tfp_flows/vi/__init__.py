@@ -1,7 +1,6 @@
 """Fitting flows: what is minimised, and the loop that minimises it."""
 
-from tfp_flows.vi.fit_error import FitError
-from tfp_flows.vi.fit_result import FitResult
+from tfp_flows.vi.fit_result import FitError, FitResult
 from tfp_flows.vi.fitting import fit
 from tfp_flows.vi.likelihood import NegativeLogLikelihood
 from tfp_flows.vi.maximum_likelihood import fit_maximum_likelihood

@@ -1,4 +1,4 @@
-"""What a fit returns."""
+"""What a fit returns, or raises."""
 
 import dataclasses
 import warnings
@@ -139,6 +139,21 @@ class FitResult:
             yield "went back", f"{times} to its best parameters, at half the rate"
         if self.validation_loss is None:
             yield "judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict"
+
+
+class FitError(ArithmeticError):
+    """Raised where losses or gradients stay infinite or NaN, after several attempts.
+
+    Attributes:
+      result: `FitResult` up to there. The flow holds its best parameters.
+    """
+
+    def __init__(self, message: str, result: FitResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.result)
 
 
 def _show(values: Any, precision: int = 4) -> str:

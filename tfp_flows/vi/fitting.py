@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
@@ -15,8 +16,7 @@ from tfp_flows.vi.arguments import (
     check_variables,
     optimizer_config,
 )
-from tfp_flows.vi.fit_error import FitError, describe_failure
-from tfp_flows.vi.fit_result import FitResult
+from tfp_flows.vi.fit_result import FitError, FitResult
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.program import program_for
 
@@ -187,7 +187,7 @@ def _train(
         train_seconds, failure = run.seconds, None
         stop_reason = "num_steps" if stopped_by is None else stopped_by.stop_reason
         if run.state.has_failed:
-            stop_reason, failure = "failure", describe_failure(run)
+            stop_reason, failure = "failure", _describe_failure(run)
             run.roll_back()
         loss, beta, gradient_norm = run.traces.stacked()
         fields = dict(
@@ -205,3 +205,14 @@ def _train(
         for event in events:
             fields = event.conclude(fields)
     return fields, failure
+
+
+def _describe_failure(run: training.Run) -> str:
+    """What went wrong at the last step of a fit, and what to try."""
+    step, rate = run.step - 1, float(tf.reduce_min(run.state.rate))
+    return (
+        f"The loss or a gradient was not finite at step {step} and the steps before it, "
+        f"for the {run.num_rollbacks + 1}th time, with the learning rate down to "
+        f"{rate:g} of the given one. {run.objective.explain(step)} The flow holds its "
+        "best parameters."
+    )
