@@ -82,6 +82,23 @@ def test_warm_up_over_steps(model, digits):
     assert float(model.beta.numpy()) == 1.0
 
 
+def test_a_file_of_the_warm_up_goes_on(model, digits, tmp_path):
+    path = tmp_path / "model.keras"
+    saving = keras.callbacks.ModelCheckpoint(path, save_freq=2)
+    fit(model, digits, [tff.models.KLWarmUp(num_steps=8), saving], epochs=1)
+    loaded = keras.models.load_model(path)
+    weights = loaded.get_weights()
+    done = int(loaded.optimizer.iterations.numpy())
+    assert done == 2
+    # Without the callback at full weight; with it, from where it was.
+    history = fit(loaded, digits, [], epochs=1)
+    assert history["beta"] == [1.0]
+    loaded = keras.models.load_model(path)
+    history = fit(loaded, digits, [tff.models.KLWarmUp(num_steps=8)], epochs=1)
+    np.testing.assert_allclose(history["beta"], [np.mean([3, 4, 5]) / 8], rtol=1e-6)
+    assert len(weights) == len(model.get_weights())
+
+
 @pytest.mark.parametrize("arguments", [{}, dict(num_epochs=2, num_steps=3)])
 def test_warm_up_takes_one_length(arguments):
     with pytest.raises(ValueError, match="either"):

@@ -1,5 +1,6 @@
 """A variational autoencoder whose posterior is a flow."""
 
+import types
 from collections.abc import Sequence
 
 import keras
@@ -102,14 +103,10 @@ class FlowVAE(VAEQueries):
         """
         metric_names = ("elbo", "reconstruction", "kl", "beta")
         super().__init__(seed=seed, metric_names=metric_names, name=name, **kwargs)
-        # Not replicated noise but one number for all replicas.
-        self.beta = self.add_weight(
-            shape=(),
-            initializer="ones",
-            trainable=False,
-            dtype="float32",
-            aggregation="only_first_replica",
-            name="beta",
+        # State of a fit and no weight, which Keras would make of an attribute: a file
+        # that a callback wrote in the warm-up goes on at full weight without one.
+        self._fit_state = types.SimpleNamespace(
+            beta=tf.Variable(1.0, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         )
         self.latent_size = numerics.check_size("latent_size", latent_size)
         self.image_shape = tuple(
@@ -154,8 +151,6 @@ class FlowVAE(VAEQueries):
             head(features)
         if self.flow is not None:
             self._call_flow(keras.KerasTensor([None, self.latent_size], dtype), features)
-
-    # The posterior and the bound.
 
     def posterior(
         self, images: tf.Tensor, *, training: bool = False
@@ -238,7 +233,10 @@ class FlowVAE(VAEQueries):
         logits = tf.cast(self.decoder(flat, training=training), self._bound_dtype)
         return tf.reshape(logits, tf.concat([tf.shape(z)[:-1], self.image_shape], axis=0))
 
-    # Training.
+    @property
+    def beta(self) -> tf.Variable:
+        """The weight of the KL term in the next step, 1 but for `KLWarmUp`."""
+        return self._fit_state.beta
 
     @property
     def examples(self) -> Images:
@@ -282,8 +280,6 @@ class FlowVAE(VAEQueries):
             kl=kl,
             beta=tf.fill(tf.shape(kl), beta),
         )
-
-    # Saving.
 
     def own_arguments(self) -> dict[str, object]:
         """The arguments of the constructor that `keras.Model` does not know."""

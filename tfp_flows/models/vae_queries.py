@@ -11,8 +11,7 @@ from tfp_flows import numerics
 from tfp_flows.models.base import BaseModel
 from tfp_flows.models.bound import log_mean_exp, log_weights
 from tfp_flows.models.images import binarize
-
-Seed = int | npt.ArrayLike | None
+from tfp_flows.types import Seed
 
 
 class VAEQueries(BaseModel):
