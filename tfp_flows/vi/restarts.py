@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.density import Density, as_density
 from tfp_flows.types import LogProbFn, Seed
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
@@ -21,7 +22,7 @@ _NUM_SAMPLES, _NUM_PARTS = 16_384, 8
 
 def fit_restarts(
     build_flow_fn: Callable[..., tfd.Distribution],
-    target_log_prob_fn: LogProbFn,
+    target_log_prob_fn: LogProbFn | tfd.Distribution,
     *,
     num_restarts: int = 8,
     seed: Seed = None,
@@ -48,7 +49,8 @@ def fit_restarts(
       build_flow_fn: callable, `(*, seed, batch_shape) -> flow`, like `tff.planar_flow`
         with its sizes bound: the variables of a batch must be those of a single flow with
         leading axes `batch_shape`.
-      target_log_prob_fn: as in `fit_reverse_kl`.
+      target_log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`, or a `tfd.Distribution`
+        of vectors; see `fit_reverse_kl`.
       num_restarts: R.
       seed: `int` or stateless TFP seed of starts and fits; `None` draws a new one.
       **fit_arguments: other arguments of `fit_reverse_kl`; `num_starts`, of each of the
@@ -69,6 +71,7 @@ def fit_restarts(
             "`build_flow_fn` must be a function of `seed` and `batch_shape`, such as "
             f"functools.partial(tff.planar_flow, 2, 16), but got {build_flow_fn!r}."
         )
+    density = as_density(target_log_prob_fn)
     start_seed, fit_seed, judge_seed = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=3, salt="fit_restarts"
     )
@@ -76,10 +79,10 @@ def fit_restarts(
     flows = build_flow_fn(seed=start_seed, batch_shape=(num_restarts,))
     _check_batch(flows, best_flow, num_restarts)
     result = fit_reverse_kl(
-        flows, target_log_prob_fn, seed=fit_seed, **(dict(num_starts=1) | fit_arguments)
+        flows, density, seed=fit_seed, **(dict(num_starts=1) | fit_arguments)
     )
 
-    losses = _negative_elbo(flows, target_log_prob_fn, judge_seed)
+    losses = _negative_elbo(flows, density, judge_seed)
     best = int(np.nanargmin(losses))
     pairs = zip(best_flow.trainable_variables, flows.trainable_variables, strict=True)
     for variable, batch in pairs:
@@ -107,7 +110,7 @@ def _check_batch(
 
 
 def _negative_elbo(
-    flows: tfd.Distribution, target_log_prob_fn: LogProbFn, seed: tf.Tensor
+    flows: tfd.Distribution, density: Density, seed: tf.Tensor
 ) -> np.ndarray:
     """The negative ELBO of each member in nats, `[R]`; NaN if it is not finite."""
 
@@ -117,7 +120,7 @@ def _negative_elbo(
         x, log_q = flows.experimental_sample_and_log_prob(
             _NUM_SAMPLES // _NUM_PARTS, seed=part_seed
         )
-        return tf.reduce_mean(log_q - target_log_prob_fn(x), axis=0)
+        return tf.reduce_mean(log_q - density(x), axis=0)
 
     parts = [losses(tf.constant(part)).numpy() for part in range(_NUM_PARTS)]
     values = np.mean(parts, axis=0)
