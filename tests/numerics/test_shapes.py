@@ -38,12 +38,21 @@ def test_sum_to_shape_of(shape, argument, known, rng):
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (2, 4, 3), (4, 0)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(4, 3), (2, 4, 3), (3, 1, 4, 3), (4, 0), (0, 4)], ids=str
+)
 def test_sum_last_axis(shape, rng):
     x = rng.normal(size=shape)
     np.testing.assert_allclose(
         numerics.sum_last_axis(tf.constant(x)), x.sum(axis=-1), rtol=1e-12
     )
+
+
+def test_sum_last_axis_stays_within_its_memory(rng):
+    x = rng.normal(size=(3, 1, 32, 33)).astype(np.float32)
+    for _ in range(200):  # a batched product would corrupt the heap, sooner or later
+        sums = numerics.sum_last_axis(tf.constant(x))
+    np.testing.assert_allclose(sums, x.sum(axis=-1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -32,12 +32,18 @@ def sum_to_shape_of(gradient: tf.Tensor, argument: tf.Tensor) -> tf.Tensor:
 
 
 def sum_last_axis(x: tf.Tensor) -> tf.Tensor:
-    """`tf.reduce_sum(x, axis=-1)` of `[..., M, N]`, as a product with ones.
+    """`tf.reduce_sum(x, axis=-1)` of `[..., N]`, as a product with ones.
 
     Under XLA on CPUs that takes half as long.
     """
-    ones = tf.ones([tf.shape(x)[-1], 1], x.dtype)
-    return tf.matmul(x, ones)[..., 0]
+    # A product of matrices: of a batch of shape [K, 1, B], TensorFlow 2.21 reads and
+    # writes memory that is not its own (https://github.com/tensorflow/tensorflow/issues/
+    # 117700).
+    shape = tf.shape(x)
+    ones = tf.ones([shape[-1], 1], x.dtype)
+    matrix = tf.reshape(x, tf.stack([tf.reduce_prod(shape[:-1]), shape[-1]]))
+    sums = tf.matmul(matrix, ones)
+    return tf.ensure_shape(tf.reshape(sums, shape[:-1]), x.shape[:-1])
 
 
 def broadcast_batches(
