@@ -54,7 +54,7 @@ def load_tensorflow() -> None:
 def _hidden(names: Sequence[str]) -> Iterator[None]:
     """A context in which these packages cannot be imported, if they have not been yet."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
