@@ -160,13 +160,13 @@ np.testing.assert_array_equal(loaded(x), np.load("log_prob.npy"))
 
 log_prob = lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
-def train(scope, target, steps):
+def train(scope, target, steps, make_optimizer=keras.optimizers.SGD, epochs=1):
     with scope:
         model = models.FlowModel(2, layers.SharedPlanar(2, seed=0), seed=1)
-        model.compile("sgd", target_log_prob_fn=target, jit_compile=False)
+        model.compile(make_optimizer(), target_log_prob_fn=target, jit_compile=False)
     data = [x] if target is None else []
     return model, model.fit(
-        *data, steps_per_epoch=steps, batch_size=20, verbose=0, shuffle=False
+        *data, steps_per_epoch=steps, epochs=epochs, batch_size=20, verbose=0, shuffle=False
     ).history
 
 strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
@@ -174,6 +174,13 @@ two, two_history = train(strategy.scope(), None, 3)
 one, one_history = train(tf.distribute.get_strategy().scope(), None, 3)
 np.testing.assert_allclose(two(x), one(x), rtol=1e-4)
 np.testing.assert_allclose(two_history["loss"], one_history["loss"], rtol=1e-4)
+from tfp_flows.training.optimizers import EigenbasisAdam
+losses = [
+    train(scope, None, 3, EigenbasisAdam, epochs=20)[1]["loss"]  # past a basis
+    for scope in (strategy.scope(), tf.distribute.get_strategy().scope())
+]
+np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+assert losses[0][-1] < losses[0][0]
 drawn = []
 def target(x):
     tf.py_function(lambda x: drawn.append(x.numpy()), [x], [])
