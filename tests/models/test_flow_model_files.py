@@ -166,7 +166,12 @@ def train(scope, target, steps, make_optimizer=keras.optimizers.SGD, epochs=1):
         model.compile(make_optimizer(), target_log_prob_fn=target, jit_compile=False)
     data = [x] if target is None else []
     return model, model.fit(
-        *data, steps_per_epoch=steps, epochs=epochs, batch_size=20, verbose=0, shuffle=False
+        *data,
+        batch_size=20,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
     ).history
 
 strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
