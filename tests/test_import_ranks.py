@@ -11,6 +11,7 @@ RANKS = {
     "startup": 0,
     "types": 0,
     "files": 0,
+    "names": 0,
     "progress": 0,
     "numerics": 0,
     "density": 0,

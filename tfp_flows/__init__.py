@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from tfp_flows import startup
+from tfp_flows.names import FAMILIES
 from tfp_flows.version import __version__
 
 # Imported at first use (PEP 562): TensorFlow takes seconds to load, which
@@ -27,25 +28,10 @@ _SUBMODULES = (
     "training",
     "vi",
 )
-_BUILDERS = ("planar_flow", "radial_flow", "sylvester_flow")
+_BUILDERS = tuple(f"{family}_flow" for family in FAMILIES)
 
-__all__ = [
-    "__version__",
-    "bijectors",
-    "diagnostics",
-    "distributions",
-    "layers",
-    "mcmc",
-    "models",
-    "optimizers",
-    "planar_flow",
-    "plotting",
-    "radial_flow",
-    "sylvester_flow",
-    "targets",
-    "training",
-    "vi",
-]
+__all__ = ["__version__", "optimizers", *_BUILDERS, *_SUBMODULES]
+__all__.sort()
 
 
 def __getattr__(name: str) -> Any:

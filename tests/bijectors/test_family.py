@@ -6,7 +6,7 @@ import registry
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import bijectors, numerics
+from tfp_flows import bijectors, names, numerics
 
 SEED = numerics.stateless_seed(0)
 FAMILIES = [entry.family for entry in registry.FAMILIES]
@@ -24,6 +24,7 @@ def draw(family, batch_shape=(), dtype=tf.float64):
 
 def test_names():
     assert {type(family) for family in FAMILIES} == set(bijectors.FAMILIES.values())
+    assert tuple(bijectors.FAMILIES) == names.FAMILIES
     for name, family in bijectors.FAMILIES.items():
         assert family.name == name
 

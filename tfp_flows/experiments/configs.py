@@ -7,12 +7,8 @@ its options from here.
 import dataclasses
 from typing import Any, TypeVar
 
-import tfp_flows
+from tfp_flows.names import FAMILIES
 
-# Keys of `tff.bijectors.FAMILIES`, by their builders.
-FAMILIES = tuple(
-    name.removesuffix("_flow") for name in tfp_flows.__all__ if name.endswith("_flow")
-)
 # Keys of `density_flows.FLOWS` and `toy_points.TOY_POINTS`.
 DENSITY_FLOWS = (
     "planar",
