@@ -111,7 +111,7 @@ def _event(owner: Any) -> tuple[int | None, tf.DType | None, Callable | None]:
             raise ValueError(
                 "The target must be a density of vectors, but its events are a "
                 f"structure, {shapes}; pass a function of points [..., D] that splits "
-                "them into these parts (tfp.bijectors.Split)."
+                "them into these parts (tfb.Split)."
             ) from error
         event_shape, (dtype,) = parts[0], tf.nest.flatten(dtype)
 
