@@ -22,15 +22,8 @@ class GaussianCross(Energy):
         """Builds the target."""
         parameters = dict(locals())
         super().__init__(
-            half_width=None,
-            plot_limits=(-5.0, 5.0),
-            dtype=dtype,
-            name=name,
-            parameters=parameters,
+            plot_limits=(-5.0, 5.0), dtype=dtype, name=name, parameters=parameters
         )
-
-    def _energy(self, z: tf.Tensor) -> tf.Tensor:
-        return -tf.reduce_logsumexp(self._log_mode_weights(z), axis=-1)
 
     def _log_mode_weights(self, z: tf.Tensor) -> tf.Tensor:
         offset = z[..., tf.newaxis, :] - tf.constant(LOCS, self.dtype)

@@ -42,11 +42,7 @@ class Ring(Energy):
         self._radius, self._width = radius, width
         self._stripe, self._stripe_width = stripe, stripe_width
         super().__init__(
-            half_width=None,
-            plot_limits=plot_limits,
-            dtype=dtype,
-            name=name,
-            parameters=parameters,
+            plot_limits=plot_limits, dtype=dtype, name=name, parameters=parameters
         )
 
     def _energy(self, z: tf.Tensor) -> tf.Tensor:

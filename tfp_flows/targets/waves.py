@@ -65,9 +65,6 @@ class Waves(Energy):
             parameters=parameters,
         )
 
-    def _energy(self, z: tf.Tensor) -> tf.Tensor:
-        return -tf.reduce_logsumexp(self._log_mode_weights(z), axis=-1)
-
     def _log_mode_weights(self, z: tf.Tensor) -> tf.Tensor:
         z1, z2 = z[..., 0], z[..., 1]
         return tf.stack(
