@@ -8,18 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.density import Density
 
 BURNIN = "burnin"
-
-
-def check_num_burnin(value: Any) -> int:
-    """Returns `value` as an `int` if it is an integer >= 0, or raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
-        raise ValueError(
-            f"`num_burnin` must be an integer of at least 0, but got {value!r}."
-        )
-    return int(value)
 
 
 def check_positive(name: str, value: Any) -> float:
@@ -61,19 +53,12 @@ def resolve_points(
 ) -> tuple[int, tf.DType]:
     """The event size D and the dtype of the chains, from all that knows them.
 
-    Args:
-      density: `Density`.
-      event_size: D as the user gave it, or `None`.
-      dtype: as the user gave it, or `None`.
-      initial_state: `Tensor` of shape `[num_chains, D]`, or `None`.
-
-    Returns:
-      `(event_size, dtype)`.
-
     Raises:
       TypeError: if the dtype is contradictory or not floating.
-      ValueError: if D is unknown or contradictory.
+      ValueError: if D is unknown, contradictory or no integer >= 1.
     """
+    if event_size is not None:
+        event_size = numerics.check_size("event_size", event_size)
     sizes = {
         "the target's event shape": density.event_size,
         "event_size": event_size,

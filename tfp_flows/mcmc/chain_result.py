@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.types import Seed
 
 if TYPE_CHECKING:
     import arviz
@@ -76,7 +76,7 @@ class ChainResult:
             samples = np.concatenate([samples[:half], samples[-half:]], axis=1)
         return _per_dimension(numerics.split_rhat, samples)
 
-    def draw(self, n: int, seed: int | tf.Tensor | None = None) -> np.ndarray:
+    def draw(self, n: int, seed: Seed = None) -> np.ndarray:
         """Draws without replacement from the samples of all chains.
 
         Args:

@@ -45,11 +45,8 @@ def start_chains(
         restricted to the target's support.
       shape: `(num_chains, D)`.
       spread: standard deviation of the normal around the origin.
-      dtype: floating `tf.DType`.
+      dtype: of the points.
       seed: stateless TFP seed.
-
-    Returns:
-      `Tensor` of shape `[num_chains, D]`.
 
     Raises:
       TypeError: if the target returns another dtype.

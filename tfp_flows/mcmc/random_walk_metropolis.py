@@ -3,7 +3,6 @@
 import math
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density
+from tfp_flows.density import Density, as_density
 from tfp_flows.mcmc.arguments import (
     BURNIN,
-    check_num_burnin,
     check_parameter_scales,
     check_positive,
     resolve_points,
@@ -28,15 +26,16 @@ from tfp_flows.mcmc.scale_tuning import (
     tune_parameter_scales,
     tune_scale,
 )
+from tfp_flows.types import LogProbFn, Seed
 
 
 def random_walk_metropolis(
-    target_log_prob_fn: Any,
+    target_log_prob_fn: LogProbFn | tfp.distributions.Distribution,
     *,
     num_chains: int,
     num_samples: int,
     num_burnin: int,
-    seed: int | tf.Tensor | None = None,
+    seed: Seed = None,
     initial_state: npt.ArrayLike | tf.Tensor | None = None,
     event_size: int | None = None,
     initial_spread: float = 2.0,
@@ -121,10 +120,8 @@ def random_walk_metropolis(
     started = time.perf_counter()
     num_chains = numerics.check_size("num_chains", num_chains)
     num_samples = numerics.check_size("num_samples", num_samples)
-    num_burnin = check_num_burnin(num_burnin)
+    num_burnin = numerics.check_size("num_burnin", num_burnin, least=0)
     thinning = numerics.check_size("thinning", thinning)
-    if event_size is not None:
-        event_size = numerics.check_size("event_size", event_size)
     initial_spread = check_positive("initial_spread", initial_spread)
     state = convert_initial_state(initial_state, num_chains)
     density = as_density(target_log_prob_fn).exact()
@@ -136,17 +133,6 @@ def random_walk_metropolis(
         initial_scale = optimal_scale(event_size)
     initial_scale = check_positive("initial_scale", initial_scale)
     seed = numerics.stateless_seed(seed)
-    init_seed, burnin_seed, sample_seed = tf.unstack(
-        tfp.random.split_seed(seed, n=3, salt="random_walk_metropolis")
-    )
-    state = start_chains(
-        density,
-        state,
-        (num_chains, event_size),
-        spread=initial_spread,
-        dtype=dtype,
-        seed=init_seed,
-    )
     settings = dict(
         num_chains=num_chains,
         num_samples=num_samples,
@@ -162,6 +148,30 @@ def random_walk_metropolis(
         dtype=dtype.name,
         jit_compile=bool(jit_compile),
     )
+    return _run_chains(density, state, settings, seed=seed, name=name, started=started)
+
+
+def _run_chains(
+    density: Density,
+    state: tf.Tensor | None,
+    settings: dict,
+    *,
+    seed: tf.Tensor,
+    name: str,
+    started: float,
+) -> ChainResult:
+    """Starts, burns in and samples chains with `settings`, all arguments checked."""
+    init_seed, burnin_seed, sample_seed = tf.unstack(
+        tfp.random.split_seed(seed, n=3, salt="random_walk_metropolis")
+    )
+    state = start_chains(
+        density,
+        state,
+        (settings["num_chains"], settings["event_size"]),
+        spread=settings["initial_spread"],
+        dtype=tf.as_dtype(settings["dtype"]),
+        seed=init_seed,
+    )
     run = _build_run(density.trace(state), settings, name)
     # One concrete function: a tf.function, new in each call, would warn of retracing.
     arguments = (state, burnin_seed, sample_seed)
@@ -169,19 +179,19 @@ def random_walk_metropolis(
         x.numpy() for x in run.get_concrete_function(*arguments)(*arguments)
     )
     if num_invalid.any():
-        _warn_of_invalid(num_invalid.sum(), num_samples * num_chains)
+        _warn_of_invalid(num_invalid.sum(), num_invalid.size * len(samples))
     return ChainResult(
         samples=samples,
-        acceptance_rate_per_chain=num_accepted / num_samples,
+        acceptance_rate_per_chain=num_accepted / len(samples),
         proposal_scale=float(np.exp(np.mean(np.log(scales.astype(np.float64))))),
-        num_burnin=num_burnin,
+        num_burnin=settings["num_burnin"],
         seconds=time.perf_counter() - started,
         settings=settings,
         proposal_scales=scales,
     )
 
 
-def _build_run(log_prob_fn: Callable, settings: dict, name: str) -> Any:
+def _build_run(log_prob_fn: LogProbFn, settings: dict, name: str) -> Any:
     """The compiled program: burn-in and sampling of all chains."""
     given = settings["parameter_scales"]
     tune = tune_parameter_scales if given == BURNIN else tune_scale
@@ -233,7 +243,7 @@ def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
         "were rejected: the samples are of the target without these points. Make it "
         "finite there, or -inf outside its support.",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+# A scalar scale, or one for each dimension, to the kernel of chains.
+MakeKernel: TypeAlias = Callable[[tf.Tensor], tfp.mcmc.TransitionKernel]
 
 # Decay of the gain t^-0.6: slow enough to cover decades from a bad initial scale, and
 # square-summable, as Robbins-Monro needs.
@@ -18,22 +21,10 @@ _NUM_WINDOWS = 6
 def optimal_acceptance(event_size: int) -> float:
     """The acceptance rate at which a random walk mixes fastest.
 
-    For a normal target it is 0.44 at D = 1 and 0.35 at D = 2 ([1]), and tends to 0.234
-    ([2]). In between this is an interpolation, within 0.007 of the rate that maximises
-    the expected squared jump on a normal target, for D from 1 to 50.
-
-    Args:
-      event_size: D, Python `int`.
-
-    Returns:
-      Python `float`.
-
-    #### References
-
-    [1]: A. Gelman, G. O. Roberts and W. R. Gilks. Efficient Metropolis jumping rules.
-         Bayesian Statistics 5, 1996.
-    [2]: G. O. Roberts, A. Gelman and W. R. Gilks. Weak convergence and optimal scaling
-         of random walk Metropolis algorithms. Annals of Applied Probability 7(1), 1997.
+    For a normal target it is 0.44 at D = 1 and 0.35 at D = 2 (Gelman, Roberts & Gilks
+    1996), and tends to 0.234 (Roberts, Gelman & Gilks 1997). In between this is an
+    interpolation, within 0.007 of the rate that maximises the expected squared jump on a
+    normal target, for D from 1 to 50.
     """
     return 0.234 + 0.206 * event_size**-0.85
 
@@ -44,7 +35,7 @@ def optimal_scale(event_size: int) -> float:
 
 
 def tune_scale(
-    make_kernel: Callable[[tf.Tensor], tfp.mcmc.TransitionKernel],
+    make_kernel: MakeKernel,
     state: tf.Tensor,
     results: tuple,
     *,
@@ -87,8 +78,7 @@ def tune_scale(
     """
     dtype = state.dtype
     gain = 1.0 / (acceptance * (1.0 - acceptance))
-    initial_log_scale = tf.constant(math.log(scale), dtype)
-
+    log_scale = tf.constant(math.log(scale), dtype)
     center = tf.reduce_mean(state, axis=0)
 
     def body(
@@ -97,8 +87,7 @@ def tune_scale(
         state: tf.Tensor,
         results: Any,
         log_scale: tf.Tensor,
-        mean_log_scale: tf.Tensor,
-        *moments: tf.Tensor,
+        means: tuple[tf.Tensor, ...],
     ) -> tuple:
         step_seed, seed = tfp.random.split_seed(seed, n=2)
         kernel = make_kernel(tf.exp(log_scale))
@@ -110,35 +99,28 @@ def tune_scale(
         log_scale += step_size * (accepted - acceptance)
         # Running means, which start anew at each step of the first half.
         count = tf.cast(tf.maximum(step - num_steps // 2, 1), dtype)
-        mean_log_scale += (log_scale - mean_log_scale) / count
+        values = [log_scale]
         if measures_spread:
             powers = [state - center, tf.square(state - center)]
-            moments = tuple(
-                moment + (tf.reduce_mean(power, axis=0) - moment) / count
-                for moment, power in zip(moments, powers, strict=True)
-            )
-        return step, seed, state, results, log_scale, mean_log_scale, *moments
+            values += [tf.reduce_mean(power, axis=0) for power in powers]
+        means = tuple(
+            mean + (value - mean) / count
+            for mean, value in zip(means, values, strict=True)
+        )
+        return step, seed, state, results, log_scale, means
 
     moments = [tf.zeros_like(center)] * (2 if measures_spread else 0)
-    _, _, state, results, _, mean_log_scale, *moments = tf.while_loop(
+    _, _, state, results, _, (mean_log_scale, *moments) = tf.while_loop(
         lambda step, *_: step < num_steps,
         body,
-        (
-            tf.constant(0),
-            seed,
-            state,
-            results,
-            initial_log_scale,
-            initial_log_scale,
-            *moments,
-        ),
+        (tf.constant(0), seed, state, results, log_scale, (log_scale, *moments)),
     )
     variance = moments[1] - tf.square(moments[0]) if measures_spread else None
     return state, results, tf.exp(mean_log_scale), variance
 
 
 def tune_parameter_scales(
-    make_kernel: Callable[[tf.Tensor], tfp.mcmc.TransitionKernel],
+    make_kernel: MakeKernel,
     state: tf.Tensor,
     results: tuple,
     *,

@@ -4,8 +4,11 @@ import numbers
 from typing import Any
 
 
-def check_size(name: str, value: Any) -> int:
-    """Returns `value` as an `int` if it is an integer >= 1, or raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1, but got {value!r}.")
+def check_size(name: str, value: Any, *, least: int = 1) -> int:
+    """`value` as an `int` if it is an integer of at least `least`; else a ValueError."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}, but got {value!r}."
+        )
     return int(value)
