@@ -10,7 +10,8 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.density import Density, as_density
 from tfp_flows.diagnostics.evaluation import Evaluation
-from tfp_flows.diagnostics.injectivity import has_margin, injectivity_margin
+from tfp_flows.diagnostics.injectivity import layer_margins
+from tfp_flows.types import LogProbFn, Seed
 
 # Samples per call of the flow, which bounds memory at any number of samples.
 _BATCH = 65_536
@@ -18,11 +19,11 @@ _BATCH = 65_536
 
 def evaluate(
     flow: Any,
-    target_log_prob_fn: Any,
+    target_log_prob_fn: LogProbFn | tfp.distributions.Distribution,
     *,
     num_samples: int = 100_000,
     keep_samples: bool = False,
-    seed: int | tf.Tensor | None = None,
+    seed: Seed = None,
 ) -> Evaluation:
     """Judges `flow` against an unnormalized density, from samples of the flow.
 
@@ -96,7 +97,9 @@ def evaluate(
         log_normalizer=log_normalizer,
         mode_mass=mode_mass,
         true_mode_mass=true_mode_mass,
-        injectivity_margin=_least_margin(flow),
+        injectivity_margin=min(
+            (float(np.min(margins)) for margins in layer_margins(flow)), default=None
+        ),
         log_weights=log_weights,
         samples=samples,
         **fit,
@@ -127,12 +130,6 @@ def _split_result(flow: Any) -> tuple[tfp.distributions.Distribution, dict]:
         seconds=float(flow.seconds),
         num_skipped_steps=int(np.sum(flow.num_skipped_steps)),
     )
-
-
-def _least_margin(flow: tfp.distributions.Distribution) -> float | None:
-    if not has_margin(flow):
-        return None
-    return float(np.min(injectivity_margin(flow)))
 
 
 def _draw(

@@ -4,10 +4,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import numerics
 from tfp_flows.diagnostics.verdict import judge
+from tfp_flows.types import Seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Evaluation:
         default=None, repr=False, compare=False
     )
 
-    def resample(self, n: int, seed: int | tf.Tensor | None = None) -> np.ndarray:
+    def resample(self, n: int, seed: Seed = None) -> np.ndarray:
         """Draws from the samples with their weights: nearly draws from p.
 
         Sampling importance resampling: with replacement, so that `n` should be small

@@ -31,7 +31,7 @@ def injectivity_margin(
     Raises:
       ValueError: if `flow` has no layer with a margin.
     """
-    layers = _layers_of(flow)
+    layers = layer_margins(flow)
     if not layers:
         raise ValueError(
             f"{flow!r} has no layer with an injectivity margin; pass a flow or bijector "
@@ -43,14 +43,10 @@ def injectivity_margin(
     )
 
 
-def has_margin(flow: tfp.distributions.Distribution | tfp.bijectors.Bijector) -> bool:
-    """Whether `injectivity_margin` finds a layer in `flow`."""
-    return bool(_layers_of(flow))
-
-
-def _layers_of(
+def layer_margins(
     flow: tfp.distributions.Distribution | tfp.bijectors.Bijector,
 ) -> list[np.ndarray]:
+    """Margins `[..., K]` of the layers and stacks in `flow` that have one."""
     is_bijector = isinstance(flow, tfp.bijectors.Bijector)
     return list(_layers(flow if is_bijector else getattr(flow, "bijector", None)))
 

@@ -27,14 +27,9 @@ _CONTRADICTION, _KL_SLACK, _EVIDENCE_SLACK = 4.0, 0.002, 0.01
 
 
 def judge(evaluation: "Evaluation") -> tuple[str, list[str]]:
-    """The verdict on an `Evaluation`: the worst of what each of its numbers says.
+    """One of `VERDICTS`, the worst that a number says, and what keeps it from better.
 
-    Args:
-      evaluation: `Evaluation`.
-
-    Returns:
-      `(verdict, reasons)`: one of `VERDICTS`, and a list of `str`, the findings that keep
-      it from being better; empty for a good fit.
+    The reasons are empty for a good fit.
     """
     findings = _contradictions(evaluation)
 

@@ -1,6 +1,5 @@
 """Figures to files, without touching the state of pyplot."""
 
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tfp_flows.files import replacing
 from tfp_flows.plotting.style import STYLE
+from tfp_flows.types import PathLike
 
 # What draws on an `Axes`; and a panel of a figure: what draws it, and its caption.
 Draw = Callable[[Axes], object]
@@ -17,7 +17,7 @@ Panel = tuple[Draw, str]
 
 
 def save_panel(
-    path: str | os.PathLike,
+    path: PathLike,
     draw: Draw,
     *,
     title: str | None = None,
@@ -44,7 +44,7 @@ def save_panel(
 
 
 def save_grid(
-    path: str | os.PathLike,
+    path: PathLike,
     rows: Sequence[Sequence[Panel]],
     *,
     column_titles: Sequence[str],
@@ -81,7 +81,7 @@ def save_grid(
 
 
 def save_figure(
-    path: str | os.PathLike,
+    path: PathLike,
     draw_all: Callable[[Figure], object],
     shape: tuple[float, float],
     *,

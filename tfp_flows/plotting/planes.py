@@ -1,6 +1,5 @@
 """Densities in the plane."""
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -11,16 +10,17 @@ from matplotlib.axes import Axes
 
 from tfp_flows.plotting.points import frame
 from tfp_flows.plotting.style import DENSITY_COLORS
+from tfp_flows.types import LogProbFn
 
 # Of a grid, so that a fine one fits in memory, and in the processor's cache.
 _POINTS_AT_ONCE = 160_000
 
-_LogProb: TypeAlias = Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution
+_Density: TypeAlias = LogProbFn | tfp.distributions.Distribution
 
 
 def plot_density(
     ax: Axes,
-    log_prob_fn: _LogProb,
+    log_prob_fn: _Density,
     limits: npt.ArrayLike,
     *,
     resolution: int = 400,
@@ -44,7 +44,7 @@ def plot_density(
 
 
 def density_on_grid(
-    log_prob_fn: _LogProb, limits: npt.ArrayLike, *, resolution: int = 400
+    log_prob_fn: _Density, limits: npt.ArrayLike, *, resolution: int = 400
 ) -> tuple[np.ndarray, np.ndarray]:
     """The density exp(log_prob_fn) on a grid.
 
