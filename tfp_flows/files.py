@@ -17,15 +17,6 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
     The content goes to a file beside `path`, which is moved there at the end; after an
     error, `path` is as it was.
-
-    Args:
-      path: the destination.
-
-    Yields:
-      A file object, opened for writing bytes.
-
-    Raises:
-      OSError: if the file cannot be written.
     """
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -70,17 +61,7 @@ def write_csv(
 
 
 def prepare_folder(path: str | os.PathLike) -> pathlib.Path:
-    """Makes the folder `path` and checks that files can be written there.
-
-    Args:
-      path: folder, made with its parents if need be.
-
-    Returns:
-      `pathlib.Path`.
-
-    Raises:
-      OSError: if it cannot be made or written to.
-    """
+    """Makes the folder `path`, with parents; an OSError if it cannot be written to."""
     path = pathlib.Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -25,9 +25,6 @@ def pareto_khat(log_weights: npt.ArrayLike) -> float:
 
     Args:
       log_weights: `[S]` float array, finite.
-
-    Returns:
-      Python `float`.
     """
     # ArviZ lets weights of the Pareto's grid overflow to 1 / inf = 0, as they should.
     with np.errstate(over="ignore"):

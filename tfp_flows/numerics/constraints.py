@@ -1,4 +1,4 @@
-"""Scalar constraints of the flows' parameters, without cancellation."""
+"""Elementwise constraints of the flows' parameters, without cancellation."""
 
 import math
 
@@ -18,12 +18,6 @@ def softplus_minus_one(x: tf.Tensor) -> tf.Tensor:
     This is the constraint of planar flows (Rezende & Mohamed 2015, appendix A.1):
     m maps the real line onto (-1, inf). It also serves the paper's m(x) - x, which is
     m(-x), because softplus(x) - x = softplus(-x).
-
-    Args:
-      x: floating `Tensor` of any shape.
-
-    Returns:
-      `Tensor` like `x`.
     """
     # m(x) = softplus(x) - softplus(x0) = log1p((1 - 1/e) expm1(x - x0)). Subtracting
     # 1 from softplus(x) instead loses every digit as x -> x0, which is where builders
@@ -40,14 +34,7 @@ def softplus_minus_one(x: tf.Tensor) -> tf.Tensor:
 
 
 def log_softplus(x: tf.Tensor) -> tf.Tensor:
-    """log(softplus(x)), finite for every finite `x`.
-
-    Args:
-      x: floating `Tensor` of any shape.
-
-    Returns:
-      `Tensor` like `x`.
-    """
+    """log(softplus(x)), finite for every finite `x`."""
     # For x below -20, log(log1p(e^x)) = x - e^x / 2 + O(e^2x), exact in float64, while
     # softplus itself is denormal (hence flushed to zero) below -87 in float32.
     is_small = x < -20.0

@@ -14,12 +14,6 @@ def tanh_and_slope(s: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]
     """tanh(s) and its derivative sech(s)^2, both to full relative precision.
 
     1 - tanh(s)^2 has no digit left for |s| > 9 in float32.
-
-    Args:
-      s: floating `Tensor` of any shape.
-
-    Returns:
-      A pair of `Tensor`s like `s`: tanh(s), sech(s)^2.
     """
     # One exponential; sech(s) = 2 / (e^s + e^-s) squared overflows for |s| > 44.
     e = tf.exp(-2.0 * tf.abs(s))
@@ -34,14 +28,7 @@ def tanh_and_slope(s: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]
 
 
 def tanh_remainder(s: tf.Tensor) -> tf.Tensor:
-    """The difference s - tanh(s), to full relative precision also where it is s^3 / 3.
-
-    Args:
-      s: floating `Tensor` of any shape.
-
-    Returns:
-      `Tensor` like `s`.
-    """
+    """The difference s - tanh(s), to full relative precision also where it is s^3 / 3."""
     # Lambert's continued fraction tanh(s) = s / (1 + r), r = s^2 / (3 + s^2 / (5 + ...)),
     # has positive terms only, hence s - tanh(s) = s r / (1 + r) does not cancel.
     is_near = tf.abs(s) < 1.0

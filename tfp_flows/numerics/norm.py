@@ -8,13 +8,6 @@ def safe_norm(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
 
     The gradient of `tf.norm` is NaN there. A vector whose squared norm underflows
     (entries below 1e-19 in float32, 1e-154 in float64) counts as zero.
-
-    Args:
-      x: floating `Tensor`.
-      axis: which.
-
-    Returns:
-      `Tensor` of the shape of `x` without that axis.
     """
     squared = tf.reduce_sum(tf.square(x), axis=axis)
     is_zero = squared < _smallest_normal(x.dtype)
@@ -23,29 +16,16 @@ def safe_norm(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
 
 
 def divide_by_squared_norm(w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The vector w / ||w||^2 over the last axis, and whether w is zero.
+    """Vectors w / ||w||^2, `[..., D]`, and whether w is zero or denormal, `[..., 1]`.
 
-    Args:
-      w: floating `Tensor` of shape `[..., D]`.
-
-    Returns:
-      A pair: `Tensor` of shape `[..., D]`, zero where `w` is; and a boolean `Tensor` of
-      shape `[..., 1]`, true where every entry of `w` is zero or denormal.
+    Where it is, the vector is zero.
     """
     scaled, squared, scale, is_zero = _scaled(w)
     return scaled / squared / scale, is_zero
 
 
 def unit_vector(v: tf.Tensor) -> tf.Tensor:
-    """The vector v / ||v|| over the last axis, and zero where v is.
-
-    Args:
-      v: floating `Tensor` of shape `[..., D]`.
-
-    Returns:
-      `Tensor` of shape `[..., D]`, of norm 1, or 0 where every entry of `v` is zero or
-      denormal; the gradient is 0 there.
-    """
+    """Vectors v / ||v||, `[..., D]`; 0, as the gradient, where v is zero or denormal."""
     scaled, squared, _, _ = _scaled(v)
     return scaled / tf.sqrt(squared)
 

@@ -21,15 +21,8 @@ def stateless_normal(
     There, TensorFlow's own op takes 19 to 35 ns per number on CPUs, a third of a training
     step of a two-dimensional flow: its default generator, and its fusion of generator and
     inverse error function, are not vectorised. The same two apart, with the Threefry
-    generator, take 4 ns; in float64, 6 to 9 ns instead of 19 to 60.
-
-    Args:
-      shape: integer `Tensor` or list.
-      seed: stateless seed, an integer `Tensor` of shape `[2]`.
-      dtype: floating `tf.DType`.
-
-    Returns:
-      `Tensor` of shape `shape`. The numbers differ between XLA and other modes.
+    generator, take 4 ns; in float64, 6 to 9 ns instead of 19 to 60. The numbers differ
+    between XLA and other modes.
     """
     graph = tf.compat.v1.get_default_graph()
     is_xla = control_flow_util.GraphOrParentsInXlaContext(graph)
@@ -66,16 +59,7 @@ class Normal(tfp.distributions.Normal):
 def standard_normal(
     event_size: int, dtype: tf.DType, batch_shape: Sequence[int] = ()
 ) -> tfp.distributions.Sample:
-    """A standard normal over vectors.
-
-    Args:
-      event_size: D.
-      dtype: floating `tf.DType`.
-      batch_shape: shape of the batch.
-
-    Returns:
-      `tfd.Distribution` of event shape `[D]`.
-    """
+    """A standard normal of event shape `[event_size]`."""
     return tfp.distributions.Sample(
         Normal(tf.zeros(batch_shape, dtype), tf.ones([], dtype)),
         sample_shape=[event_size],

@@ -7,15 +7,7 @@ import tensorflow as tf
 
 
 def sum_to_shape_of(gradient: tf.Tensor, argument: tf.Tensor) -> tf.Tensor:
-    """The gradient to an argument from that to what it was broadcast to: a sum.
-
-    Args:
-      gradient: `Tensor` of a shape that that of `argument` broadcasts to.
-      argument: `Tensor`.
-
-    Returns:
-      `Tensor` of the shape of `argument`.
-    """
+    """The gradient to an argument from that to what it was broadcast to: a sum."""
     if gradient.shape.is_fully_defined() and gradient.shape == argument.shape:
         return gradient
     if argument.shape.rank and argument.shape.rank > 1:
