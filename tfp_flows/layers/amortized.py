@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_flows.layers.base import FlowLayer
 from tfp_flows.layers.checks import (
@@ -53,16 +54,51 @@ class Amortized(FlowLayer):
         self.dense.build(h_shape)
         self.built = True
 
+    def bijector_at(self, h: tf.Tensor) -> tfp.bijectors.Bijector:
+        """The flow of each data point, z0 to zK, as a `tfb.Bijector`.
+
+        Args:
+          h: `Tensor` of shape `[B, H]`.
+
+        Returns:
+          `tfb.Bijector` of batch shape `[B]`.
+
+        Raises:
+          ValueError: if the layer has not been built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} has no weights yet; call it on "
+                "[z0, h], or build([(None, D), (None, H)]), first."
+            )
+        flat = tf.cast(self.dense(h), self.variable_dtype)
+        return self.family.stack(self.family.constrain(_split(flat, self._shapes)))
+
     def call(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         """The image zK `[..., B, D]` of z0 and the log-det `[..., B]`."""
-        z0, h = check_pair(type(self).__name__, inputs)
-        check_floating(type(self).__name__, z0=z0, h=h)
-        check_pair_of_shapes(type(self).__name__, [tuple(z0.shape), tuple(h.shape)])
-        dtype = self.variable_dtype
-        flat = tf.cast(self.dense(h), dtype)
-        values = _split(flat, self._shapes)
-        bijector = self.family.stack(self.family.constrain(values))
-        return bijector.forward_and_log_det(tf.cast(z0, dtype))
+        z0, h = self._points_and_features(inputs)
+        return self.bijector_at(h).forward_and_log_det(z0)
+
+    def inverse(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
+        """The points whose images are given, and the log-det of the inverse there.
+
+        Args:
+          inputs: zK, `Tensor` of shape `[..., B, D]`, and h, `[B, H]`.
+
+        Returns:
+          z0, `[..., B, D]`, and log|det dz0/dzK|, `[..., B]`, minus the log-det that
+          calling the layer on `[z0, h]` returns.
+        """
+        zK, h = self._points_and_features(inputs)
+        bijector = self.bijector_at(h)
+        return bijector.inverse(zK), bijector.inverse_log_det_jacobian(zK)
+
+    def _points_and_features(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
+        name = type(self).__name__
+        points, h = check_pair(name, inputs)
+        check_floating(name, z0=points, h=h)
+        check_pair_of_shapes(name, [tuple(points.shape), tuple(h.shape)])
+        return tf.cast(points, self.variable_dtype), h
 
     def compute_output_shape(self, input_shape: list) -> tuple[tuple, tuple]:
         """Shapes `[..., B, D]` and `[..., B]`."""

@@ -1,5 +1,6 @@
-"""Keras models with flows: of densities, and variational autoencoders."""
+"""Keras models with flows: of densities, conditional ones, and autoencoders."""
 
+from tfp_flows.models.conditional_flow import ConditionalFlow
 from tfp_flows.models.flow_model import FlowModel
 from tfp_flows.models.flow_vae import FlowVAE
 from tfp_flows.models.networks import (
@@ -11,6 +12,7 @@ from tfp_flows.models.networks import (
 from tfp_flows.models.warm_up import KLWarmUp
 
 __all__ = [
+    "ConditionalFlow",
     "FlowModel",
     "FlowVAE",
     "KLWarmUp",

@@ -41,12 +41,13 @@ class BaseModel(keras.Model):
         }
 
     def step_terms(
-        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+        self, x: tf.Tensor, y: Any, seed: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """What a step minimises the mean of, and what it reports the means of.
 
         Args:
           x: a batch of B examples.
+          y: their labels, if there are any.
           seed: stateless seed of this step and replica alone.
           training: whether the step trains.
 
@@ -80,7 +81,7 @@ class BaseModel(keras.Model):
         Args:
           x: examples: an array, a data frame, or a `tf.data.Dataset`, `keras.utils.
             PyDataset` or generator of batches `x`, `(x, y)` or `(x, y, weights)`.
-          y: labels, which no model here looks at; a `FlowModel` refuses them.
+          y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
           *args: as of `keras.Model.fit`.
           validation_data: like `x`, or a tuple `(x, y)` or `(x, y, weights)` of arrays.
           class_weight: nothing, as there are no classes.
@@ -171,8 +172,8 @@ class BaseModel(keras.Model):
 
     def _loss(self, data: tuple, seed: tf.Tensor, *, training: bool) -> tf.Tensor:
         """The loss of a batch, of which the metrics are told."""
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        terms, reported = self.step_terms(x, seed, training=training)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        terms, reported = self.step_terms(x, y, seed, training=training)
         if weight is None:
             loss = tf.reduce_mean(terms)
         else:

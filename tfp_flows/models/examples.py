@@ -1,6 +1,7 @@
 """What the examples of a model must be."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,7 +28,7 @@ class Examples(abc.ABC):
 
     @abc.abstractmethod
     def check_labels(self, method: str, labels: Any) -> None:
-        """Raises ValueError if there are labels that may not be."""
+        """Raises unless the labels, an array, its spec or `None`, may be there."""
 
     def check_batch(self, method: str, batch: Any) -> Any:
         """Checks a batch of NumPy arrays, `x`, `(x, y)` or `(x, y, weights)`.
@@ -69,21 +70,11 @@ class Points(Examples):
                 f"{method} needs data of shape [N, {self._event_size}], event size "
                 f"{self._event_size}, but got shape {shape}."
             )
-        if not dtype.is_floating:
-            raise TypeError(
-                f"{method} needs floating-point data, but got {dtype.name}; cast them, "
-                "for example with x.astype('float32')."
-            )
+        _check_floating(method, "data", dtype)
 
     def check_values(self, method: str, values: np.ndarray) -> None:
         """As `Examples.check_values`."""
-        is_bad = ~np.isfinite(values).all(axis=-1)
-        if np.any(is_bad):
-            raise ValueError(
-                f"{method} got data that are NaN or infinite in {np.sum(is_bad)} of "
-                f"{len(is_bad)} points, the first at index {np.argmax(is_bad)}; leave "
-                "them out, or mend them."
-            )
+        _check_finite(method, "data", values)
 
     def check_labels(self, method: str, labels: Any) -> None:
         """As `Examples.check_labels`."""
@@ -92,6 +83,77 @@ class Points(Examples):
                 f"{method} got labels, but a flow models points alone; pass x only (for "
                 "a dataset, of elements x, (x,) or (x, None, weights))."
             )
+
+
+class Pairs(Examples):
+    """Conditions x of one shape with points y of event size D, all finite."""
+
+    def __init__(self, x_shape: Sequence[int], event_size: int) -> None:
+        self._x_shape, self._event_size = tuple(x_shape), event_size
+
+    def check_spec(self, method: str, shape: tf.TensorShape, dtype: tf.DType) -> None:
+        """As `Examples.check_spec`, of x."""
+        if not shape.is_compatible_with([None, *self._x_shape]):
+            raise ValueError(
+                f"{method} needs x of shape [N, {', '.join(map(str, self._x_shape))}], "
+                f"but got shape {shape}."
+            )
+        _check_floating(method, "x", dtype)
+
+    def check_values(self, method: str, values: np.ndarray) -> None:
+        """As `Examples.check_values`, of x."""
+        _check_finite(method, "x", values)
+
+    def check_labels(self, method: str, labels: Any) -> None:
+        """As `Examples.check_labels`: y, as an array or its spec, must be there."""
+        is_spec = isinstance(labels, tf.TensorSpec)
+        if not (is_spec or hasattr(labels, "__array__")):
+            raise ValueError(
+                f"{method} needs an array y beside x, or batches (x, y), but got y = "
+                f"{labels!r}."
+            )
+        labels = labels if is_spec or tf.is_tensor(labels) else np.asarray(labels)
+        shape, size = tf.TensorShape(labels.shape), self._event_size
+        is_vector = size == 1 and shape.rank == 1
+        if not (is_vector or shape.is_compatible_with([None, size])):
+            raise ValueError(
+                f"{method} needs y of shape [N, {size}], event size {size}, but got "
+                f"shape {shape}."
+            )
+        _check_floating(method, "y", tf.as_dtype(labels.dtype))
+        if not is_spec:
+            _check_finite(method, "y", np.asarray(labels))
+
+    def check_beside(self, batch: tf.TensorShape, shape: tf.TensorShape) -> None:
+        """Raises ValueError unless points y broadcast against a batch `[B]` of x."""
+        if shape.rank is None:
+            return
+        sizes = {*shape[-2:-1], *batch} - {1, None}
+        # By its own axis, y does not broadcast.
+        if not (len(sizes) < 2 and shape[-1:].is_compatible_with([self._event_size])):
+            raise ValueError(
+                f"log_prob needs y of shape [..., B, {self._event_size}] for B = "
+                f"{batch[0]} conditions x, but got shape {shape}."
+            )
+
+
+def _check_floating(method: str, name: str, dtype: tf.DType) -> None:
+    if not dtype.is_floating:
+        array = "x" if name == "data" else name
+        raise TypeError(
+            f"{method} needs floating-point {name}, but got {dtype.name}; cast them, "
+            f"for example with {array}.astype('float32')."
+        )
+
+
+def _check_finite(method: str, name: str, values: np.ndarray) -> None:
+    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=-1)
+    if np.any(is_bad):
+        raise ValueError(
+            f"{method} got {name} that are NaN or infinite in {np.sum(is_bad)} of "
+            f"{len(is_bad)} points, the first at index {np.argmax(is_bad)}; leave "
+            "them out, or mend them."
+        )
 
 
 def check_weights(method: str, weights: Any, num_examples: int) -> None:

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.models.base import BaseModel
+from tfp_flows.models.compile_config import check_compile_arguments
 from tfp_flows.models.examples import Points
 from tfp_flows.models.flow_objectives import (
     MaximumLikelihood,
@@ -192,13 +193,12 @@ class FlowModel(BaseModel):
           ValueError: if `sample_size` is no integer >= 1, or `annealing_fn` is given
             without a target.
         """
-        unknown = set(kwargs) - _COMPILE_ARGUMENTS
-        if unknown:
-            raise TypeError(
-                f"FlowModel.compile has no argument {', '.join(sorted(unknown))}: its "
-                "loss and metrics are those of a flow. Pass target_log_prob_fn for the "
-                "reverse KL."
-            )
+        check_compile_arguments(
+            self,
+            kwargs,
+            "its loss and metrics are those of a flow. Pass target_log_prob_fn for the "
+            "reverse KL.",
+        )
         self._objective = flow_objective(
             self.event_size, target_log_prob_fn, sample_size, annealing_fn
         )
@@ -281,16 +281,9 @@ class FlowModel(BaseModel):
         return self._objective.arguments
 
     def step_terms(
-        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+        self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Those of the objective."""
+        del y  # a flow has no labels
         step = tf.convert_to_tensor(self.optimizer.iterations) if training else None
         return self._objective.terms(self, x, seed, step)
-
-
-_COMPILE_ARGUMENTS = {
-    "jit_compile",
-    "steps_per_execution",
-    "run_eagerly",
-    "auto_scale_loss",
-}

@@ -266,9 +266,10 @@ class FlowVAE(VAEQueries):
         super().compile(optimizer=optimizer, **kwargs)
 
     def step_terms(
-        self, x: tf.Tensor, seed: tf.Tensor, *, training: bool
+        self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Beta KL - log p(x|z), at beta = 1 in an evaluation, and its terms."""
+        del y  # labels of images are not looked at
         images = tf.cast(x, self._bound_dtype)
         seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         images = binarize(images, self.binarization, seeds[0])

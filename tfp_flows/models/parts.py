@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tfp_flows.layers import Shared
+from tfp_flows.layers import Amortized, Shared
 from tfp_flows.models import networks
 
 _ENCODERS: dict[str, Callable] = {
@@ -44,15 +44,32 @@ def resolve_encoder(
     if isinstance(encoder, str):
         build = _by_name("encoder", encoder, _ENCODERS)
         encoder = build(image_shape, seed=seed, dtype=dtype)
-    _check_layer("encoder", encoder)
-    features = encoder(keras.KerasTensor([None, *image_shape]))
-    if len(features.shape) != 2 or features.shape[-1] is None:
+    return encoder, features_size("encoder", "images", encoder, image_shape)
+
+
+def features_size(
+    role: str, inputs: str, network: keras.Layer, input_shape: tuple[int, ...]
+) -> int:
+    """The size H of the features of a network, which is built.
+
+    Args:
+      role: the argument that the network was given as, for the messages.
+      inputs: what it takes, for the messages.
+      network: Keras layer.
+      input_shape: shape of one input.
+
+    Raises:
+      TypeError: if `network` is no layer.
+      ValueError: if the features are no vectors.
+    """
+    _check_layer(role, network)
+    shape = tuple(network(keras.KerasTensor([None, *input_shape])).shape)
+    if len(shape) != 2 or shape[-1] is None:
         raise ValueError(
-            "`encoder` must map images to features [B, H], but maps "
-            f"{(None, *image_shape)} to {tuple(features.shape)}; end it with a Flatten "
-            "or pooling layer."
+            f"`{role}` must map {inputs} to features [B, H], but maps "
+            f"{(None, *input_shape)} to {shape}; end it with a Flatten or pooling layer."
         )
-    return encoder, features.shape[-1]
+    return shape[-1]
 
 
 def resolve_decoder(
@@ -143,3 +160,25 @@ def check_flow_layers(flow_layers: Sequence[keras.layers.Layer]) -> None:
             f"`flow_layers` must share one dtype, but have {', '.join(sorted(dtypes))}; "
             "pass the same `dtype` to each."
         )
+
+
+def amortized_layers(layers: Any, dtype: str) -> list[Amortized]:
+    """The layers, one or several, as a list.
+
+    Raises:
+      TypeError: unless they are amortised flow layers of the dtype.
+    """
+    layers = list(layers) if isinstance(layers, list | tuple) else [layers]
+    for layer in layers:
+        if not isinstance(layer, Amortized):
+            raise TypeError(
+                "`flow_layers` must be amortised flow layers, such as "
+                f"tff.layers.AmortizedPlanar(8), but got {layer!r}."
+            )
+        if layer.variable_dtype != dtype:
+            raise TypeError(
+                f"`flow_layers` must have the dtype of the model, {dtype}, but "
+                f"{layer.name!r} has {layer.variable_dtype}; pass the same `dtype` to "
+                "each."
+            )
+    return layers

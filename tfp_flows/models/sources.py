@@ -77,6 +77,27 @@ def checked(
     return x, y, sample_weight  # Keras refuses y and weights beside these
 
 
+def checked_batches(
+    method: str, examples: Examples, x: Any, y: Any
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The batches of x, and those of y, of two arrays or of a dataset, checked.
+
+    Raises:
+      TypeError, ValueError: as of `checked`.
+    """
+    if not (hasattr(x, "__array__") or isinstance(x, tf.data.Dataset)):
+        raise TypeError(
+            f"{method} takes arrays x and y, or a tf.data.Dataset of batches (x, y), but "
+            f"got {type(x).__name__}."
+        )
+    x, y, _ = checked(method, examples, x, y)
+    if hasattr(x, "__array__"):
+        return [x], [y]
+    with pipeline_errors():
+        pairs = [keras.utils.unpack_x_y_sample_weight(batch)[:2] for batch in x]
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
 @contextlib.contextmanager
 def pipeline_errors() -> Iterator[None]:
     """Makes a ValueError of what TensorFlow reports of one in the input pipeline."""
@@ -100,19 +121,24 @@ def _checked_dataset(
             f"y, weights), but its elements are {spec}."
         )
     # TensorFlow's spec of None is an object of its own.
-    if isinstance(labels, tf.TypeSpec) and labels != tf.type_spec_from_value(None):
-        examples.check_labels(method, labels)
+    if labels == tf.type_spec_from_value(None):
+        labels = None
+    examples.check_labels(method, labels)
     examples.check_spec(method, x.shape, x.dtype)
 
-    def check(x: np.ndarray, *weights: np.ndarray) -> bool:
+    def check(x: np.ndarray, labels: np.ndarray, *weights: np.ndarray) -> bool:
         examples.check_values(method, x)
+        if np.size(labels):
+            examples.check_labels(method, labels)
         for values in weights:
             check_weights(method, values, len(x))
         return True
 
     def checked_element(*element: tf.Tensor) -> Any:
-        x, _, weights = keras.utils.unpack_x_y_sample_weight(element)
-        arrays = [x] if weights is None else [x, weights]
+        x, labels, weights = keras.utils.unpack_x_y_sample_weight(element)
+        has_labels = isinstance(labels, tf.Tensor)
+        arrays = [x, labels if has_labels else tf.zeros([0])]
+        arrays += [] if weights is None else [weights]
         with tf.control_dependencies([tf.numpy_function(check, arrays, tf.bool)]):
             x = tf.identity(x)
         return (x, *element[1:]) if isinstance(spec, tuple) else x
