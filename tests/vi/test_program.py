@@ -160,3 +160,58 @@ def test_a_sweep_has_the_numbers_of_single_fits(kept, monkeypatch, num_starts):
     fit(target, 1, num_starts=num_starts)
     monkeypatch.setattr(program, "_build", None)  # nothing is compiled
     assert_same(fit(target, 0, num_starts=num_starts), alone)
+
+
+def test_an_objective_of_the_callers_has_a_program_of_its_own():
+    class Scaled(tff.vi.ReverseKL):
+        """Another loss for each instance."""
+
+        def __init__(self, factor):
+            super().__init__(TARGET.log_prob_fn, sample_size=8)
+            self._factor = factor
+
+        def __call__(self, step):
+            objective, loss, beta = super().__call__(step)
+            return objective, self._factor * loss, beta
+
+    losses = [
+        tff.vi.fit(
+            tff.planar_flow(2, 2, seed=0),
+            Scaled(factor),
+            num_steps=2,
+            seed=1,
+            progress_bar=False,
+            jit_compile=False,
+        ).loss
+        for factor in (1.0, 5.0)
+    ]
+    np.testing.assert_allclose(losses[1][0], 5.0 * losses[0][0], rtol=1e-5)
+
+
+def test_a_target_that_has_changed_far_away_is_compiled_anew(kept):
+    target = Target()
+    fit(target.log_prob_fn, 0, num_starts=1)
+    (first,) = kept.values()
+    near = target.log_prob_fn
+    target.log_prob_fn = lambda x: tf.where(x[..., 0] > 20.0, 0.0, near(x))
+    program_of_first = first[0].objective
+    assert not np.array_equal(
+        tff.vi.ReverseKL(target.log_prob_fn, sample_size=8)
+        .of(tff.planar_flow(2, 2, seed=0), None)
+        .fingerprint(),
+        program_of_first.fingerprint(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "error", "message"),
+    [
+        (tff.training.PlateauTest(100), TypeError, "sequence of events"),
+        ([tff.training.PlateauTest], TypeError, r"instances of tff\.training\.Event"),
+        ([tff.training.PlateauTest(9)] * 2, ValueError, "several of class PlateauTest"),
+    ],
+)
+def test_events_that_cannot_be_told_apart_or_are_none(events, error, message):
+    objective = tff.vi.ReverseKL(TARGET.log_prob_fn, sample_size=8)
+    with pytest.raises(error, match=message):
+        tff.vi.fit(tff.planar_flow(2, 2, seed=0), objective, num_steps=2, events=events)

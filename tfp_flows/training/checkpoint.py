@@ -160,6 +160,8 @@ class Checkpoint(Event):
             # Of which version 2 stored the schedule alone.
             schedule = expected["optimizer_config"]["learning_rate"]["config"]
             expected |= dict(optimizer_config=dict(learning_rate=schedule))
+        if metadata["version"] == 2:
+            expected.pop("objective", None)  # which it did not know
         differing = list(_differences(metadata["settings"], expected))
         if differing:
             raise self._foreign(f"is of a fit with {', '.join(differing)}")

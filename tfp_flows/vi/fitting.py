@@ -98,6 +98,7 @@ def fit(
     """
     started = time.perf_counter()
     num_steps = numerics.check_size("num_steps", num_steps)
+    events = _check_events(events)
     steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
     checkpoint_steps = check_optional_size("checkpoint_steps", checkpoint_steps)
     check_clip_norm(clip_norm)
@@ -120,6 +121,7 @@ def fit(
         optimizer = program.optimizer
         settings = dict(
             **loop,
+            objective=type(objective).__name__,
             **bound.settings(),
             **(settings or {}),
             optimizer=type(optimizer).__name__,
@@ -153,6 +155,25 @@ def fit(
     if failure is not None:
         raise FitError(failure, result)
     return result
+
+
+def _check_events(events: Sequence[training.Event]) -> list[training.Event]:
+    """The events as a list, each of a class of its own, whose name a checkpoint uses."""
+    if isinstance(events, training.Event):
+        raise TypeError(f"`events` must be a sequence of events, but got {events!r}.")
+    events = list(events)
+    names = [type(event).__name__ for event in events]
+    for event, name in zip(events, names, strict=True):
+        if not isinstance(event, training.Event):
+            raise TypeError(
+                f"`events` must be instances of tff.training.Event, but got {event!r}."
+            )
+        if names.count(name) > 1:
+            raise ValueError(
+                f"`events` has several of class {name}, by whose name a checkpoint knows "
+                "what they remember; make a subclass of another name."
+            )
+    return events
 
 
 def _train(

@@ -107,8 +107,9 @@ class ReverseKL(Objective):
 
     @property
     def program_key(self) -> Any:
-        """See base class: `None` where `annealing_fn` is the caller's own."""
-        if not isinstance(self._annealing_fn, LinearAnnealing | None):
+        """See base class; `None` where class or `annealing_fn` is of the caller."""
+        is_own = type(self) in (ReverseKL, PathReverseKL)
+        if not is_own or not isinstance(self._annealing_fn, LinearAnnealing | None):
             return None
         return (
             type(self),
@@ -178,7 +179,10 @@ class ReverseKL(Objective):
         batch_shape = self.flow.batch_shape[1 if self._num_starts > 1 else 0 :]
         shape = [_NUM_POINTS, *batch_shape, *self.flow.event_shape]
         points = tf.random.stateless_normal(shape, [0, 0], dtype=self.flow.dtype)
-        return self._density.fingerprint(points)
+        # A target may differ far from the origin alone: from 1 to 128 times as far.
+        scales = tf.cast(2 ** tf.range(_NUM_POINTS), self.flow.dtype)
+        scales = tf.reshape(scales, [-1] + [1] * (points.shape.rank - 1))
+        return self._density.fingerprint(scales * points)
 
 
 class PathReverseKL(ReverseKL):
