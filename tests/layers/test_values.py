@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
@@ -146,3 +147,20 @@ def test_seeds():
     first = draw(None)
     keras.utils.set_random_seed(5)
     np.testing.assert_array_equal(first, draw(None))
+
+
+def test_inverse_of_amortised_layers(case, rng, scramble):
+    if not case.amortized:
+        assert not hasattr(case.layer_class, "inverse")
+        return
+    inputs = case.inputs(rng)
+    layer = build(case, inputs)
+    scramble(layer, rng)
+    for sample_shape in ((), (2, 3)):
+        z0, h = case.inputs(rng, *sample_shape)
+        zK, log_det = layer([z0, h])
+        found, inverse_log_det = layer.inverse([zK, h])
+        np.testing.assert_allclose(found, z0, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(inverse_log_det, -log_det, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="has no weights yet"):
+        case.make().bijector_at(h)

@@ -48,8 +48,10 @@ def checked(
       ValueError: if a shape or value is wrong, labels are not wanted, or they or weights
         are given beside a source that has its own.
     """
-    examples.check_labels(method, y)
-    if hasattr(x, "__array__"):
+    is_array = hasattr(x, "__array__")
+    if is_array or y is not None:
+        examples.check_labels(method, y)
+    if is_array:
         examples.check_array(method, x)
         x = x if tf.is_tensor(x) else np.asarray(x)
         if sample_weight is not None:
