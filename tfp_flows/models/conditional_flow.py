@@ -83,8 +83,9 @@ class ConditionalFlow(BaseModel):
         Args:
           event_size: D, the size of y, Python `int`.
           x_shape: shape of one x, such as `[10]`.
-          flow_layers: an amortised flow layer, such as `AmortizedPlanar(8)`, or a list of
-            them, applied first to last; an empty one makes a normal.
+          flow_layers: an amortised flow layer, such as `AmortizedSylvester(8)`, or a list
+            of them, applied first to last; an empty one makes a normal. Planar layers
+            fit D = 1 less well: w(x), a number, may pass through zero.
           network: Keras layer or model from x, `[B, *x_shape]`, to features h, `[B, H]`;
             `None` is a perceptron with two layers of 64 ReLUs.
           invert: whether the layers map points to the base (`True`: densities are cheap),
@@ -97,8 +98,8 @@ class ConditionalFlow(BaseModel):
         Raises:
           ValueError: if `event_size` is no integer >= 1, or the network does not give
             vectors.
-          TypeError: if a layer is no amortised flow layer, or of another dtype than the
-            model, or `network` is no layer.
+          TypeError: if `network` is no layer, or a flow layer is not amortised, or of
+            another dtype than the model.
         """
         # x and y stay as they are, whatever the dtype of computations.
         super().__init__(seed=seed, metric_names=("nll",), autocast=False, **kwargs)
