@@ -116,15 +116,14 @@ class ConditionalFlow(BaseModel):
         self.loc_and_scale = keras.layers.Dense(
             2 * self.event_size,
             kernel_initializer=keras.initializers.VarianceScaling(0.01, seed=self.seed),
-            bias_initializer=self._identity,
+            # Location 0 and scale 1.
+            bias_initializer=lambda shape, dtype=None: tf.cast(
+                tf.repeat([0.0, _ONE], self.event_size), dtype
+            ),
             dtype=self.variable_dtype,
         )
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self.build([(None, *self.x_shape), (None, self.event_size)])
-
-    def _identity(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-        """The bias of location 0 and scale 1."""
-        return tf.cast(tf.repeat([0.0, _ONE], self.event_size), dtype)
 
     def build(self, input_shape: list) -> None:
         """Makes the weights."""
