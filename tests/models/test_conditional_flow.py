@@ -1,4 +1,4 @@
-"""ConditionalFlow: densities p(y | x), their samples, training, files and errors."""
+"""ConditionalFlow: densities p(y | x), their samples, training and files."""
 
 import keras
 import numpy as np
@@ -6,12 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.layers import (
-    AmortizedPlanar,
-    AmortizedRadial,
-    AmortizedSylvester,
-    SharedPlanar,
-)
+from tfp_flows.layers import AmortizedPlanar, AmortizedRadial, AmortizedSylvester
 from tfp_flows.models import ConditionalFlow
 
 LAYERS = pytest.mark.parametrize(
@@ -54,7 +49,7 @@ def compiled(*args, **kwargs):
 
 
 @LAYERS
-@pytest.mark.parametrize(("invert", "event_size"), [(True, 3), (False, 1)])
+@pytest.mark.parametrize(("invert", "event_size"), [(True, 2), (False, 1)])
 def test_log_prob_by_the_definition(layer_class, invert, event_size, rng):
     x, y = data(rng, 20, event_size)
     layer = layer_class(3, seed=0, dtype="float64")
@@ -82,17 +77,17 @@ def test_samples_are_of_the_density(layer_class, invert, rng):
     x, y = data(rng, 200)
     model = build(layer_class(3, seed=0), invert=invert, weights_seed=3)
     model.adapt(x, y)
-    samples = model.sample(x[:2], 20_000, seed=4)
-    assert samples.shape == (20_000, 2, 1)
-    grid = np.linspace(-1_000.0, 1_400.0, 20_001, dtype="float32")[:, np.newaxis]
+    samples = model.sample(x[:2], 6_000, seed=4)
+    assert samples.shape == (6_000, 2, 1)
+    grid = np.linspace(-1_000.0, 1_400.0, 4_001, dtype="float32")[:, np.newaxis]
     for index in range(2):
         density = np.exp(model.log_prob(x[index : index + 1], grid))
         below = np.cumsum(density) * (grid[1, 0] - grid[0, 0])
         assert below[-1] == pytest.approx(1.0, abs=2e-3)
-        for point in (4_000, 9_000, 9_500, 10_000, 10_500, 11_000):
+        for point in (800, 1_800, 1_900, 2_000, 2_100, 2_200):
             found = np.mean(samples[:, index, 0] < grid[point, 0])
-            assert found == pytest.approx(below[point], abs=0.02)
-    np.testing.assert_array_equal(samples, model.sample(x[:2], 20_000, seed=4))
+            assert found == pytest.approx(below[point], abs=0.03)
+    np.testing.assert_array_equal(samples, model.sample(x[:2], 6_000, seed=4))
     first, second = model.sample(x[:2], 5), model.sample(x[:2], 5)
     assert np.all(first != second)
 
@@ -151,10 +146,10 @@ def test_learns_more_than_location_and_scale(rng):
     held_out = data(rng, 1_000)
     model = build(AmortizedSylvester(2, seed=0))
     model.adapt(x, y)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     keras.utils.set_random_seed(0)
     history = model.fit(
-        x, y, validation_data=held_out, batch_size=200, epochs=10, verbose=0
+        x, y, validation_data=held_out, batch_size=200, epochs=6, verbose=0
     ).history
     assert set(history) == {"loss", "nll", "val_loss", "val_nll"}
     nll = history["val_nll"][-1]
@@ -255,64 +250,3 @@ def test_saved_model_and_predict(rng, tmp_path):
     model.export(tmp_path / "exported", verbose=False)
     served = tf.saved_model.load(tmp_path / "exported")
     np.testing.assert_allclose(served.serve([x, y]), expected, rtol=1e-5)
-
-
-X = np.zeros([6, 3], np.float32)
-Y = np.zeros([6, 2], np.float32)
-NAN = np.where(np.arange(6)[:, np.newaxis] == 4, np.nan, Y).astype("float32")
-
-
-@pytest.mark.parametrize(
-    ("source", "error", "message"),
-    [
-        ((X[:, :2], Y), ValueError, r"needs x of shape \[N, 3\], but got shape \(6, 2\)"),
-        ((X, Y[:, :1]), ValueError, r"y of shape \[N, 2\], event size 2, .* \(6, 1\)"),
-        ((X, Y[:, 0]), ValueError, r"y of shape \[N, 2\], event size 2, .* \(6,\)"),
-        ((X, None), ValueError, "an array y beside x, or batches .* but got y = None"),
-        ((X.astype(int), Y), TypeError, r"floating-point x, but got int64; .* x\.astype"),
-        ((X, Y.astype(int)), TypeError, r"floating-point y, but got int64; .* y\.astype"),
-        ((X + np.inf, Y), ValueError, "x that are NaN or infinite in 6 of 6 points"),
-        ((X, NAN), ValueError, "y that are NaN or infinite in 1 of 6 .* index 4"),
-        ((dataset(X),), ValueError, "an array y beside x, or batches .* y = None"),
-        ((dataset(X, Y[:, :1]),), ValueError, r"y of shape \[N, 2\]"),
-        ((dataset(X, NAN),), ValueError, "y that are NaN or infinite in 1 of 6"),
-    ],
-)
-def test_bad_data(source, error, message):
-    model = compiled(event_size=2)
-    weights = model.get_weights()
-    for method in (model.fit, model.adapt, model.evaluate):
-        with pytest.raises(error, match=message):
-            method(*source)
-    for start, weight in zip(weights, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, start)
-    with pytest.raises(error, match=message):
-        model.fit(X, Y, validation_data=source, verbose=0)
-
-
-def test_bad_shapes_of_queries():
-    model = build(event_size=2)
-    for y in (Y[:, :1], Y[:5], Y[:, 0], np.zeros([6, 6, 1])):
-        with pytest.raises(ValueError, match=r"y of shape \[..., B, 2\] for B = 6"):
-            model.log_prob(X, y)
-    with pytest.raises(ValueError, match=r"needs x of shape \[B, 3\], .* \(3,\)"):
-        model.distribution(X[0])
-    with pytest.raises(ValueError, match="`num_samples` must be an integer"):
-        model.sample(X, 0)
-
-
-def test_bad_arguments():
-    with pytest.raises(TypeError, match=r"must be amortised flow layers, .*SharedPlanar"):
-        build(SharedPlanar(2))
-    with pytest.raises(TypeError, match=r"dtype of the model, float32, .* float64"):
-        build(AmortizedPlanar(2, dtype="float64"))
-    with pytest.raises(ValueError, match="`event_size` must be an integer"):
-        build(event_size=0)
-    with pytest.raises(TypeError, match="`network` must be a"):
-        build(network=lambda x: x)
-    with pytest.raises(ValueError, match="`network` must map x to features"):
-        build(network=keras.layers.Reshape([3, 1]))
-    with pytest.raises(TypeError, match="no argument loss: its loss is the negative"):
-        build().compile("adam", loss="mse")
-    with pytest.raises(TypeError, match=r"adapt takes arrays x and y, .* Batches"):
-        build().adapt(Batches(X, Y))
