@@ -5,7 +5,7 @@ It knows variables, optimizers and callables, no flows: `tff.vi.fit` has it trai
 
 from tfp_flows.training import optimizers
 from tfp_flows.training.basis_updates import BasisUpdates
-from tfp_flows.training.checkpoint import Checkpoint, resolve_seed
+from tfp_flows.training.checkpoint import Checkpoint
 from tfp_flows.training.chunks import run_in_chunks, xla_errors
 from tfp_flows.training.eigenbasis import EigenbasisAdam, num_parameters
 from tfp_flows.training.event import Event
@@ -39,7 +39,6 @@ __all__ = [
     "num_parameters",
     "optimizer_slots",
     "optimizers",
-    "resolve_seed",
     "run_in_chunks",
     "take_members",
     "xla_errors",

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import numerics
 from tfp_flows.files import prepare_folder, replacing
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run, Traces, optimizer_slots
-from tfp_flows.types import PathLike, Seed
+from tfp_flows.types import PathLike
 
 _FORMAT = "tfp_flows/fit"
 _VERSION = 3
@@ -156,12 +155,11 @@ class Checkpoint(Event):
         self, metadata: Mapping[str, Any], settings: Mapping[str, Any]
     ) -> None:
         expected = json.loads(json.dumps(settings))
-        if metadata["version"] == 2 and expected["optimizer"] == "EigenbasisAdam":
-            # Of which version 2 stored the schedule alone.
-            schedule = expected["optimizer_config"]["learning_rate"]["config"]
-            expected |= dict(optimizer_config=dict(learning_rate=schedule))
         if metadata["version"] == 2:
-            expected.pop("objective", None)  # which it did not know
+            del expected["objective"]  # which it did not know
+            if expected["optimizer"] == "EigenbasisAdam":  # of this, the schedule alone
+                schedule = expected["optimizer_config"]["learning_rate"]["config"]
+                expected["optimizer_config"] = dict(learning_rate=schedule)
         differing = list(_differences(metadata["settings"], expected))
         if differing:
             raise self._foreign(f"is of a fit with {', '.join(differing)}")
@@ -185,13 +183,6 @@ class Checkpoint(Event):
             f"{self.path} {what}; pass the arguments of that fit to resume it, or "
             "another `checkpoint_dir` to start anew. The file is left as it is."
         )
-
-
-def resolve_seed(folder: PathLike | None, seed: Seed) -> tf.Tensor:
-    """A stateless seed: that given, or that of the checkpoint there, or a new one."""
-    if folder is not None and seed is None:
-        seed = Checkpoint(folder).seed
-    return numerics.stateless_seed(seed)
 
 
 def _variables(run: Run) -> dict[str, tf.Variable]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -110,14 +111,17 @@ def fit(
         checkpoint = training.Checkpoint(
             checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
         )
-    fit_seed = training.resolve_seed(checkpoint_dir, seed)
+    if seed is None and checkpoint is not None:
+        seed = checkpoint.seed
+    fit_seed = numerics.stateless_seed(seed)
     bound = objective.bind(flow, seed=fit_seed, jit_compile=jit_compile)
     variables = check_variables(flow, trainable_variables)
     loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=bool(jit_compile))
     decays = not any(event.lowers_rate for event in events)
-    with program_for(bound, variables, optimizer, decays=decays, name=name, **loop) as (
-        program
-    ):
+    fingerprint = bound.fingerprint()
+    with program_for(
+        bound, variables, optimizer, fingerprint, decays=decays, name=name, **loop
+    ) as program:
         optimizer = program.optimizer
         settings = dict(
             **loop,
@@ -146,12 +150,11 @@ def fit(
             monitor=monitor,
             checkpoint=checkpoint,
             settings=settings,
+            fingerprint=fingerprint,
             chunk_size=steps_per_execution,
         )
     seconds = run.earlier_seconds + time.perf_counter() - started
-    result = FitResult(
-        **{"flow": flow, "settings": settings, "seconds": seconds} | fields
-    )
+    result = FitResult(**dict(flow=flow, settings=settings, seconds=seconds) | fields)
     if failure is not None:
         raise FitError(failure, result)
     return result
@@ -184,6 +187,7 @@ def _train(
     monitor: training.Monitor,
     checkpoint: training.Checkpoint | None,
     settings: dict[str, Any],
+    fingerprint: np.ndarray | None,
     chunk_size: int | None,
 ) -> tuple[dict[str, Any], str | None]:
     """Makes the steps; returns fields of the result, and what went wrong or `None`."""
@@ -194,7 +198,7 @@ def _train(
             event.start(run)
             at_the_end.callback(event.close)
         if checkpoint is not None:
-            checkpoint.resume(run, events, settings, objective.fingerprint())
+            checkpoint.resume(run, events, settings, fingerprint)
             every_event.append(checkpoint)
         at_the_end.callback(monitor.close)
         monitor.start(run)

@@ -55,7 +55,11 @@ class Program:
 
 @contextlib.contextmanager
 def program_for(
-    objective: Objective, variables: list[tf.Variable], optimizer: Optimizer, **loop: Any
+    objective: Objective,
+    variables: list[tf.Variable],
+    optimizer: Optimizer,
+    fingerprint: np.ndarray | None,
+    **loop: Any,
 ) -> Iterator[Program]:
     """A context with a program that trains `variables`, which have its values at the end.
 
@@ -66,6 +70,7 @@ def program_for(
       objective: bound to the flow of the variables.
       variables: list of `tf.Variable`s.
       optimizer: `None` is the recipe's.
+      fingerprint: of the objective.
       **loop: `num_steps`, `clip_norm`, `jit_compile`, `name` and `decays`.
 
     Yields:
@@ -84,7 +89,7 @@ def program_for(
         over_twin = objective.of(twin, tf.Variable(objective.seed, trainable=False))
         return _build(over_twin, list(twin.trainable_variables), None, **loop)
 
-    with kept_program(key, objective.fingerprint(), build) as program:
+    with kept_program(key, fingerprint, build) as program:
         program.start_anew(variables, objective.seed)
         try:
             yield program

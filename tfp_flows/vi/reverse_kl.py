@@ -4,7 +4,7 @@ from typing import Literal
 
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import training
+from tfp_flows import numerics, training
 from tfp_flows.types import AnnealingFn, LogProbFn, Optimizer, PathLike, Seed
 from tfp_flows.vi.arguments import check_flow, check_optional_size
 from tfp_flows.vi.fit_result import FitResult
@@ -175,7 +175,9 @@ def fit_reverse_kl(
     if early_stopping:
         events.append(training.PlateauTest(num_steps))
     if num_starts > 1:
-        seed = training.resolve_seed(checkpoint_dir, seed)
+        if seed is None and checkpoint_dir is not None:
+            seed = training.Checkpoint(checkpoint_dir).seed
+        seed = numerics.stateless_seed(seed)
         events.insert(0, Starts(flow, num_starts, num_steps))
         flow = build_starts(flow, num_starts, seed)
     return fit(
