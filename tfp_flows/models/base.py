@@ -131,17 +131,19 @@ class BaseModel(keras.Model):
         """Loss and metrics, per example, in nats; see `keras.Model.evaluate`.
 
         Args:
-          x: as of `fit`.
-          y: as of `fit`.
+          x: examples, of any kind that `fit` takes.
+          y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
           *args: as of `keras.Model.evaluate`.
-          sample_weight: as of `fit`.
+          sample_weight: `[N]`, factors of the terms of the loss, a sum over the batch
+            divided by its size; the other metrics are weighted means.
           **kwargs: as of `keras.Model.evaluate`.
 
         Returns:
           A list, the loss first; with `return_dict=True`, a dict.
 
         Raises:
-          TypeError, ValueError: as of `fit`.
+          TypeError: if the examples are of another kind or dtype.
+          ValueError: if they are of another shape, or not finite or not in range.
         """
         examples = self.examples
         if examples is None:

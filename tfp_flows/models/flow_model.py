@@ -238,10 +238,21 @@ class FlowModel(BaseModel):
     def evaluate(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> list[float] | dict[str, float]:
-        """`[loss, nll]` or `[loss, elbo]`; see `keras.Model.evaluate`.
+        """`[loss, nll]` or `[loss, elbo]` in nats; see `keras.Model.evaluate`.
 
-        Args and Raises as those of `fit`; with a target, `steps` says how many times
-        `sample_size` samples are drawn.
+        Args:
+          x: data of any kind that `fit` takes; `None` with a `target_log_prob_fn`.
+          y: nothing: a flow has no labels.
+          *args: as of `keras.Model.evaluate`.
+          **kwargs: as of `keras.Model.evaluate`, such as `sample_weight`, `[N]`; with a
+            target, `steps` says how many times `sample_size` samples are drawn.
+
+        Returns:
+          A list, the loss first; with `return_dict=True`, a dict.
+
+        Raises:
+          TypeError: if the data are not floating-point, or no source of points.
+          ValueError: if the data are missing, not wanted, not finite or of another shape.
         """
         x = self._data("evaluate", x, y, kwargs)
         return super().evaluate(x, y, *args, **kwargs)

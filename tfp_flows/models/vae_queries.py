@@ -83,10 +83,18 @@ class VAEQueries(BaseModel):
     ) -> np.ndarray:
         """The ELBO of each image, the mean over `num_samples` samples of the posterior.
 
-        Args and Raises as those of `importance_log_likelihood`.
+        Args:
+          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
+            `binarization` says, once for all samples.
+          num_samples: how many.
+          batch_size: images at a time.
+          seed: `int`, stateless seed, or `None`.
 
         Returns:
           `float64` array of shape `[N]`, in nats.
+
+        Raises:
+          TypeError, ValueError: if the images or a size are wrong.
         """
         weights = self._log_weights(images, num_samples, batch_size, seed)
         return np.concatenate([np.mean(w, axis=0) for w in weights])
@@ -133,10 +141,18 @@ class VAEQueries(BaseModel):
     ) -> tuple[np.ndarray, np.ndarray]:
         """`elbo` and `importance_log_likelihood` from the same samples, in half the time.
 
-        Args and Raises as those of `importance_log_likelihood`.
+        Args:
+          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
+            `binarization` says, once for all samples.
+          num_samples: how many.
+          batch_size: images at a time.
+          seed: `int`, stateless seed, or `None`.
 
         Returns:
           Two `float64` arrays of shape `[N]`, in nats.
+
+        Raises:
+          TypeError, ValueError: if the images or a size are wrong.
         """
         weights = self._log_weights(images, num_samples, batch_size, seed)
         pairs = [(np.mean(w, axis=0), log_mean_exp(w)) for w in weights]
