@@ -200,16 +200,17 @@ class EigenbasisAdam(keras.optimizers.Optimizer):
         slots: list[tf.Variable],
         eigh: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
     ) -> None:
-        """Assigns the eigenbasis of each flow, but where the moment is not finite."""
+        """Assigns the eigenbasis of each flow's moment, and the eigenvalues as squares."""
         _, square, recent, moment, basis = slots
         new_moment = moment_after(moment, recent, self._beta_2)
-        # Squares of finite gradients that were not clipped may overflow.
+        # Squares of finite gradients that were not clipped may overflow: such a flow goes
+        # on with the moment, and so with the basis, that it had.
         is_good = tf.reduce_all(tf.math.is_finite(new_moment), [-2, -1], keepdims=True)
         new_moment = tf.where(is_good, new_moment, moment)
         values, vectors = eigh(new_moment)
         moment.assign(new_moment)
-        basis.assign(tf.where(is_good, vectors, basis))
-        square.assign(tf.where(is_good[..., 0], tf.maximum(values, 0.0), square))
+        basis.assign(vectors)
+        square.assign(tf.maximum(values, 0.0))
 
 
 def num_parameters(variables: Variables, batch_ndims: int) -> int:
