@@ -84,11 +84,14 @@ def test_chains_stuck_at_different_points_do_not_pass():
     assert np.all(chains.ess < 10)
 
 
-@pytest.mark.parametrize("num_samples", [1, 3])
-def test_too_short_chains_have_no_diagnostics(num_samples):
-    chains = result(autoregressive(num_samples=num_samples))
-    assert np.all(np.isnan(chains.ess))
+@pytest.mark.parametrize(("num_chains", "num_samples"), [(4, 1), (4, 3), (1, 1), (1, 7)])
+def test_too_short_chains_have_no_diagnostics(num_chains, num_samples):
+    chains = result(autoregressive(num_chains, num_samples))
     assert np.all(np.isnan(chains.rhat))
+    if num_samples < 4:
+        assert np.all(np.isnan(chains.ess))
+    assert str(chains).endswith("R-hat nan")
+    assert chains.to_arviz().posterior.x.shape == (num_chains, num_samples, EVENT_SIZE)
 
 
 def test_draw_is_without_replacement():

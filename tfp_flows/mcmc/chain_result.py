@@ -73,7 +73,8 @@ class ChainResult:
         samples = self.samples
         if samples.shape[1] == 1:
             half = len(samples) // 2
-            samples = np.concatenate([samples[:half], samples[-half:]], axis=1)
+            parts = samples[:half], samples[len(samples) - half :]
+            samples = np.concatenate(parts, axis=1)
         return _per_dimension(numerics.split_rhat, samples)
 
     def draw(self, n: int, seed: Seed = None) -> np.ndarray:
