@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.density import Density, as_density
+from tfp_flows.density import Density, as_density, check_events
 from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import layer_margins
 from tfp_flows.types import LogProbFn, Seed
@@ -58,8 +58,8 @@ def evaluate(
     Raises:
       TypeError: if the target returns another dtype than the flow's.
       ValueError: if `num_samples < 100`, the flow is a batch or not one over vectors, or
-        the target returns another shape than `[S]`, NaN or +inf at a sample, or gives a
-        point another density when it comes with others.
+        the target is over vectors of another size, returns another shape than `[S]`, NaN
+        or +inf at a sample, or gives a point another density when it comes with others.
 
     #### References
 
@@ -75,8 +75,13 @@ def evaluate(
             f"`num_samples` must be at least 100 to judge a tail, but got {num_samples}."
         )
     flow, fit = _split_result(flow)
-    _check_flow(flow)
     density = as_density(target_log_prob_fn)
+    check_events(flow, density)
+    if flow.batch_shape.rank != 0:
+        raise ValueError(
+            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
+            "evaluate its members one at a time."
+        )
     log_normalizer, exact = density.log_normalizer, density.exact()
     seed = numerics.stateless_seed(seed)
     exact.check(flow.sample(100, seed=seed))
@@ -104,21 +109,6 @@ def evaluate(
         samples=samples,
         **fit,
     )
-
-
-def _check_flow(flow: tfp.distributions.Distribution) -> None:
-    event_shape = flow.event_shape
-    if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
-        raise ValueError(
-            f"`flow` must be a distribution over vectors, but its event shape is "
-            f"{str(event_shape)!r}; evaluate the flow before its samples are reshaped or "
-            "split into parts, and do that in the target."
-        )
-    if flow.batch_shape.rank != 0:
-        raise ValueError(
-            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
-            "evaluate its members one at a time."
-        )
 
 
 def _split_result(flow: Any) -> tuple[tfp.distributions.Distribution, dict]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density
+from tfp_flows.density import as_density, check_events
 from tfp_flows.models.examples import Points
 
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ class ReverseKL:
         )
 
     def check(self, model: "FlowModel") -> None:
-        """Raises if the target fails at samples of the model, or has no gradient."""
+        """Raises if the target fails at samples of the model, or has no gradient.
+
+        Or if it is a density of vectors of another size.
+        """
+        check_events(model.distribution(), self._target)
         # With a seed of its own: a check must not change the samples of the fit.
         points = model.sample(self._sample_size, seed=0)
         self._target.check(points)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.density import check_events
 from tfp_flows.types import Optimizer, Variables
 
 
@@ -25,15 +26,7 @@ def check_variables(
 
 def check_flow(flow: tfd.Distribution) -> None:
     """Raises ValueError unless it is a reparameterised flow of vectors, to be trained."""
-    event_shape = flow.event_shape
-    if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
-        shape = " ".join(str(event_shape).split())
-        raise ValueError(
-            f"`flow` must be a flow of vectors, event shape [D], but the events of "
-            f"{flow.name} are {shape}. Fit the flow of vectors that it is made of to the "
-            "density of vectors, x to target(bijector.forward(x)) + "
-            "bijector.forward_log_det_jacobian(x), with the bijector that restructures."
-        )
+    check_events(flow)
     check_variables(flow)
     if flow.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise ValueError(

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.density import as_density
+from tfp_flows.density import as_density, check_events
 from tfp_flows.types import AnnealingFn, StepTerms
 from tfp_flows.vi.arguments import check_flow
 from tfp_flows.vi.objective import Objective
@@ -84,11 +84,13 @@ class ReverseKL(Objective):
 
         Raises:
           TypeError: if the target returns another dtype than the flow's.
-          ValueError: if the flow has no trainable variables or is not reparameterised; if
-            the target fails, returns another shape than `[S, ...]`, is not finite at
-            samples of the flow, or has no gradient there.
+          ValueError: if the flow has no trainable variables, is not reparameterised, or
+            is over vectors of another size than the target; if the target fails, returns
+            another shape than `[S, ...]`, is not finite at samples of the flow, or has no
+            gradient there.
         """
         check_flow(flow)
+        check_events(flow, self._density)
         bound = super().bind(flow, seed=seed, jit_compile=jit_compile)
         points = flow.sample(self._sample_size // self._num_starts, seed=seed)
         points = bound._as_samples(points)

@@ -1,0 +1,31 @@
+"""Whether a flow and a density are over the same vectors."""
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows.density.density import Density
+
+
+def check_events(flow: tfd.Distribution, density: Density | None = None) -> None:
+    """Raises ValueError unless a flow is over vectors, those of `density` if it says.
+
+    Args:
+      flow: `tfd.Distribution`, of any batch shape.
+      density: `Density` to fit or judge it by, or `None` if that is checked elsewhere.
+    """
+    event_shape = flow.event_shape
+    if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
+        shape = " ".join(str(event_shape).split())
+        raise ValueError(
+            f"`flow` must be a flow of vectors, event shape [D], but the events of "
+            f"{flow.name} are {shape}. Take the flow of vectors that it is made of, and "
+            "the density of vectors, x to target(bijector.forward(x)) + "
+            "bijector.forward_log_det_jacobian(x), with the bijector that restructures."
+        )
+    size = None if density is None else density.event_size
+    if size is not None and not event_shape.is_compatible_with([size]):
+        raise ValueError(
+            f"{flow.name} is a flow of vectors of size {event_shape[0]}, but the target "
+            f"is a density of vectors of size {size}; build the flow with "
+            f"event_size={size}."
+        )
