@@ -13,6 +13,7 @@ PUBLIC = (
     "bijectors",
     "diagnostics",
     "distributions",
+    "files",
     "layers",
     "mcmc",
     "models",

@@ -1,23 +1,33 @@
 """Saved flows: plain arrays in a NumPy archive, never pickles."""
 
-import json
-import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import bijectors
-from tfp_flows.distributions.base import build_flow
-from tfp_flows.distributions.stored_layers import StoredLayers, find_layers
+from tfp_flows import bijectors, numerics
+from tfp_flows.distributions.base import build_flow, check_dtype
+from tfp_flows.distributions.stored_layers import (
+    StoredLayers,
+    check_arrays,
+    find_layers,
+)
 from tfp_flows.distributions.stored_objects import decode, encode, is_storable
-from tfp_flows.files import replacing
+from tfp_flows.files import Format, InvalidFileError
 from tfp_flows.types import PathLike
 
-_FORMAT = "tfp_flows/flow"
-# 2 has what is around the layers, and the base. Flows without either are saved as 1.
-_VERSION = 2
+# Version 2 has what is around the layers, and the base. Flows without either are saved
+# as 1.
+_FORMAT = Format(
+    "tfp_flows/flow",
+    versions=(1, 2),
+    is_not="not a saved flow",
+    advice="pass a file that tff.distributions.save wrote",
+)
+_MAX_AROUND = 100
 
 
 def save(flow: tfd.Distribution, path: PathLike) -> None:
@@ -46,7 +56,7 @@ def save(flow: tfd.Distribution, path: PathLike) -> None:
             "tf.train.Checkpoint."
         )
     arrays = stored.arrays()
-    metadata = dict(format=_FORMAT, version=1, event_size=int(flow.event_shape[-1]))
+    metadata: dict[str, Any] = dict(version=1, event_size=int(flow.event_shape[-1]))
     metadata |= dict(dtype=flow.dtype.name) | stored.metadata()
     if not _is_standard_normal(flow.distribution):
         metadata |= dict(version=2, base=encode(flow.distribution, "base", arrays))
@@ -56,9 +66,7 @@ def save(flow: tfd.Distribution, path: PathLike) -> None:
             for i, (step, part) in enumerate(steps)
         ]
         metadata |= dict(version=2, around=around)
-    with replacing(path) as file:
-        arrays["metadata"] = np.array(json.dumps(metadata))
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    _FORMAT.write(path, metadata, arrays)
 
 
 def load(path: PathLike) -> tfd.TransformedDistribution:
@@ -74,56 +82,73 @@ def load(path: PathLike) -> tfd.TransformedDistribution:
 
     Raises:
       OSError: if the file cannot be read.
-      ValueError: if it is no saved flow, is damaged, or of a newer version.
+      InvalidFileError: if it is no saved flow, is damaged, or of a newer version. It is a
+        `ValueError`. No more memory is taken for such a file than it is long.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-        metadata = json.loads(str(arrays.pop("metadata")))
-        is_ours = metadata["format"] == _FORMAT
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is not a saved flow, or is damaged ({error}); pass a file that "
-            "tff.distributions.save wrote."
-        ) from error
-    if not is_ours or metadata["version"] > _VERSION:
-        raise ValueError(
-            f"{path} has format {metadata['format']!r} version {metadata['version']}, "
-            f"but this version of tfp_flows reads {_FORMAT!r} up to {_VERSION}."
-        )
+    metadata, arrays = _FORMAT.read(path)
     try:
         return _build(metadata, arrays)
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(
+    # Objects of TFP raise any of these for arguments that do not fit.
+    except (
+        ArithmeticError,
+        LookupError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+        tf.errors.OpError,
+    ) as error:
+        raise InvalidFileError(
             f"{path} is a damaged flow: its metadata and arrays do not fit ({error})."
         ) from error
 
 
-def _build(metadata: dict, arrays: dict) -> tfd.TransformedDistribution:
+def _build(
+    metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> tfd.TransformedDistribution:
     """The flow of the metadata, with the arrays as the values of its variables."""
+
+    def typed(name: str, kind: type, default: Any = None) -> Any:
+        value = metadata.get(name, default)
+        if not isinstance(value, kind):
+            raise TypeError(f"`{name}` must be a {kind.__name__}, but is {value!r}")
+        return value
+
     # Triangular Sylvester layers once had a kind of their own, "sylvester-triangular".
-    family = bijectors.FAMILIES[metadata["kind"].partition("-")[0]]
-    batch_shape = tuple(metadata["batch_shape"])
+    family = bijectors.FAMILIES[typed("kind", str).partition("-")[0]]
+    dtype = check_dtype(typed("dtype", str))
+    event_size = numerics.check_size("event_size", typed("event_size", int))
+    num_layers = numerics.check_size("num_layers", typed("num_layers", int))
+    affine = typed("affine", bool, False)
+    batch_shape = [
+        numerics.check_size("batch_shape", size) for size in typed("batch_shape", list)
+    ]
     of_layer = {key: a.shape[len(batch_shape) + 1 :] for key, a in arrays.items()}
+    options = family.options_of(of_layer)
+    of_flow = check_arrays(
+        arrays, family(num_layers, **options), event_size, dtype, batch_shape, affine
+    )
     flow = build_flow(
         family,
-        metadata["event_size"],
-        metadata["num_layers"],
+        event_size,
+        num_layers,
         seed=0,
-        dtype=tf.as_dtype(metadata["dtype"]),
-        fused=metadata["fused"],
-        affine=metadata.get("affine", False),
-        base=decode(metadata["base"], arrays) if "base" in metadata else None,
+        dtype=dtype,
+        fused=typed("fused", bool),
+        affine=affine,
+        base=decode(metadata["base"], arrays, dtype) if "base" in metadata else None,
         batch_shape=batch_shape,
-        **family.options_of(of_layer),
+        **options,
     )
-    find_layers(flow.bijector).assign(arrays)  # type: ignore[union-attr]
+    find_layers(flow.bijector).assign(of_flow)  # type: ignore[union-attr]
+    around = typed("around", list, [])
+    if len(around) > _MAX_AROUND:
+        raise ValueError(f"{len(around)} bijectors are around the layers")
     bijector = flow.bijector
-    for record in metadata.get("around", []):
+    for record in around:
         if record["step"] == "invert":
             bijector = tfb.Invert(bijector)
             continue
-        part = decode(record["bijector"], arrays)
+        part = decode(record["bijector"], arrays, dtype)
         is_after = record["step"] == "after"
         bijector = bijectors.chain([bijector, part] if is_after else [part, bijector])
     if bijector is flow.bijector:

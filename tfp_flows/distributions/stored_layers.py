@@ -1,5 +1,6 @@
 """The layers of a stored flow, as arrays of their parameters."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,27 +51,16 @@ class StoredLayers(NamedTuple):
         return arrays | {key: value.numpy() for key, value in self.affine.items()}
 
     def assign(self, arrays: dict[str, np.ndarray]) -> None:
-        """Makes such arrays the values of the variables.
-
-        Raises:
-          KeyError: if one is missing.
-          ValueError: if one is not finite, or of another shape.
-        """
+        """Makes arrays that `check_arrays` returned the values of the variables."""
         axes = self._axes()
         for k, layer in enumerate(self.layers):
             for key, variable in self._parameters(layer).items():
-                array, shape = check_finite(key, arrays[key]), list(variable.shape)
-                if not self.fused:
-                    shape.insert(len(shape) + 1 + axes[key], len(self.layers))
-                if list(array.shape) != shape:
-                    raise ValueError(
-                        f"`{key}` has shape {array.shape}, not {tuple(shape)}"
-                    )
+                array = arrays[key]
                 variable.assign(
                     array if self.fused else np.take(array, k, axis=axes[key])
                 )
         for key, variable in self.affine.items():
-            variable.assign(check_finite(key, arrays[key]))
+            variable.assign(arrays[key])
 
     def _parameters(self, layer: tfb.Bijector) -> dict:
         """Unconstrained name = variable or tensor, of the parameters of a layer."""
@@ -83,11 +73,60 @@ class StoredLayers(NamedTuple):
         return {key: axes[name] for name, key in names.items()}
 
 
-def check_finite(name: str, array: np.ndarray) -> np.ndarray:
-    """The array, or a ValueError."""
+def check_arrays(
+    arrays: Mapping[str, np.ndarray],
+    family: bijectors.Family,
+    event_size: int,
+    dtype: tf.DType,
+    batch_shape: Sequence[int],
+    affine: bool,
+) -> dict[str, np.ndarray]:
+    """The arrays of the layers and the affine map, before any of them is built.
+
+    Args:
+      arrays: what `StoredLayers.arrays` returned, and perhaps more.
+      family: the layers.
+      event_size: D.
+      dtype: of the flow.
+      batch_shape: of the flow.
+      affine: whether there is an affine map.
+
+    Returns:
+      Dict, name = array of `dtype`.
+
+    Raises:
+      KeyError: if one is missing.
+      ValueError: if one is not finite, of another shape, or of another dtype.
+    """
+    # In a graph, where shapes of any size take no memory.
+    with tf.Graph().as_default():
+        values = family.initial_values(
+            event_size,
+            seed=tf.zeros([2], tf.int32),
+            dtype=dtype,
+            batch_shape=batch_shape,
+        )
+    names = family.unconstrained_names()
+    shapes = {names[name]: tuple(value.shape) for name, value in values.items()}
+    if affine:
+        triangle = event_size * (event_size + 1) // 2
+        shapes["affine_shift"] = (*batch_shape, event_size)
+        shapes["affine_scale_tril"] = (*batch_shape, triangle)
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise ValueError(f"`{key}` has shape {arrays[key].shape}, not {shape}")
+    return {key: finite(key, arrays[key], dtype) for key in shapes}
+
+
+def finite(name: str, array: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    """An array of `dtype`, of one as files have it, or a ValueError."""
+    # NumPy cannot store bfloat16.
+    stored = tf.float32 if dtype == tf.bfloat16 else dtype
+    if array.dtype != stored.as_numpy_dtype:
+        raise ValueError(f"`{name}` is of {array.dtype}, not {stored.name}")
     if not np.all(np.isfinite(array)):
         raise ValueError(f"`{name}` is not finite")
-    return array
+    return array.astype(dtype.as_numpy_dtype, copy=False)
 
 
 def find_layers(bijector: tfb.Bijector) -> StoredLayers | None:

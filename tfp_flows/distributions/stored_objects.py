@@ -1,11 +1,16 @@
 """Objects of TFP around a stored flow, as JSON and arrays."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
+
+from tfp_flows.distributions.stored_layers import finite
+
+_MAX_DEPTH = 8
 
 # Those of which every argument is stored.
 _CLASSES = {
@@ -68,17 +73,40 @@ def encode(value: tfb.Bijector | tfd.Distribution, name: str, arrays: dict) -> d
     return {"class": type(value).__name__, "arguments": arguments}
 
 
-def decode(record: dict, arrays: dict) -> tfb.Bijector | tfd.Distribution:
-    """The inverse of `encode`; raises KeyError or ValueError of a damaged record."""
+def decode(
+    record: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    dtype: tf.DType,
+    *,
+    depth: int = 0,
+) -> tfb.Bijector | tfd.Distribution:
+    """The inverse of `encode`.
+
+    Args:
+      record: what `encode` returned.
+      arrays: name = array.
+      dtype: of the flow, to which arrays of floating-point numbers belong.
+      depth: of how many records this one is a part.
+
+    Returns:
+      The object.
+
+    Raises:
+      ValueError, LookupError, TypeError: if the record is damaged; and whatever the class
+        raises of arguments that do not fit.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"more than {_MAX_DEPTH} objects are nested")
     arguments = {}
     for key, argument in record["arguments"].items():
         if isinstance(argument, dict) and "class" in argument:
-            argument = decode(argument, arrays)
+            argument = decode(argument, arrays, dtype, depth=depth + 1)
         elif isinstance(argument, dict):
             array = arrays[argument["array"]]
-            if not np.all(np.isfinite(array)):
-                raise ValueError(f"`{key}` is not finite")
-            make = tf.Variable if argument["is_variable"] else tf.constant
-            argument = make(array)
+            if array.dtype.kind == "f":
+                array = finite(key, array, dtype)
+            argument = (tf.Variable if argument["is_variable"] else tf.constant)(array)
+        elif not (argument is None or isinstance(argument, bool | int | str)):
+            raise ValueError(f"`{key}` is {argument!r}")
         arguments[key] = argument
     return _CLASSES[record["class"]](**arguments)
