@@ -1,4 +1,4 @@
-"""Checks of sizes."""
+"""Checks of sizes and weights."""
 
 import numpy as np
 import pytest
@@ -18,3 +18,32 @@ def test_other_values_are_refused(value):
     with pytest.raises(ValueError, match="`event_size` must be an integer") as caught:
         numerics.check_size("event_size", value)
     assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", [[0, 2], [[0.5], [0.0]], [True, False]], ids=str)
+def test_weights_of_examples_pass(weights):
+    values = numerics.check_weights("fit", weights, 2, are_all=True)
+    np.testing.assert_array_equal(values, weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([1.0], ValueError, r"fit needs w of shape \[2\].* but got shape \(1,\)"),
+        ([[1.0, 1.0]], ValueError, r"but got shape \(1, 2\)"),
+        (["a", "b"], TypeError, "w of real numbers, but got dtype <U1"),
+        ([1j, 1.0], TypeError, "complex128"),
+        ([np.nan, 1.0], ValueError, "a w that is NaN, infinite or negative"),
+        ([np.inf, 1.0], ValueError, "infinite"),
+        ([-1.0, 1.0], ValueError, "negative"),
+        ([0.0, 0.0], ValueError, "a w of 0 for all examples"),
+    ],
+    ids=str,
+)
+def test_other_weights_are_refused(weights, error, message):
+    with pytest.raises(error, match=message):
+        numerics.check_weights("fit", weights, 2, name="w", are_all=True)
+
+
+def test_a_batch_may_have_no_weight():
+    np.testing.assert_array_equal(numerics.check_weights("fit", [0, 0], 2), [0, 0])

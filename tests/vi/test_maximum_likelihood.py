@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 import tfp_flows as tff
 from tfp_flows.vi.batches import ArrayBatches
+from tfp_flows.vi.weighted_points import WeightedPoints
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -109,13 +110,13 @@ def test_a_step_is_that_of_the_mean_nll(turn):
 
 
 def test_epochs_are_without_replacement_and_in_new_orders():
-    points = np.arange(23.0, dtype=np.float32)
+    points = WeightedPoints(np.arange(23.0, dtype=np.float32))
     batches = ArrayBatches(points, 5, tf.constant([3, 4]))
     seen = []
     batches.feed(0, 8)
     for step in range(8):
-        x, count = batches.batch(tf.constant(step))
-        assert count is None
+        x, weights, size = batches.batch(tf.constant(step))
+        assert (weights, size) == (None, 5)
         seen.append(x.numpy())
     for epoch in (seen[:4], seen[4:]):
         assert len(np.unique(np.concatenate(epoch))) == 20
@@ -123,10 +124,50 @@ def test_epochs_are_without_replacement_and_in_new_orders():
     # The same from the middle, as a resumed fit starts.
     again = ArrayBatches(points, 5, tf.constant([3, 4]))
     again.feed(6, 8)
-    np.testing.assert_array_equal(again.batch(tf.constant(7))[0], seen[7])
+    np.testing.assert_array_equal(again.batch(tf.constant(7)).points, seen[7])
     other = ArrayBatches(points, 5, tf.constant([3, 5]))
     other.feed(0, 1)
-    assert not np.array_equal(other.batch(tf.constant(0))[0], seen[0])
+    assert not np.array_equal(other.batch(tf.constant(0)).points, seen[0])
+
+
+def test_a_point_of_weight_n_counts_as_n_points():
+    x, weights = banana(6), np.array([2, 0, 1, 1, 3, 1])
+    flow, repeated = normal(tf.float64), np.repeat(x, weights, axis=0)
+    objectives = [
+        # Of any scale.
+        tff.vi.NegativeLogLikelihood(
+            x,
+            sample_weight=1e307 * weights,
+            validation_data=x,
+            validation_sample_weight=weights[:, np.newaxis],
+        ),
+        tff.vi.NegativeLogLikelihood(repeated, validation_data=repeated),
+    ]
+    found = []
+    for objective in objectives:
+        bound = objective.bind(flow, seed=tf.constant([0, 1]))
+        bound.feed(0, 1)
+        with tf.GradientTape() as tape:
+            total, loss, _ = bound(tf.constant(0))
+        gradients = tape.gradient(total, flow.trainable_variables)
+        found.append([loss, bound.held_out_loss(), *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_importance_weights_recover_the_density():
+    # In batches, and in a split of the points, from draws of a wider normal.
+    x = np.random.default_rng(0).normal(0.0, 2.0, [4_000])
+    weights = np.exp(-0.5 * (x - 1.0) ** 2 / 0.25 + 0.5 * x**2 / 4.0)
+    flow = tfd.Normal(tf.Variable(0.0), tfp.util.TransformedVariable(1.0, tfb.Exp()))
+    optimizer = tff.vi.default_optimizer(200, learning_rate=0.1)
+    arguments = dict(num_steps=200, batch_size=500, optimizer=optimizer)
+    result = fit(flow, x, sample_weight=weights, **arguments)
+    assert float(flow.mean()) == pytest.approx(1.0, abs=0.05)
+    assert float(flow.stddev()) == pytest.approx(0.5, abs=0.05)
+    entropy = 0.5 * np.log(2.0 * np.pi * np.e * 0.25)
+    assert result.final_loss == pytest.approx(entropy, abs=0.1)
+    assert result.best_validation_loss == pytest.approx(entropy, abs=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -348,3 +389,5 @@ def test_a_killed_fit_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
     assert_same(fit(normal(), banana(150), **arguments), resumed)
     with pytest.raises(ValueError, match="data_checksum"):
         fit(normal(), banana(150, seed=1), **arguments)
+    with pytest.raises(ValueError, match="data_checksum"):
+        fit(normal(), banana(150), sample_weight=np.arange(1.0, 151.0), **arguments)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
+
 
 class Examples(abc.ABC):
     """The checks of a batch: of its shape and dtype, and of its values."""
@@ -41,7 +43,7 @@ class Examples(abc.ABC):
         self.check_array(method, x)
         if weights is None:
             return batch
-        check_weights(method, weights, len(x))
+        numerics.check_weights(method, weights, len(x))
         return x, no_labels(x) if labels is None else labels, weights
 
     def check_array(self, method: str, x: Any) -> None:
@@ -153,20 +155,6 @@ def _check_finite(method: str, name: str, values: np.ndarray) -> None:
             f"{method} got {name} that are NaN or infinite in {np.sum(is_bad)} of "
             f"{len(is_bad)} points, the first at index {np.argmax(is_bad)}; leave "
             "them out, or mend them."
-        )
-
-
-def check_weights(method: str, weights: Any, num_examples: int) -> None:
-    """Raises ValueError unless there is a weight, finite and not negative, for each."""
-    values = np.asarray(weights)
-    if values.shape not in ((num_examples,), (num_examples, 1)):
-        raise ValueError(
-            f"{method} needs sample_weight of shape [{num_examples}], one number per "
-            f"example, but got shape {values.shape}."
-        )
-    if not np.all(np.isfinite(values) & (values >= 0)):
-        raise ValueError(
-            f"{method} got a sample_weight that is NaN, infinite or negative."
         )
 
 

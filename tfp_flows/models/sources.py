@@ -15,11 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.models.examples import (
-    Examples,
-    check_weights,
-    no_labels,
-)
+from tfp_flows import numerics
+from tfp_flows.models.examples import Examples, no_labels
 
 Data: TypeAlias = tuple[Any, Any, Any]
 
@@ -55,13 +52,9 @@ def checked(
         examples.check_array(method, x)
         x = x if tf.is_tensor(x) else np.asarray(x)
         if sample_weight is not None:
-            check_weights(method, sample_weight, len(x))
-            sample_weight = np.asarray(sample_weight)
-            if not np.any(sample_weight):
-                raise ValueError(
-                    f"{method} got a sample_weight of 0 for all examples, which leaves "
-                    "nothing; give some of them a positive weight."
-                )
+            sample_weight = numerics.check_weights(
+                method, sample_weight, len(x), are_all=True
+            )
             y = no_labels(x) if y is None else y
         return x, y, sample_weight
     if isinstance(x, tf.data.Dataset):
@@ -133,7 +126,7 @@ def _checked_dataset(
         if np.size(labels):
             examples.check_labels(method, labels)
         for values in weights:
-            check_weights(method, values, len(x))
+            numerics.check_weights(method, values, len(x))
         return True
 
     def checked_element(*element: tf.Tensor) -> Any:

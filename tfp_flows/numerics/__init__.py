@@ -6,7 +6,7 @@ from tfp_flows.numerics.chain_statistics import (
     pareto_khat,
     split_rhat,
 )
-from tfp_flows.numerics.checks import check_size
+from tfp_flows.numerics.checks import check_size, check_weights
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
 from tfp_flows.numerics.log_det import blend, log_blend
@@ -39,6 +39,7 @@ __all__ = [
     "check_finite",
     "check_same_event",
     "check_size",
+    "check_weights",
     "common_dtype",
     "divide_by_squared_norm",
     "epsilon",

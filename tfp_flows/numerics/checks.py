@@ -3,6 +3,8 @@
 import numbers
 from typing import Any
 
+import numpy as np
+
 
 def check_size(name: str, value: Any, *, least: int = 1) -> int:
     """`value` as an `int` if it is an integer of at least `least`; else a ValueError."""
@@ -12,3 +14,48 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
             f"`{name}` must be an integer of at least {least}, but got {value!r}."
         )
     return int(value)
+
+
+def check_weights(
+    caller: str,
+    weights: Any,
+    num_examples: int,
+    *,
+    name: str = "sample_weight",
+    are_all: bool = False,
+) -> np.ndarray:
+    """Weights of examples, of which there are as many, finite and not negative.
+
+    Args:
+      caller: what was called, for the messages.
+      weights: array of shape `[N]` or `[N, 1]`.
+      num_examples: N.
+      name: of the argument, for the messages.
+      are_all: whether these are the weights of all examples, of which one at least must
+        be positive, rather than those of a batch.
+
+    Returns:
+      Array of the same shape.
+
+    Raises:
+      TypeError: if they are no real numbers.
+      ValueError: if the shape is another, or a weight is NaN, infinite or negative.
+    """
+    values = np.asarray(weights)
+    if values.shape not in ((num_examples,), (num_examples, 1)):
+        raise ValueError(
+            f"{caller} needs {name} of shape [{num_examples}], one number per example, "
+            f"but got shape {values.shape}."
+        )
+    if values.dtype.kind in "cmMOSU":
+        raise TypeError(
+            f"{caller} needs {name} of real numbers, but got dtype {values.dtype}."
+        )
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(f"{caller} got a {name} that is NaN, infinite or negative.")
+    if are_all and not np.any(values):
+        raise ValueError(
+            f"{caller} got a {name} of 0 for all examples, which leaves nothing; give "
+            "some of them a positive weight."
+        )
+    return values

@@ -2,16 +2,36 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.vi.data_arguments import check_dtype, check_finite_points, check_shape
+from tfp_flows.vi.data_arguments import (
+    check_dtype,
+    check_finite_points,
+    check_shape,
+)
+from tfp_flows.vi.weighted_points import WeightedPoints
 
 # What the steps of one call need of the data is copied into the compiled loop before, in
 # a block of at most so many bytes: a call per batch would cost more than the step.
 _BLOCK_BYTES = 2**22
+
+
+class Batch(NamedTuple):
+    """The points of a step, whose loss is `sum(weights * nll) / size`.
+
+    Attributes:
+      points: `[B, *event]` `Tensor`.
+      weights: `[B]` `Tensor`; `None` is ones.
+      size: how many points there are, `int` or scalar `Tensor`; B without weights.
+    """
+
+    points: tf.Tensor
+    weights: tf.Tensor | None
+    size: int | tf.Tensor
 
 
 class ArrayBatches:
@@ -23,23 +43,27 @@ class ArrayBatches:
     for 9,000 points takes as long as 200 training steps, and more than an epoch has.
     """
 
-    def __init__(self, points: np.ndarray, batch_size: int, seed: tf.Tensor) -> None:
-        """Takes an array `[N, *event]`, the size B <= N and a stateless seed."""
-        self._points = tf.constant(points)
+    def __init__(self, data: WeightedPoints, batch_size: int, seed: tf.Tensor) -> None:
+        """Takes N points, the size B <= N and a stateless seed."""
+        self._points = tf.constant(data.points)
+        self._weights = None
+        if data.weights is not None:
+            self._weights = tf.constant(data.weights, self._points.dtype)
         self.batch_size = batch_size
         self._seed = [int(part) & 0xFFFFFFFF for part in seed]
-        self._steps_per_epoch = len(points) // batch_size
+        self._steps_per_epoch = len(data) // batch_size
         self._epoch: int | None = None
         self.max_chunk_size = _block_size(4 * batch_size)
         block = tf.zeros([self.max_chunk_size, batch_size], tf.int32)
         self._indices = tf.Variable(block, trainable=False)
         self._start = tf.Variable(0, trainable=False)
 
-    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """The points `[B, *event]` of a step that was fed, and `None`: all count."""
+    def batch(self, step: tf.Tensor) -> Batch:
+        """The batch of a step that was fed."""
         # Not self._indices[row]: XLA would compile a slice anew at every call.
         indices = tf.gather(self._indices, step - self._start)
-        return tf.gather(self._points, indices), None
+        weights = None if self._weights is None else tf.gather(self._weights, indices)
+        return Batch(tf.gather(self._points, indices), weights, self.batch_size)
 
     def feed(self, start: int, end: int) -> None:
         """Draws the batches of the steps `start <= step < end`."""
@@ -82,10 +106,12 @@ class DatasetBatches:
         self._sizes = tf.Variable(tf.zeros(shape[:1], tf.int32), trainable=False)
         self._start = tf.Variable(0, trainable=False)
 
-    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """The points `[B, *event]` of a step, and how many of them count."""
+    def batch(self, step: tf.Tensor) -> Batch:
+        """The batch of a step that was fed; what fills it up has a weight of 0."""
         row = step - self._start
-        return tf.gather(self._points, row), tf.gather(self._sizes, row)
+        points, size = tf.gather(self._points, row), tf.gather(self._sizes, row)
+        counts = tf.range(tf.shape(points)[0]) < size
+        return Batch(points, tf.cast(counts, points.dtype), size)
 
     def feed(self, start: int, end: int) -> None:
         """Copies the batches of the steps `start <= step < end`."""

@@ -9,9 +9,6 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows.types import Points
 
-# Default share of the points that is held out.
-_HELD_OUT = 0.1
-
 
 def check_distribution(flow: tfd.Distribution) -> None:
     """Raises TypeError unless `flow` is a `tfd.Distribution`."""
@@ -88,10 +85,10 @@ def check_finite_points(points: np.ndarray, name: str) -> None:
 
 
 def check_split(validation_split: float | None, validation_data: Points | None) -> None:
-    """Raises ValueError unless at most one is given, and the split is in [0, 1)."""
+    """Raises ValueError unless the split is in [0, 1), and 0 beside other points."""
     if validation_split is None:
         return
-    if validation_data is not None:
+    if validation_data is not None and validation_split != 0.0:
         raise ValueError(
             "Pass `validation_split` or `validation_data`, not both: the split takes "
             "points off `data`."
@@ -101,29 +98,6 @@ def check_split(validation_split: float | None, validation_data: Points | None) 
             "`validation_split` must be a share of the points in [0, 1), but got "
             f"{validation_split!r}."
         )
-
-
-def split_points(
-    points: np.ndarray, validation_split: float | None, seed: tf.Tensor
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Points to train on, and a random share held out, or `None` if the share is 0.
-
-    Raises:
-      ValueError: if one of the two would be empty.
-    """
-    if validation_split == 0.0:
-        return points, None
-    share = _HELD_OUT if validation_split is None else validation_split
-    num_held_out = round(share * len(points))
-    if not 0 < num_held_out < len(points):
-        which = "validation" if num_held_out == 0 else "training"
-        raise ValueError(
-            f"A validation split of {share:g} of {len(points)} points leaves none for "
-            f"{which}; pass more points, another `validation_split` (0 holds none out), "
-            "or `validation_data`."
-        )
-    order = tf.random.experimental.stateless_shuffle(tf.range(len(points)), seed).numpy()
-    return points[order[num_held_out:]], points[order[:num_held_out]]
 
 
 def resolve_batch_size(batch_size: int | None, num_points: int) -> int:

@@ -23,7 +23,7 @@ class FitResult:
         before the update: of a reverse-KL fit the negative ELBO, estimated from that
         step's samples at full weight of the target (beta = 1), which with the target's
         log Z added gives the KL; of a maximum-likelihood fit the mean negative log
-        likelihood (NLL) of the batch.
+        likelihood (NLL) of the batch, weighted where the points are.
       beta: `[num_steps_done]` float array, the weight of the target in the objective;
         ones where nothing is annealed.
       gradient_norm: `[num_steps_done, ...batch]` float array, the norm of all gradients

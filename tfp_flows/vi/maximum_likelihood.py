@@ -1,5 +1,6 @@
 """Density estimation with a flow by maximum likelihood."""
 
+import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -16,10 +17,12 @@ def fit_maximum_likelihood(
     flow: tfd.Distribution,
     data: Points,
     *,
+    sample_weight: npt.ArrayLike | None = None,
     num_steps: int = 10_000,
     batch_size: int | None = None,
     validation_split: float | None = None,
     validation_data: Points | None = None,
+    validation_sample_weight: npt.ArrayLike | None = None,
     evaluation_steps: int | None = None,
     patience: int | None = 10,
     optimizer: Optimizer = None,
@@ -44,7 +47,9 @@ def fit_maximum_likelihood(
     ```
 
     over the trainable variables of the flow q, by stochastic gradients on mini-batches.
-    In expectation over the points it is KL(data || q) plus the entropy of the data.
+    In expectation over the points it is KL(data || q) plus the entropy of the data. With
+    weights w_n, such as those of importance sampling, all means over points, those of the
+    result included, are weighted, sum_n w_n log q(x_n) / sum_n w_n.
 
     `log_prob` of a flow from `tff.planar_flow` and others goes through the exact inverse
     of its layers, with gradients by the implicit function theorem. The flow of the
@@ -89,6 +94,9 @@ def fit_maximum_likelihood(
         `tf.data.Dataset` of batches `[B, *event_shape]` of the flow's dtype, read in its
         order and again from the start at its end (shuffle it as you like; later batches
         may be smaller than the first). NumPy arrays of any floating dtype are cast.
+      sample_weight: `[N]` weights of the points of an array, finite, at least 0 and not
+        all 0, of any scale: a point of weight 2 counts as two, one of weight 0 is left
+        out. They are split like the points. `None` is equal ones. Not with a dataset.
       num_steps: number of updates, at most.
       batch_size: B, points per update, drawn in epochs without replacement; the last N
         mod B points of an epoch are left out. `None` is 256, or N if that is less. Not
@@ -96,6 +104,7 @@ def fit_maximum_likelihood(
       validation_split: share of the points, chosen by `seed`, that is held out; 0 is
         none. `None` is 0.1 for an array without `validation_data`. Not with a dataset.
       validation_data: held-out points: an array, or a finite dataset of batches.
+      validation_sample_weight: weights of these, as `sample_weight`.
       evaluation_steps: updates between two evaluations of the held-out points; `None` is
         a fiftieth of `num_steps`.
       patience: evaluations in a row without a lower held-out NLL before the fit stops;
@@ -114,7 +123,7 @@ def fit_maximum_likelihood(
         quarter of a second. Results do not depend on it.
       checkpoint_dir: folder for the file `fit.npz`, from which an interrupted fit goes
         on, to the same numbers; see `fit_reverse_kl`. For arrays, whose batches are a
-        function of the step. The file knows the data by their checksum.
+        function of the step. The file knows data and weights by their checksum.
       checkpoint_steps: steps between two writes of it; `None` goes by time.
       checkpoint_seconds: seconds between two writes, if `checkpoint_steps` is `None`.
       tensorboard_dir: folder for an event file of TensorBoard: NLL and gradient norm,
@@ -130,9 +139,10 @@ def fit_maximum_likelihood(
       TypeError: if `flow` is no distribution, the points have another dtype, or
         `optimizer` is not an optimizer.
       ValueError: if points have another shape than `[N, *event_shape]`, are too few, are
-        NaN or infinite, or outside the support of the flow; if `log_prob` fails; if a
-        number is out of range, or the checkpoint is damaged or of another fit. All of
-        this comes before training starts, except for later batches of a dataset.
+        NaN or infinite, or outside the support of the flow; if a weight is NaN, infinite
+        or negative, or all are 0; if `log_prob` fails; if a number is out of range, or
+        the checkpoint is damaged or of another fit. All of this comes before training
+        starts, except for later batches of a dataset.
       FitError: if losses or gradients stay infinite or NaN; it says where, and has the
         `result` up to there. The flow holds its best parameters.
       RuntimeError: if XLA cannot compile the flow.
@@ -148,9 +158,11 @@ def fit_maximum_likelihood(
         )
     objective = NegativeLogLikelihood(
         data,
+        sample_weight=sample_weight,
         batch_size=batch_size,
         validation_split=validation_split,
         validation_data=validation_data,
+        validation_sample_weight=validation_sample_weight,
     )
     held_out_test = training.HeldOutTest(
         every_steps=every_steps, num_steps=num_steps, patience=patience
