@@ -6,9 +6,15 @@ from tfp_flows.numerics.chain_statistics import (
     pareto_khat,
     split_rhat,
 )
-from tfp_flows.numerics.checks import check_size, check_weights
+from tfp_flows.numerics.checks import (
+    check_number,
+    check_positive,
+    check_size,
+    check_weights,
+)
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
+from tfp_flows.numerics.importance_weights import draw_rows, psis
 from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
@@ -37,11 +43,14 @@ __all__ = [
     "bulk_ess",
     "check_event_size",
     "check_finite",
+    "check_number",
+    "check_positive",
     "check_same_event",
     "check_size",
     "check_weights",
     "common_dtype",
     "divide_by_squared_norm",
+    "draw_rows",
     "epsilon",
     "is_live",
     "load_arviz",
@@ -49,6 +58,7 @@ __all__ = [
     "log_softplus",
     "monotone_root",
     "pareto_khat",
+    "psis",
     "safe_norm",
     "softplus_minus_one",
     "split_rhat",
