@@ -1,9 +1,12 @@
 """Copies and pickles of bijectors and flows, by the arguments that they were built of.
 
 Objects of TFP hold caches with weak references, which neither `copy.deepcopy` nor
-`pickle` can take.
+`pickle` can take. Those that hold others choose their class by what they hold, so that
+neither can make one first and fill it later; `copyreg` has them made by their arguments,
+too, once this package is imported.
 """
 
+import copyreg
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,6 +16,17 @@ import tensorflow_probability as tfp
 
 _OF_TFP = (tfp.distributions.Distribution, tfp.bijectors.Bijector)
 
+# What flows are put into, or stand on.
+_HOLDERS = (
+    tfp.bijectors.Blockwise,
+    tfp.bijectors.Invert,
+    tfp.distributions.BatchBroadcast,
+    tfp.distributions.Independent,
+    tfp.distributions.MixtureSameFamily,
+    tfp.distributions.Sample,
+    tfp.distributions.TransformedDistribution,
+)
+
 
 class Picklable:
     """Mixin of a `tfb.Bijector` or `tfd.Distribution` that can be copied and pickled.
@@ -21,7 +35,15 @@ class Picklable:
     """
 
     def __reduce__(self) -> tuple:
-        return make, (describe(self),)
+        return _reduce(self)
+
+
+def _reduce(value: Any) -> tuple:
+    return make, (describe(value),)
+
+
+for _class in _HOLDERS:
+    copyreg.pickle(_class, _reduce)
 
 
 class _Call(NamedTuple):
