@@ -95,8 +95,8 @@ IMAGES = np.zeros((3, 4, 4), np.uint8)
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (dict(x_train=IMAGES), "has the arrays x_train, but not x_test"),
-        (dict(images=IMAGES), "but not x_train, x_test"),
+        (dict(x_train=IMAGES), "has no array x_test"),
+        (dict(images=IMAGES), "no array x_train and no x_test"),
         (dict(x_train=IMAGES, x_test=IMAGES[:, :2]), "two shapes"),
         (dict(x_train=IMAGES[0], x_test=IMAGES), r"\(4, 4\)"),
         (dict(x_train=IMAGES[:0], x_test=IMAGES), r"\(0, 4, 4\)"),

@@ -1,11 +1,46 @@
 """Densities by name: built-in ones, and functions of the user's modules."""
 
+import contextlib
 import importlib
 import os
 import sys
+import traceback
+from collections.abc import Iterator
 
 from tfp_flows import targets
 from tfp_flows.density import Density, as_density
+
+
+class UserModuleError(RuntimeError):
+    """An error in the user's module; its message says the line."""
+
+
+@contextlib.contextmanager
+def errors_placed(spec: str) -> Iterator[None]:
+    """A context in which errors from the module of a target say the line there.
+
+    Args:
+      spec: as of `load_target`.
+
+    Raises:
+      UserModuleError: for any error, or `sys.exit`, of a line of the module or its
+        package, or that such a line led to.
+    """
+    package = spec.partition(":")[0].partition(".")[0]
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        lines = [
+            f"{frame.f_code.co_filename}, line {number}"
+            for frame, number in traceback.walk_tb(error.__traceback__)
+            if frame.f_globals.get("__name__", "").partition(".")[0] == package
+        ]
+        if not lines:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            what = f"sys.exit({error.code!r}), which is no way for a density to end"
+        raise UserModuleError(f"{lines[-1]}: {what}") from error
 
 
 def load_target(spec: str) -> Density:
@@ -21,7 +56,9 @@ def load_target(spec: str) -> Density:
     Raises:
       ValueError: if the name is unknown, or the attribute is missing or no density over
         vectors.
-      ImportError: if the module cannot be imported.
+      ImportError: if there is no such module.
+      UserModuleError: if the module has an error of syntax; its other errors are raised
+        as they are.
     """
     module_name, colon, attribute = spec.partition(":")
     if not colon:
@@ -31,19 +68,26 @@ def load_target(spec: str) -> Density:
                 f"{', '.join(targets.names())}, and module:function names your own."
             )
         return as_density(targets.get(spec))
-    if not module_name or not attribute:
+    is_name = all(part.isidentifier() for part in module_name.split("."))
+    if not is_name or module_name.endswith(".py") or not attribute:
         raise ValueError(
             f"{spec!r} names no target; write module:function, for example "
-            "my_densities:log_prob."
+            "my_densities:log_prob for log_prob of my_densities.py."
         )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # of a module that it imports
         raise ImportError(
             f"Cannot import module {module_name!r} of target {spec!r} ({error}); run in "
             "the folder that holds it, or install it."
+        ) from error
+    except SyntaxError as error:  # which says its line
+        raise UserModuleError(
+            f"{error.filename}, line {error.lineno}: SyntaxError: {error.msg}"
         ) from error
     target = getattr(module, attribute, None)
     if target is None:

@@ -11,12 +11,19 @@ from tfp_flows.version import __version__
 # does, and what it writes. What loads TensorFlow, for seconds, is imported inside `run`.
 _COMMANDS = ("reproduce", "density", "fit", "evaluate", "sample", "vae")
 
+_EXIT_STATUS = (
+    "Exit status: 0, done; 1, a fit that stopped early, with what it had, or a fault of "
+    "the program, with its traceback; 2, what was given is wrong, or cannot be read or "
+    "written, which stderr says in one line; 130, interrupted; 143, terminated."
+)
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The `argparse.ArgumentParser` of `tfp-flows`."""
     parser = argparse.ArgumentParser(
         prog="tfp-flows",
         description="Normalizing flows for TensorFlow Probability.",
+        epilog=_EXIT_STATUS,
     )
     parser.add_argument("--version", action="version", version=__version__)
     add_traceback(parser)

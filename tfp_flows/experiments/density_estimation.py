@@ -15,7 +15,7 @@ import tensorflow_probability as tfp
 from tfp_flows import plotting, vi
 from tfp_flows.experiments.configs import DensityConfig
 from tfp_flows.experiments.density_flows import FLOWS
-from tfp_flows.experiments.outputs import write_results
+from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.experiments.tables import density_table
 from tfp_flows.experiments.toy_points import TOY_POINTS, in_parts
@@ -57,51 +57,54 @@ def estimate_densities(
       The content of `density.json`, a `dict`.
 
     Raises:
-      OSError: if `out` cannot be written to; before any training.
+      OSError: if `out` cannot be written to, or another experiment writes there; before
+        any training.
       ValueError: if `config` names unknown points or flows.
     """
     config = config or DensityConfig()
     started = time.perf_counter()
     _check_names("points", config.points, TOY_POINTS)
     _check_names("flows", config.flows, FLOWS)
-    out = prepare_folder(out)
-    images = prepare_folder(out / "imgs")
-    titles = ["points", "true density", *(FLOWS[name].title for name in config.flows)]
-    drawn = {name: _draw(name, config) for name in config.points}
-    tasks = {
-        f"{name} {flow}": (_run_fit, name, flow, drawn[name], config)
-        # Sylvester flows take longest, and come first.
-        for flow in sorted(config.flows, key=lambda flow: "sylvester" not in flow)
-        for name in config.points
-    }
-    done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
-    panels = []
-    for name, data in drawn.items():
-        fitted = [done[f"{name} {flow}"][0] for flow in config.flows]
-        panels.append([*_panels_of_truth(data), *fitted])
+    with new_folder(out, "density.json", overwrite=True) as folder:
+        images = prepare_folder(folder / "imgs")
+        titles = ["points", "true density", *(FLOWS[name].title for name in config.flows)]
+        drawn = {name: _draw(name, config) for name in config.points}
+        tasks = {
+            f"{name} {flow}": (_run_fit, name, flow, drawn[name], config)
+            # Sylvester flows take longest, and come first.
+            for flow in sorted(config.flows, key=lambda flow: "sylvester" not in flow)
+            for name in config.points
+        }
+        done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
+        panels = []
+        for name, data in drawn.items():
+            fitted = [done[f"{name} {flow}"][0] for flow in config.flows]
+            panels.append([*_panels_of_truth(data), *fitted])
+            plotting.save_grid(
+                images / f"density-{name}.png",
+                panels[-1:],
+                column_titles=titles,
+                row_titles=[TOY_POINTS[name].title],
+                size=2.2,
+            )
         plotting.save_grid(
-            images / f"density-{name}.png",
-            panels[-1:],
+            images / "density-summary.png",
+            panels,
             column_titles=titles,
-            row_titles=[TOY_POINTS[name].title],
-            size=2.2,
+            row_titles=[TOY_POINTS[name].title for name in config.points],
         )
-    plotting.save_grid(
-        images / "density-summary.png",
-        panels,
-        column_titles=titles,
-        row_titles=[TOY_POINTS[name].title for name in config.points],
-    )
-    return write_results(
-        out / "density.json",
-        config,
-        table=density_table,
-        truths=[data.row for data in drawn.values()],
-        fits=[
-            done[f"{name} {flow}"][1] for name in config.points for flow in config.flows
-        ],
-        seconds=time.perf_counter() - started,
-    )
+        return write_results(
+            folder / "density.json",
+            config,
+            table=density_table,
+            truths=[data.row for data in drawn.values()],
+            fits=[
+                done[f"{name} {flow}"][1]
+                for name in config.points
+                for flow in config.flows
+            ],
+            seconds=time.perf_counter() - started,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,28 +48,28 @@ def fit(
     density = as_density(target)
     event_size = event_size_of(density, config.event_size)
     config = dataclasses.replace(config, event_size=event_size)
-    out = new_folder(out, "flow.npz", overwrite=overwrite)
-    family = bijectors.FAMILIES[config.family]
-    flow = distributions.build_flow(
-        family, event_size, config.num_layers, seed=config.seed
-    )
-    try:
-        result = vi.fit_reverse_kl(
-            flow,
-            density,
-            num_steps=config.num_steps,
-            sample_size=config.sample_size,
-            seed=config.seed,
-            jit_compile=config.jit_compile,
-            checkpoint_dir=checkpoint_dir,
-            tensorboard_dir=tensorboard_dir,
-            progress_bar=progress_bar,
+    with new_folder(out, "flow.npz", overwrite=overwrite) as folder:
+        family = bijectors.FAMILIES[config.family]
+        flow = distributions.build_flow(
+            family, event_size, config.num_layers, seed=config.seed
         )
-    except vi.FitError as error:
-        _write(out, error.result, config)
-        raise
-    _write(out, result, config)
-    return result
+        try:
+            result = vi.fit_reverse_kl(
+                flow,
+                density,
+                num_steps=config.num_steps,
+                sample_size=config.sample_size,
+                seed=config.seed,
+                jit_compile=config.jit_compile,
+                checkpoint_dir=checkpoint_dir,
+                tensorboard_dir=tensorboard_dir,
+                progress_bar=progress_bar,
+            )
+        except vi.FitError as error:
+            _write(folder, error.result, config)
+            raise
+        _write(folder, result, config)
+        return result
 
 
 def event_size_of(density: Density, given: int | None) -> int:

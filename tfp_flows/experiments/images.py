@@ -2,10 +2,11 @@
 
 import os
 import pathlib
-import zipfile
 from typing import Any
 
 import numpy as np
+
+from tfp_flows.files import InvalidFileError, read_arrays
 
 
 def load_images(source: str | os.PathLike) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def load_images(source: str | os.PathLike) -> dict[str, Any]:
 
     Raises:
       OSError: if there is no such file, or no network for MNIST.
-      ValueError: if the file is not of this form.
+      InvalidFileError: if the file is not of this form; a `ValueError`.
     """
     arrays = _download_mnist() if source == "mnist" else _read(pathlib.Path(source))
     images = {
@@ -61,21 +62,17 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
             "x_train and x_test, or mnist."
         )
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise ValueError("it is a single array")
-        with archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        arrays = read_arrays(path, names=("x_train", "x_test", "y_test"), compressed=True)
+    except InvalidFileError as error:
+        raise InvalidFileError(
             f"{path} is not an .npz file of plain arrays ({error}); write one with "
             "np.savez(path, x_train=..., x_test=...)."
         ) from error
     missing = [name for name in ("x_train", "x_test") if name not in arrays]
     if missing:
-        raise ValueError(
-            f"{path} has the arrays {', '.join(arrays) or 'none'}, but not "
-            f"{', '.join(missing)}; name them as keras.datasets.mnist does."
+        raise InvalidFileError(
+            f"{path} has no array {' and no '.join(missing)}; name them as "
+            "keras.datasets.mnist does."
         )
     return arrays
 

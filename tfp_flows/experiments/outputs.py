@@ -1,37 +1,48 @@
 """What experiments leave in their folder: results, with what they were made with."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import pathlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfp_flows.files import prepare_folder, write_json, write_text
+from tfp_flows.files import locked, prepare_folder, write_json, write_text
 from tfp_flows.version import __version__
 
 _PACKAGES = ("tensorflow", "tensorflow-probability", "keras", "numpy", "arviz")
 
 
+@contextlib.contextmanager
 def new_folder(
     out: str | os.PathLike, result: str, *, overwrite: bool = False
-) -> pathlib.Path:
-    """The folder of an experiment, for a result that is not there yet.
+) -> Iterator[pathlib.Path]:
+    """A context with the folder of an experiment, which no other one writes to.
 
     Args:
       out: folder, made if need be.
-      result: name of the file that took the work.
+      result: name of the file that takes the work.
       overwrite: whether it may be replaced.
 
-    Returns:
+    Yields:
       `pathlib.Path`.
 
     Raises:
       FileExistsError: if there is such a file already and not `overwrite`.
+      BlockingIOError: if another experiment is writing it.
       OSError: if `out` cannot be written to.
     """
-    out = prepare_folder(out)
+    out = check_folder(out, result, overwrite=overwrite)
+    with locked(out / result):
+        # Again: the one before may just have ended.
+        yield check_folder(out, result, overwrite=overwrite)
+
+
+def check_folder(out: str | os.PathLike, result: str, *, overwrite: bool) -> pathlib.Path:
+    """Makes the folder of `new_folder`, and raises its errors, but for the lock."""
+    out = prepare_folder(out, "out")
     if (out / result).exists() and not overwrite:
         raise FileExistsError(
             f"{out / result} exists already; pass another folder with --out, or "

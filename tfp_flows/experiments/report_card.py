@@ -11,6 +11,8 @@ import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
 from tfp_flows import diagnostics, plotting
+from tfp_flows.files import InvalidFileError
+from tfp_flows.plotting.figures import figure_format
 
 _NUM_SHOWN = 2_000
 
@@ -40,7 +42,8 @@ def evaluate_file(
 
     Raises:
       ValueError, TypeError: as `tff.diagnostics.evaluate`; and ValueError if there is a
-        figure to draw of a flow that is not in the plane.
+        figure to draw of a flow that is not in the plane, or of an unknown format.
+      InvalidFileError: if the files of the fit are damaged.
     """
     path = pathlib.Path(path)
     if figure is not None and flow.event_shape != [2]:
@@ -48,6 +51,8 @@ def evaluate_file(
             f"A report card is for flows in the plane, but the flow of {path} is over "
             f"vectors of size {flow.event_shape[0]}; leave out --figure."
         )
+    if figure is not None:
+        figure_format(figure)  # before the work
     fit = _read_fit(path.parent, flow)
     report = diagnostics.evaluate(
         flow if fit is None else fit, target, num_samples=num_samples, seed=seed
@@ -84,9 +89,17 @@ def _read_fit(
     summary, trace = folder / "fit.json", folder / "loss.csv"
     if not summary.exists() or not trace.exists():
         return None
-    values = json.loads(summary.read_text("utf-8"))
-    loss = np.loadtxt(trace, delimiter=",", skiprows=1, usecols=1, ndmin=1)
-    names = ("num_steps_done", "seconds", "num_skipped_steps")
-    return types.SimpleNamespace(
-        flow=flow, loss=loss, **{name: values[name] for name in names}
-    )
+    try:
+        values = json.loads(summary.read_text("utf-8"))
+        loss = np.loadtxt(trace, delimiter=",", skiprows=1, usecols=1, ndmin=1)
+        numbers = dict(
+            num_steps_done=int(values["num_steps_done"]),
+            seconds=float(values["seconds"]),
+            num_skipped_steps=int(values["num_skipped_steps"]),
+        )
+    except (LookupError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise InvalidFileError(
+            f"{summary} and {trace} are not what tfp-flows fit wrote of this flow "
+            f"({error}); move them away, to judge the flow alone."
+        ) from error
+    return types.SimpleNamespace(flow=flow, loss=loss, **numbers)

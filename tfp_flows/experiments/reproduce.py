@@ -11,7 +11,7 @@ import numpy as np
 
 from tfp_flows import bijectors, diagnostics, distributions, mcmc, plotting, targets, vi
 from tfp_flows.experiments.configs import ReproduceConfig
-from tfp_flows.experiments.outputs import write_results
+from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.experiments.side_by_side import run_side_by_side
 from tfp_flows.experiments.tables import reproduction_table
 from tfp_flows.files import prepare_folder
@@ -51,34 +51,37 @@ def reproduce(
       The content of `results.json`, a `dict`.
 
     Raises:
-      OSError: if `out` cannot be written to; before any training.
+      OSError: if `out` cannot be written to, or another experiment writes there; before
+        any training.
     """
     config = config or ReproduceConfig()
     started = time.perf_counter()
-    out = prepare_folder(out)
-    images = prepare_folder(images or out / "report" / "imgs")
+    with new_folder(out, "results.json", overwrite=True) as folder:
+        images = prepare_folder(images or folder / "report" / "imgs")
+        fits = list(
+            itertools.product(config.examples, config.families, config.num_layers)
+        )
+        truths = {name: _draw_truth(name, images) for name in config.examples}
+        # Those that take longest come first, so that no core is idle at the end.
+        tasks: dict[str, tuple[Any, ...]] = {
+            "{} {} K={}".format(*fit): (_run_fit, *fit, truths[fit[0]], config, images)
+            for fit in sorted(fits, key=lambda fit: -fit[-1])
+        }
+        tasks |= {
+            f"{name} chains": (_run_chains, name, config, images)
+            for name in config.examples
+        }
+        done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
 
-    fits = list(itertools.product(config.examples, config.families, config.num_layers))
-    truths = {name: _draw_truth(name, images) for name in config.examples}
-    # Those that take longest come first, so that no core is idle at the end.
-    tasks: dict[str, tuple[Any, ...]] = {
-        "{} {} K={}".format(*fit): (_run_fit, *fit, truths[fit[0]], config, images)
-        for fit in sorted(fits, key=lambda fit: -fit[-1])
-    }
-    tasks |= {
-        f"{name} chains": (_run_chains, name, config, images) for name in config.examples
-    }
-    done = run_side_by_side(tasks, num_workers=num_workers, progress_bar=progress_bar)
-
-    _save_figures(images, config, truths, done)
-    return write_results(
-        out / "results.json",
-        config,
-        table=reproduction_table,
-        chains=[done[f"{name} chains"][1] for name in config.examples],
-        fits=[done["{} {} K={}".format(*fit)][1] for fit in fits],
-        seconds=time.perf_counter() - started,
-    )
+        _save_figures(images, config, truths, done)
+        return write_results(
+            folder / "results.json",
+            config,
+            table=reproduction_table,
+            chains=[done[f"{name} chains"][1] for name in config.examples],
+            fits=[done["{} {} K={}".format(*fit)][1] for fit in fits],
+            seconds=time.perf_counter() - started,
+        )
 
 
 def _save_figures(

@@ -3,20 +3,23 @@
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.files import prepare_folder, replacing, write_csv
+from tfp_flows.files import prepare_file, replacing, write_csv
 
 
-def sample_writer(path: str | os.PathLike) -> Callable[..., None]:
+def sample_writer(
+    path: str | os.PathLike, *, inputs: Sequence[str | os.PathLike] = ()
+) -> Callable[..., None]:
     """Checks `path`, before any work, and returns the function that writes there.
 
     Args:
       path: file to write; its ending, `.csv` or `.npz`, is the format.
+      inputs: files that are read, which it must not replace.
 
     Returns:
       Callable, `(flow, num_samples, seed)`: writes the samples and their log densities,
@@ -32,7 +35,7 @@ def sample_writer(path: str | os.PathLike) -> Callable[..., None]:
             f"Samples are written as .csv or .npz, but the file is {path.name!r}; give "
             "--out one of these endings."
         )
-    prepare_folder(path.parent)
+    prepare_file(path, inputs=inputs)
     return functools.partial(_write_samples, path)
 
 

@@ -34,7 +34,7 @@ def run_side_by_side(
 
     Raises:
       Exception: the first that a task raises; tasks that have not begun are dropped, and
-        those that run are waited for.
+        those that run are waited for. At an interrupt they are ended.
     """
     num_workers = min(num_workers or os.cpu_count() or 1, len(tasks))
     results = {}
@@ -55,11 +55,19 @@ def _completed(
             yield name, function(*arguments)
         return
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with concurrent.futures.ProcessPoolExecutor(
         num_workers, context, initializer=load_tensorflow
     ) as executor:
-        names = {executor.submit(*task): name for name, task in tasks.items()}
-        for future in concurrent.futures.as_completed(names):
-            if future.exception() is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
-            yield names[future], future.result()
+        try:
+            names = {executor.submit(*task): name for name, task in tasks.items()}
+            for future in concurrent.futures.as_completed(names):
+                if future.exception() is not None:
+                    executor.shutdown(wait=False, cancel_futures=True)
+                yield names[future], future.result()
+        except BaseException as error:
+            # An interrupt does not wait for tasks of minutes.
+            if not isinstance(error, Exception):
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
+            raise

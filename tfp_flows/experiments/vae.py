@@ -1,6 +1,9 @@
 """Training a variational autoencoder on images, with its files."""
 
 import os
+import pathlib
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +18,7 @@ from tfp_flows.experiments.images import load_images
 from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.experiments.vae_figures import save_figures
 from tfp_flows.experiments.vae_flows import build_flow
-from tfp_flows.files import write_csv
+from tfp_flows.files import replacing, write_csv
 from tfp_flows.progress import tqdm
 
 
@@ -121,32 +124,43 @@ def run(
         training.
     """
     _check_config(config)
-    out = new_folder(out, "model.keras", overwrite=overwrite)
-    images = load_images(data)
-    model = build(config, images["x_train"].shape[1:])
-    with tqdm(total=config.num_epochs, disable=not progress_bar, unit="epoch") as bar:
-        history, seconds = train(
-            model, images["x_train"], config, callbacks=[_Progress(bar)]
+    with new_folder(out, "model.keras", overwrite=overwrite) as folder:
+        images = load_images(data)
+        model = build(config, images["x_train"].shape[1:])
+        with tqdm(total=config.num_epochs, disable=not progress_bar, unit="epoch") as bar:
+            history, seconds = train(
+                model, images["x_train"], config, callbacks=[_Progress(bar)]
+            )
+        # Before all that follows, so that nothing can lose it.
+        _save(model, folder / "model.keras")
+        write_csv(folder / "history.csv", dict(epoch=range(config.num_epochs), **history))
+        test = judge(
+            model,
+            images["x_test"],
+            num_samples=config.num_importance_samples,
+            seed=config.seed + 1,
         )
-    # Before all that follows, so that nothing can lose it.
-    model.save(out / "model.keras")
-    write_csv(out / "history.csv", dict(epoch=range(config.num_epochs), **history))
-    test = judge(
-        model,
-        images["x_test"],
-        num_samples=config.num_importance_samples,
-        seed=config.seed + 1,
-    )
-    results = write_results(
-        out / "vae.json",
-        config,
-        num_training_images=len(images["x_train"]),
-        num_weights=model.count_params(),
-        seconds=seconds,
-        test=test,
-    )
-    save_figures(out, model, images["x_test"], images["y_test"], seed=config.seed + 2)
-    return results
+        results = write_results(
+            folder / "vae.json",
+            config,
+            num_training_images=len(images["x_train"]),
+            num_weights=model.count_params(),
+            seconds=seconds,
+            test=test,
+        )
+        save_figures(
+            folder, model, images["x_test"], images["y_test"], seed=config.seed + 2
+        )
+        return results
+
+
+def _save(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves a model whole or not at all, as Keras does not."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved = pathlib.Path(folder) / path.name
+        model.save(saved)
+        with open(saved, "rb") as source, replacing(path) as file:
+            shutil.copyfileobj(source, file)
 
 
 class _Progress(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from tfp_flows.files import replacing
@@ -80,6 +81,18 @@ def save_grid(
     save_figure(path, draw_all, shape, dpi=dpi)
 
 
+def figure_format(path: PathLike) -> str:
+    """The format of a figure file, by its ending; a ValueError if there is none such."""
+    ending = pathlib.Path(path).suffix[1:]
+    known = sorted(FigureCanvasBase.get_supported_filetypes())
+    if ending not in known:
+        raise ValueError(
+            f"Figures are written as {', '.join(known)}, but the file is {str(path)!r}; "
+            "give it one of these endings."
+        )
+    return ending
+
+
 def save_figure(
     path: PathLike,
     draw_all: Callable[[Figure], object],
@@ -95,10 +108,10 @@ def save_figure(
       shape: width and height, in inches.
       dpi: dots per inch.
     """
-    path = pathlib.Path(path)
+    path, format = pathlib.Path(path), figure_format(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=shape, layout="constrained")
         draw_all(figure)
         with replacing(path) as file:
-            figure.savefig(file, format=path.suffix[1:], dpi=dpi)
+            figure.savefig(file, format=format, dpi=dpi)

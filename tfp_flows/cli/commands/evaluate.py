@@ -1,7 +1,6 @@
 """Judge a saved flow against a density."""
 
 import argparse
-import pathlib
 
 from tfp_flows.cli import options
 
@@ -22,25 +21,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judges the flow, and prints the verdict."""
     from tfp_flows import distributions
-    from tfp_flows.cli.load_target import load_target
+    from tfp_flows.cli.load_target import errors_placed, load_target
     from tfp_flows.experiments.fit import event_size_of
     from tfp_flows.experiments.report_card import evaluate_file
-    from tfp_flows.files import prepare_folder, write_json
+    from tfp_flows.files import prepare_file, write_json
 
     flow = distributions.load(args.flow)
-    target = load_target(args.target)
-    event_size_of(target, flow.event_shape[0])
     for file in (args.out, args.figure):
         if file is not None:
-            prepare_folder(pathlib.Path(file).parent)
-    report = evaluate_file(
-        args.flow,
-        flow,
-        target,
-        num_samples=args.num_samples,
-        seed=args.seed,
-        figure=args.figure,
-    )
+            prepare_file(file, inputs=[args.flow])
+    with errors_placed(args.target):
+        target = load_target(args.target)
+        event_size_of(target, flow.event_shape[0])
+        report = evaluate_file(
+            args.flow,
+            flow,
+            target,
+            num_samples=args.num_samples,
+            seed=args.seed,
+            figure=args.figure,
+        )
     print(report)
     if args.out is not None:
         write_json(args.out, report.to_dict())

@@ -36,19 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fits the flow, and says how it went and where it is."""
     from tfp_flows import vi
-    from tfp_flows.cli.load_target import load_target
+    from tfp_flows.cli.load_target import errors_placed, load_target
     from tfp_flows.experiments.fit import fit
+    from tfp_flows.experiments.outputs import check_folder
 
+    check_folder(args.out, "flow.npz", overwrite=args.overwrite)
     saved = f"Saved to {pathlib.Path(args.out) / 'flow.npz'}."
     try:
-        result = fit(
-            args.out,
-            load_target(args.target),
-            options.parsed_config(FitConfig, args),
-            overwrite=args.overwrite,
-            checkpoint_dir=args.checkpoint,
-            tensorboard_dir=args.tensorboard,
-        )
+        with errors_placed(args.target):
+            result = fit(
+                args.out,
+                load_target(args.target),
+                options.parsed_config(FitConfig, args),
+                overwrite=args.overwrite,
+                checkpoint_dir=args.checkpoint,
+                tensorboard_dir=args.tensorboard,
+            )
     except vi.FitError as error:
         print(f"tfp-flows: error: {error} {saved}", file=sys.stderr)
         return 1

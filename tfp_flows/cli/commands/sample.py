@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     from tfp_flows import distributions
     from tfp_flows.experiments.sample import sample_writer
 
-    writer = sample_writer(args.out)
+    writer = sample_writer(args.out, inputs=[args.flow])
     flow = distributions.load(args.flow)
     writer(flow, num_samples=args.num_samples, seed=args.seed)
     print(f"Wrote {args.num_samples} samples to {args.out}.")
