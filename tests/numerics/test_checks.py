@@ -1,4 +1,4 @@
-"""Checks of sizes and weights."""
+"""Checks of sizes, numbers and weights."""
 
 import numpy as np
 import pytest
@@ -18,6 +18,26 @@ def test_other_values_are_refused(value):
     with pytest.raises(ValueError, match="`event_size` must be an integer") as caught:
         numerics.check_size("event_size", value)
     assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(2.0), np.int64(3)], ids=repr)
+def test_numbers_become_floats(value):
+    for number in (
+        numerics.check_number("rate", value, least=0.0),
+        numerics.check_positive("rate", value),
+    ):
+        assert type(number) is float
+        assert number == value
+    assert numerics.check_number("rate", 0, least=0.0) == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, True, [1.0], -1], ids=repr)
+def test_what_is_no_number_in_range_is_refused(value):
+    with pytest.raises(ValueError, match=r"`rate` must be .*, but got ") as caught:
+        numerics.check_number("rate", value, least=0.0)
+    assert repr(value) in str(caught.value)
+    with pytest.raises(ValueError, match="`rate` must be a finite number > 0, but got"):
+        numerics.check_positive("rate", value)
 
 
 @pytest.mark.parametrize("weights", [[0, 2], [[0.5], [0.0]], [True, False]], ids=str)

@@ -54,7 +54,11 @@ def test_tensors_pass_through_graphs():
     np.testing.assert_array_equal(compiled(tf.constant([3, 4])), [3, 4])
 
 
-@pytest.mark.parametrize("seed", [1.5, True, "seed", [1], [1, 2, 3], [1.0, 2.0]], ids=str)
+@pytest.mark.parametrize(
+    "seed",
+    [1.5, True, "seed", [1], [1, 2, 3], [1.0, 2.0], [1, [2]], {}, {1, 2}, len],
+    ids=str,
+)
 def test_other_types_are_refused(seed):
     with pytest.raises(TypeError, match="`seed` must be an int"):
         numerics.stateless_seed(seed)

@@ -48,7 +48,8 @@ class Family(abc.ABC):
       layer_class: of the class, the bijector of one layer, of the same parameter names.
 
     Raises:
-      ValueError: if `num_layers` is no integer >= 1, or `init_scale` is negative.
+      ValueError: if `num_layers` is no integer >= 1, or `init_scale` is no finite number
+        of at least 0.
     """
 
     num_layers: int
@@ -62,11 +63,8 @@ class Family(abc.ABC):
         # Python's own numbers, as configurations in JSON hold them.
         num_layers = numerics.check_size("num_layers", self.num_layers)
         object.__setattr__(self, "num_layers", num_layers)
-        if not self.init_scale >= 0.0:
-            raise ValueError(
-                f"`init_scale` must be at least 0, but got {self.init_scale!r}."
-            )
-        object.__setattr__(self, "init_scale", float(self.init_scale))
+        init_scale = numerics.check_number("init_scale", self.init_scale, least=0.0)
+        object.__setattr__(self, "init_scale", init_scale)
 
     @abc.abstractmethod
     def initial_values(

@@ -1,7 +1,5 @@
 """Checks of what a run of chains is given, before anything is compiled."""
 
-import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -12,14 +10,6 @@ from tfp_flows import numerics
 from tfp_flows.density import Density
 
 BURNIN = "burnin"
-
-
-def check_positive(name: str, value: Any) -> float:
-    """Returns `value` as a `float` if it is finite and > 0, or raises ValueError."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0.0 < value < math.inf:
-        raise ValueError(f"`{name}` must be a finite number > 0, but got {value!r}.")
-    return float(value)
 
 
 def check_parameter_scales(

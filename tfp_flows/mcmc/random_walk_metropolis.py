@@ -15,7 +15,6 @@ from tfp_flows.density import Density, as_density
 from tfp_flows.mcmc.arguments import (
     BURNIN,
     check_parameter_scales,
-    check_positive,
     resolve_points,
 )
 from tfp_flows.mcmc.chain_result import ChainResult
@@ -122,7 +121,7 @@ def random_walk_metropolis(
     num_samples = numerics.check_size("num_samples", num_samples)
     num_burnin = numerics.check_size("num_burnin", num_burnin, least=0)
     thinning = numerics.check_size("thinning", thinning)
-    initial_spread = check_positive("initial_spread", initial_spread)
+    initial_spread = numerics.check_positive("initial_spread", initial_spread)
     state = convert_initial_state(initial_state, num_chains)
     density = as_density(target_log_prob_fn).exact()
     event_size, dtype = resolve_points(
@@ -131,7 +130,7 @@ def random_walk_metropolis(
     parameter_scales = check_parameter_scales(parameter_scales, event_size, num_burnin)
     if initial_scale is None:
         initial_scale = optimal_scale(event_size)
-    initial_scale = check_positive("initial_scale", initial_scale)
+    initial_scale = numerics.check_positive("initial_scale", initial_scale)
     seed = numerics.stateless_seed(seed)
     settings = dict(
         num_chains=num_chains,

@@ -1,5 +1,6 @@
 """Checks of plain arguments."""
 
+import math
 import numbers
 from typing import Any
 
@@ -14,6 +15,27 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
             f"`{name}` must be an integer of at least {least}, but got {value!r}."
         )
     return int(value)
+
+
+def check_number(name: str, value: Any, *, least: float) -> float:
+    """`value` as a `float` if it is finite and at least `least`; else a ValueError."""
+    if not _is_finite(value):
+        raise ValueError(f"`{name}` must be a finite number, but got {value!r}.")
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least:g}, but got {value!r}.")
+    return float(value)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """`value` as a `float` if it is finite and > 0; else a ValueError."""
+    if not _is_finite(value) or value <= 0.0:
+        raise ValueError(f"`{name}` must be a finite number > 0, but got {value!r}.")
+    return float(value)
+
+
+def _is_finite(value: Any) -> bool:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
 
 def check_weights(

@@ -28,10 +28,17 @@ def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
         # The low 64 bits as two int32, so that distinct seeds stay distinct.
         low, high = int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF
         return tf.cast(tf.constant([high, low], dtype=tf.int64), tf.int32)
-    seed_tensor = tf.convert_to_tensor(seed)
+    try:
+        seed_tensor = tf.convert_to_tensor(seed)
+    except (TypeError, ValueError) as error:
+        raise _unknown(seed) from error
     if not seed_tensor.dtype.is_integer or not seed_tensor.shape.is_compatible_with([2]):
-        raise TypeError(
-            "`seed` must be an int, an integer Tensor of shape [2], or None, but got "
-            f"{seed!r}."
-        )
+        raise _unknown(seed)
     return tf.cast(seed_tensor, tf.int32)
+
+
+def _unknown(seed: object) -> TypeError:
+    return TypeError(
+        "`seed` must be an int, an integer Tensor of shape [2], or None, but got "
+        f"{seed!r}."
+    )
