@@ -149,6 +149,10 @@ def _build(
             bijector = tfb.Invert(bijector)
             continue
         part = decode(record["bijector"], arrays, dtype)
+        for key, value in part.parameters.items():
+            shape = getattr(value, "shape", None)
+            if shape and shape[-1] not in (1, event_size):
+                raise ValueError(f"`{key}` has shape {shape} at events of {event_size}")
         is_after = record["step"] == "after"
         bijector = bijectors.chain([bijector, part] if is_after else [part, bijector])
     if bijector is flow.bijector:

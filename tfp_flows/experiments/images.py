@@ -29,15 +29,16 @@ def load_images(source: str | os.PathLike) -> dict[str, Any]:
         name: _intensities(arrays[name], name, source) for name in ("x_train", "x_test")
     }
     if images["x_train"].shape[1:] != images["x_test"].shape[1:]:
-        raise ValueError(
+        raise InvalidFileError(
             f"Images of two shapes in {source}: x_train has {images['x_train'].shape[1:]}"
             f", x_test {images['x_test'].shape[1:]}; make them the same."
         )
     labels = arrays.get("y_test")
-    if labels is not None and np.shape(labels) != (len(images["x_test"]),):
-        raise ValueError(
-            f"y_test of {source} must have one label for each of the "
-            f"{len(images['x_test'])} test images, but has shape {np.shape(labels)}."
+    shape = (len(images["x_test"]),)
+    if labels is not None and (labels.shape != shape or labels.dtype.kind not in "biuf"):
+        raise InvalidFileError(
+            f"y_test of {source} must have one number for each of the {shape[0]} test "
+            f"images, but is {labels.dtype} of shape {labels.shape}."
         )
     return dict(images, y_test=labels)
 
@@ -80,24 +81,24 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 def _intensities(images: np.ndarray, name: str, source: str | os.PathLike) -> np.ndarray:
     """Bytes divided by 255; floats as they are, if they are in [0, 1]."""
     if images.ndim not in (3, 4) or 0 in images.shape:
-        raise ValueError(
+        raise InvalidFileError(
             f"{name} of {source} must be images [N, height, width] or [N, height, width, "
             f"channels], but has shape {images.shape}."
         )
     if images.ndim == 4 and images.shape[-1] not in (1, 3):
-        raise ValueError(
+        raise InvalidFileError(
             f"{name} of {source} must have 1 or 3 channels, grey or red, green and blue, "
             f"but has shape {images.shape}; leave out an alpha channel."
         )
     if images.dtype == np.uint8:
         return (images / 255.0).astype(np.float32)
     if images.dtype != np.bool_ and not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(
+        raise InvalidFileError(
             f"{name} of {source} must be bytes (uint8) or floats in [0, 1], but is "
             f"{images.dtype}."
         )
     if not (np.min(images) >= 0 and np.max(images) <= 1):
-        raise ValueError(
+        raise InvalidFileError(
             f"{name} of {source} has values from {np.min(images)} to {np.max(images)}; "
             "floats must be in [0, 1], bytes of dtype uint8."
         )

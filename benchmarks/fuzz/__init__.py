@@ -1,0 +1,1 @@
+"""Inputs that are wrong in every way: arguments, and files."""
