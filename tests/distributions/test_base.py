@@ -62,14 +62,14 @@ def test_moments_of_the_standard_normal():
 
 @pytest.mark.parametrize("dtype", [tf.float32, "float64", np.float16, tf.bfloat16])
 def test_floating_dtypes_are_accepted(dtype):
-    assert base_module.check_dtype(dtype) == tf.as_dtype(dtype)
+    assert numerics.check_dtype(dtype) == tf.as_dtype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [tf.int32, "bool", np.complex64])
 def test_other_dtypes_are_refused(dtype):
     name = tf.as_dtype(dtype).name
     with pytest.raises(TypeError, match=f"`dtype` must be floating-point.*{name}"):
-        base_module.check_dtype(dtype)
+        numerics.check_dtype(dtype)
 
 
 def test_a_base_that_fits_is_kept():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfp_flows import numerics
 
@@ -67,3 +68,26 @@ def test_other_weights_are_refused(weights, error, message):
 
 def test_a_batch_may_have_no_weight():
     np.testing.assert_array_equal(numerics.check_weights("fit", [0, 0], 2), [0, 0])
+
+
+def test_sizes_that_no_shape_has():
+    with pytest.raises(ValueError, match="`num_layers` must be at most 2147483647"):
+        numerics.check_size("num_layers", 2**31)
+
+
+@pytest.mark.parametrize("value", [[], (3,), np.array([2, 3]), tf.TensorShape([2])])
+def test_shapes_become_tuples(value):
+    assert numerics.check_shape("batch_shape", value) == tuple(value)
+
+
+@pytest.mark.parametrize("value", [3, None, "a", [0], [2.0], [[1]], [None], {"a": 1}])
+def test_other_shapes_are_refused(value):
+    with pytest.raises(ValueError, match="`batch_shape` must be"):
+        numerics.check_shape("batch_shape", value)
+
+
+def test_flags():
+    assert numerics.check_flag("affine", np.True_) is True
+    for value in ("False", 1, None, np.ones(2)):
+        with pytest.raises(TypeError, match="`affine` must be True or False"):
+            numerics.check_flag("affine", value)

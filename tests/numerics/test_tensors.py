@@ -136,3 +136,24 @@ def test_check_finite_checks_constants_at_first_and_variables_later():
     for is_init, value in ((True, bad), (False, tf.Variable(bad))):
         with pytest.raises(tf.errors.InvalidArgumentError, match="Planar: `u`"):
             numerics.check_finite(is_init, "Planar", w=good, u=value)
+
+
+@pytest.mark.parametrize("value", ["a", None, [[1.0], [1.0, 2.0]], object()], ids=str)
+def test_what_is_no_tensor(value):
+    with pytest.raises(TypeError, match="`u` must be numbers of float32"):
+        numerics.as_parameter(value, tf.float32, "u")
+
+
+@pytest.mark.parametrize("dtype", [3, "no dtype", [], tf.int32])
+def test_what_is_no_floating_dtype(dtype):
+    with pytest.raises(TypeError, match="`dtype` must be floating-point"):
+        numerics.check_dtype(dtype)
+
+
+def test_batches_that_do_not_broadcast():
+    u, b = tf.ones([3, 2]), tf.ones([4])
+    with pytest.raises(ValueError, match=r"Planar .* u: \(3, 2\), b: \(4,\)"):
+        numerics.check_batches("Planar", dict(u=1, b=0), u=u, b=b)
+    with pytest.raises(ValueError, match=r"`u` of 2 axes .* shape \(3,\)"):
+        numerics.check_batches("PlanarStack", dict(u=2), u=tf.ones([3]))
+    numerics.check_batches("Planar", dict(u=1, b=0), u=u, b=tf.ones([4, 1]))

@@ -10,6 +10,9 @@ import tensorflow_probability as tfp
 
 from tfp_flows import numerics
 
+# Layers of larger parameters lose all digits of float32, and of half precision overflow.
+_MAX_SCALE = 1_000.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Family(abc.ABC):
@@ -48,8 +51,8 @@ class Family(abc.ABC):
       layer_class: of the class, the bijector of one layer, of the same parameter names.
 
     Raises:
-      ValueError: if `num_layers` is no integer >= 1, or `init_scale` is no finite number
-        of at least 0.
+      ValueError: if `num_layers` is no integer >= 1, or `init_scale` is no number from
+        0 to 1000.
     """
 
     num_layers: int
@@ -63,7 +66,9 @@ class Family(abc.ABC):
         # Python's own numbers, as configurations in JSON hold them.
         num_layers = numerics.check_size("num_layers", self.num_layers)
         object.__setattr__(self, "num_layers", num_layers)
-        init_scale = numerics.check_number("init_scale", self.init_scale, least=0.0)
+        init_scale = numerics.check_number(
+            "init_scale", self.init_scale, least=0.0, most=_MAX_SCALE
+        )
         object.__setattr__(self, "init_scale", init_scale)
 
     @abc.abstractmethod

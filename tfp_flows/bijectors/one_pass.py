@@ -35,16 +35,19 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
 
         Raises:
           TypeError: if the tensors differ in dtype or are not floating-point.
+          ValueError: if their shapes do not fit.
         """
         given = {key: value for key, value in tensors.items() if value is not None}
         with tf.name_scope(name) as name:
             dtype = numerics.common_dtype(**given)
+            for key, value in given.items():
+                given[key] = numerics.as_parameter(value, dtype, key)
             for key in tensors:
-                value = given.get(key)
-                if value is not None:
-                    value = numerics.as_parameter(value, dtype, key)
-                setattr(self, f"_{key}", value)
+                setattr(self, f"_{key}", given.get(key))
             self._check_shapes()
+            properties = type(self).parameter_properties(dtype)
+            event_ndims = {key: properties[key].event_ndims for key in given}
+            numerics.check_batches(type(self).__name__, event_ndims, **given)
             super().__init__(
                 forward_min_event_ndims=1,
                 validate_args=validate_args,

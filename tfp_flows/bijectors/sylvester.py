@@ -4,6 +4,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
 from tfp_flows.bijectors.layer_stack import OfTanhUnits
 from tfp_flows.bijectors.one_pass import parameter
 from tfp_flows.bijectors.planar_compact import displacement, pre_activations
@@ -94,16 +95,17 @@ class Sylvester(OfTanhUnits):
           name: Python `str`, prefix of the names of the ops.
 
         Raises:
-          TypeError: if the parameters differ in dtype or are not floating-point.
+          TypeError: if the parameters differ in dtype or are not floating-point, or
+            `reverse` is no `bool`.
           ValueError: if the shapes do not fit, or `reverse` is given together with `v`.
         """
         parameters = dict(locals())
+        self._reverse = numerics.check_flag("reverse", reverse)
         if reverse and v is not None:
             raise ValueError(
                 "Sylvester reverses coordinates in the triangular form only, but got "
                 "`reverse=True` and `v`; leave out one of them."
             )
-        self._reverse = bool(reverse)
         super().__init__(
             dict(r=r, r2=r2, b=b, v=v),
             parameters=parameters,

@@ -13,16 +13,6 @@ from tfp_flows.bijectors.pickling import Picklable, describe, make
 from tfp_flows.types import Seed
 
 
-def check_dtype(dtype: Any) -> tf.DType:
-    """Returns `dtype` as a `tf.DType` if it is floating, or raises TypeError."""
-    dtype = tf.as_dtype(dtype)
-    if not dtype.is_floating:
-        raise TypeError(
-            f"`dtype` must be floating-point, such as tf.float32, but got {dtype.name}."
-        )
-    return dtype
-
-
 def resolve_base(
     base: tfd.Distribution | None,
     event_size: int,
@@ -48,7 +38,8 @@ def resolve_base(
         return numerics.standard_normal(event_size, dtype, batch_shape)
     if not isinstance(base, tfd.Distribution):
         raise TypeError(f"`base` must be a tfd.Distribution or None, but got {base!r}.")
-    if not base.event_shape.is_compatible_with([event_size]):
+    is_vector = isinstance(base.event_shape, tf.TensorShape)  # or of a joint
+    if not is_vector or not base.event_shape.is_compatible_with([event_size]):
         raise ValueError(
             f"`base` has event shape {base.event_shape}, but the flow needs "
             f"[{event_size}]; pass a distribution over vectors of {event_size} "
@@ -133,9 +124,11 @@ def build_flow(
       `rebuild(*, seed, batch_shape=())` makes another one from other initial values.
 
     Raises:
-      ValueError: if `event_size` or `num_layers` is no integer >= 1, the family refuses
-        an option, or the event shape of `base` is not `[D]`.
-      TypeError: if `dtype` is not floating, or not that of `base`.
+      ValueError: if `event_size` or `num_layers` is no integer >= 1, `batch_shape` no
+        sequence of them, the family refuses an option, or the event shape of `base` is
+        not `[D]`.
+      TypeError: if `family` is none, `fused`, `affine` or `validate_args` no `bool`, or
+        `dtype` not floating, or not that of `base`.
     """
     rebuild = functools.partial(
         build_flow,
@@ -151,8 +144,17 @@ def build_flow(
         **options,
     )
     event_size = numerics.check_size("event_size", event_size)
+    batch_shape = numerics.check_shape("batch_shape", batch_shape)
+    if not (isinstance(family, type) and issubclass(family, bijectors.Family)):
+        raise TypeError(
+            "`family` must be a subclass of tff.bijectors.Family, such as "
+            f"tff.bijectors.PlanarFamily, but got {family!r}."
+        )
+    flags = dict(fused=fused, affine=affine, validate_args=validate_args)
+    for key, value in flags.items():
+        numerics.check_flag(key, value)
     layers = family(num_layers, **options)
-    dtype = check_dtype(dtype)
+    dtype = numerics.check_dtype(dtype)
     base = resolve_base(base, event_size, dtype, batch_shape)
     values = layers.initial_values(
         event_size,

@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, numerics
-from tfp_flows.distributions.base import build_flow, check_dtype
+from tfp_flows.distributions.base import build_flow
 from tfp_flows.distributions.stored_layers import (
     StoredLayers,
     check_arrays,
@@ -51,9 +51,8 @@ def save(flow: tfd.Distribution, path: PathLike) -> None:
     stored, steps = _unwrap(getattr(flow, "bijector", None))
     if stored is None:
         raise ValueError(
-            "Only flows made by tff.planar_flow, tff.radial_flow or tff.sylvester_flow "
-            f"can be saved, but got {flow!r}; save its variables with "
-            "tf.train.Checkpoint."
+            "`flow` must be made by tff.planar_flow or another builder of ours to be "
+            f"saved, but got {flow!r}; save its variables with tf.train.Checkpoint."
         )
     arrays = stored.arrays()
     metadata: dict[str, Any] = dict(version=1, event_size=int(flow.event_shape[-1]))
@@ -115,13 +114,11 @@ def _build(
 
     # Triangular Sylvester layers once had a kind of their own, "sylvester-triangular".
     family = bijectors.FAMILIES[typed("kind", str).partition("-")[0]]
-    dtype = check_dtype(typed("dtype", str))
+    dtype = numerics.check_dtype(typed("dtype", str))
     event_size = numerics.check_size("event_size", typed("event_size", int))
     num_layers = numerics.check_size("num_layers", typed("num_layers", int))
     affine = typed("affine", bool, False)
-    batch_shape = [
-        numerics.check_size("batch_shape", size) for size in typed("batch_shape", list)
-    ]
+    batch_shape = numerics.check_shape("batch_shape", typed("batch_shape", list))
     of_layer = {key: a.shape[len(batch_shape) + 1 :] for key, a in arrays.items()}
     options = family.options_of(of_layer)
     of_flow = check_arrays(

@@ -7,8 +7,10 @@ from tfp_flows.numerics.chain_statistics import (
     split_rhat,
 )
 from tfp_flows.numerics.checks import (
+    check_flag,
     check_number,
     check_positive,
+    check_shape,
     check_size,
     check_weights,
 )
@@ -28,6 +30,8 @@ from tfp_flows.numerics.shapes import (
 )
 from tfp_flows.numerics.tensors import (
     as_parameter,
+    check_batches,
+    check_dtype,
     check_event_size,
     check_finite,
     check_same_event,
@@ -41,11 +45,15 @@ __all__ = [
     "blend",
     "broadcast_batches",
     "bulk_ess",
+    "check_batches",
+    "check_dtype",
     "check_event_size",
     "check_finite",
+    "check_flag",
     "check_number",
     "check_positive",
     "check_same_event",
+    "check_shape",
     "check_size",
     "check_weights",
     "common_dtype",

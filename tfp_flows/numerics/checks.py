@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# TensorFlow counts steps and the axes of shapes with 32 bits.
+_MAX_SIZE = 2**31 - 1
+
 
 def check_size(name: str, value: Any, *, least: int = 1) -> int:
     """`value` as an `int` if it is an integer of at least `least`; else a ValueError."""
@@ -14,15 +17,37 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
         raise ValueError(
             f"`{name}` must be an integer of at least {least}, but got {value!r}."
         )
+    if value > _MAX_SIZE:
+        raise ValueError(f"`{name}` must be at most {_MAX_SIZE}, but got {value!r}.")
     return int(value)
 
 
-def check_number(name: str, value: Any, *, least: float) -> float:
-    """`value` as a `float` if it is finite and at least `least`; else a ValueError."""
+def check_shape(name: str, value: Any) -> tuple[int, ...]:
+    """`value` as a `tuple` of sizes of at least 1; else a ValueError."""
+    try:
+        sizes = tuple(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a sequence of integers, such as (3,), but got {value!r}."
+        ) from error
+    return tuple(check_size(name, size) for size in sizes)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """`value` as a `bool` if it is True or False; else a TypeError, also of "False"."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False, but got {value!r}.")
+    return bool(value)
+
+
+def check_number(name: str, value: Any, *, least: float, most: float = math.inf) -> float:
+    """`value` as a finite `float` from `least` to `most`; else a ValueError."""
     if not _is_finite(value):
         raise ValueError(f"`{name}` must be a finite number, but got {value!r}.")
     if value < least:
         raise ValueError(f"`{name}` must be at least {least:g}, but got {value!r}.")
+    if value > most:
+        raise ValueError(f"`{name}` must be at most {most:g}, but got {value!r}.")
     return float(value)
 
 

@@ -1,5 +1,6 @@
 """Parameters of bijectors as tensors: live variables, dtypes, event sizes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,20 @@ def is_live(value: Any) -> bool:
         and hasattr(value, "dtype")
         and hasattr(value, "shape")
     )
+
+
+def check_dtype(dtype: Any, name: str = "dtype") -> tf.DType:
+    """Returns `dtype` as a `tf.DType` if it is floating, or raises TypeError."""
+    try:
+        found = tf.as_dtype(dtype)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or not found.is_floating:
+        got = repr(dtype) if found is None else found.name
+        raise TypeError(
+            f"`{name}` must be floating-point, such as tf.float32, but got {got}."
+        )
+    return found
 
 
 def common_dtype(default: tf.DType = tf.float32, **parameters: Any) -> tf.DType:
@@ -47,29 +62,33 @@ def common_dtype(default: tf.DType = tf.float32, **parameters: Any) -> tf.DType:
                 f"`{name}.value`, instead."
             )
         if hasattr(value, "dtype"):
-            found[name] = tf.as_dtype(value.dtype)
+            found[name] = check_dtype(value.dtype, name)
     if len(set(found.values())) > 1:
         listing = ", ".join(f"{name}: {dtype.name}" for name, dtype in found.items())
         raise TypeError(
             f"Parameters must share one dtype, but have {listing}; cast them to the "
             "dtype of the points that they will transform."
         )
-    dtype = next(iter(found.values()), tf.as_dtype(default))
-    if not dtype.is_floating:
-        raise TypeError(
-            f"Parameters must be floating-point, but {', '.join(found)} are "
-            f"{dtype.name}; cast them, for example with tf.cast(..., tf.float32)."
-        )
-    return dtype
+    return next(iter(found.values()), check_dtype(default, "default"))
 
 
 def as_parameter(
     value: Any, dtype: tf.DType, name: str
 ) -> tf.Tensor | tf.Variable | tf.Module:
-    """`value` as a tensor of `dtype`, or untouched when it is live (read later)."""
+    """`value` as a tensor of `dtype`, or untouched when it is live (read later).
+
+    Raises:
+      TypeError: if it cannot be made a tensor.
+    """
     if is_live(value):
         return value
-    return tf.convert_to_tensor(value, dtype=dtype, name=name)
+    try:
+        return tf.convert_to_tensor(value, dtype=dtype, name=name)
+    # A RuntimeError is PyTorch's, for one.
+    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise TypeError(
+            f"`{name}` must be numbers of {dtype.name}, but got {value!r} ({error})."
+        ) from error
 
 
 def check_event_size(
@@ -129,6 +148,39 @@ def check_same_event(bijector: str, **parameters: Any) -> None:
             f"{bijector} needs parameters of one event size D in their last axis, but "
             f"got {', '.join(f'{name}: {size}' for name, size in sizes.items())}."
         )
+
+
+def check_batches(
+    bijector: str, event_ndims: Mapping[str, int], **parameters: Any
+) -> None:
+    """Raises unless the batch axes of `parameters` broadcast, where they are known.
+
+    Args:
+      bijector: name of the bijector, for the message.
+      event_ndims: name = how many of the last axes are no batch axes.
+      **parameters: name = `Tensor` or `tf.Variable`.
+
+    Raises:
+      ValueError: if a parameter has fewer axes, or two batch shapes do not broadcast.
+    """
+    batch = tf.TensorShape([])
+    for name, value in parameters.items():
+        if value.shape.rank is None:
+            continue
+        ndims = value.shape.rank - event_ndims[name]
+        if ndims < 0:
+            raise ValueError(
+                f"{bijector} needs `{name}` of {event_ndims[name]} axes and those of a "
+                f"batch, but got shape {value.shape}."
+            )
+        try:
+            batch = tf.broadcast_static_shape(batch, value.shape[:ndims])
+        except ValueError as error:
+            shapes = ", ".join(f"{key}: {v.shape}" for key, v in parameters.items())
+            raise ValueError(
+                f"{bijector} needs parameters of batch shapes that broadcast, but got "
+                f"{shapes}."
+            ) from error
 
 
 def check_finite(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.targets.energy import Energy
 from tfp_flows.targets.gaussian_cross import GaussianCross
 from tfp_flows.targets.ring import Ring
@@ -44,9 +45,10 @@ def get(name: str, dtype: tf.DType = tf.float32) -> Energy:
 
     Raises:
       ValueError: if `name` is unknown.
+      TypeError: if `dtype` is not floating.
     """
-    if name not in _BUILDERS:
+    if not isinstance(name, str) or name not in _BUILDERS:
         raise ValueError(
             f"Unknown target {name!r}; the known targets are {', '.join(names())}."
         )
-    return _BUILDERS[name](dtype=dtype, name=name)
+    return _BUILDERS[name](dtype=numerics.check_dtype(dtype), name=name)
