@@ -1,5 +1,6 @@
 """Fits under way, as events see them, without an objective."""
 
+import keras
 import tensorflow as tf
 
 from tfp_flows.training import Run
@@ -12,7 +13,7 @@ def run_at(
     run = Run(
         objective=None,
         variables=list(variables),
-        optimizer=optimizer,
+        optimizer=optimizer or keras.optimizers.SGD(),
         batch_shape=tf.TensorShape(batch_shape),
         dtype=tf.float32,
         num_steps=num_steps,

@@ -12,7 +12,26 @@ from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW
 RATE, START = 0.1, np.array([3.0, -4.0])
 
 
-def run(losses_fn, num_steps, *, clip_norm=None, rate=1.0, is_good_fn=None):
+class Breaking(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that becomes another one, at a step."""
+
+    def __init__(self, step, rate):
+        self._step, self._rate = step, rate
+
+    def __call__(self, step):
+        return tf.where(step < self._step, RATE, self._rate)
+
+
+def run(
+    losses_fn,
+    num_steps,
+    *,
+    clip_norm=None,
+    rate=1.0,
+    is_good_fn=None,
+    learning_rate=RATE,
+    terms_fn=None,
+):
     """Steps of gradient descent on |v|^2 / 2, which records other losses.
 
     Args:
@@ -21,19 +40,22 @@ def run(losses_fn, num_steps, *, clip_norm=None, rate=1.0, is_good_fn=None):
       clip_norm: as of the loop.
       rate: as of the loop.
       is_good_fn: callable, step to whether its loss is finite; `None` is all.
+      learning_rate: of the optimizer.
+      terms_fn: what the objective makes of its three terms; `None` leaves them.
 
     Returns:
       The variable and the step, faults, best and traces that the loop returns.
     """
     variable = tf.Variable(START)
-    optimizer = keras.optimizers.SGD(RATE)
+    optimizer = keras.optimizers.SGD(learning_rate)
     optimizer.build([variable])
 
     def objective_fn(step):
         loss = losses_fn(tf.cast(step, tf.float64))
         if is_good_fn is not None:
             loss = tf.where(is_good_fn(step), loss, tf.constant(np.nan, tf.float64))
-        return tf.reduce_sum(variable**2) / 2.0, loss, tf.constant(1.0, tf.float64)
+        terms = tf.reduce_sum(variable**2) / 2.0, loss, tf.constant(1.0, tf.float64)
+        return terms if terms_fn is None else terms_fn(*terms)
 
     shape = tf.TensorShape([])
     run_steps = build_run_steps(
@@ -105,3 +127,65 @@ def test_only_faults_in_a_row_end_the_loop():
     # Bad steps leave the variable as it is.
     num_good = np.sum(good[: 4 * limit])
     np.testing.assert_allclose(found, START * (1.0 - RATE) ** num_good, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_updates_that_are_not_finite_are_taken_back(bad, rate):
+    found, step, (total, in_a_row), best, (_, _, norms) = run(
+        lambda step: 1e3 - step, 30, rate=rate, learning_rate=Breaking(5, bad)
+    )
+    expected = START * (1.0 - rate * RATE) ** 5
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_array_equal(np.isfinite(norms), True)
+    assert np.all(np.isfinite(best.parameters[0]))
+    # A member that has given up, at the rate 0, ends no loop.
+    assert step == (30 if rate == 0.0 else 5 + MAX_FAULTS_IN_A_ROW)
+    assert in_a_row == total == step - 5
+
+
+@pytest.mark.parametrize(
+    ("terms_fn", "error", "message"),
+    [
+        (lambda objective, loss, beta: (objective, loss), TypeError, "three tensors"),
+        (lambda objective, loss, beta: objective, TypeError, "three tensors"),
+        (
+            lambda objective, loss, beta: (objective, None, beta),
+            TypeError,
+            "`loss`.*None",
+        ),
+        (
+            lambda objective, loss, beta: (objective, tf.cast(loss, tf.int32), beta),
+            TypeError,
+            "`loss`.*int32; cast it",
+        ),
+        (
+            lambda objective, loss, beta: (objective, loss[tf.newaxis], beta),
+            ValueError,
+            r"`loss`.*must have shape \(\), but has shape \(1,\)",
+        ),
+        (
+            lambda objective, loss, beta: (objective, loss, [1.0, 2.0]),
+            ValueError,
+            r"`beta`.*shape \(2,\)",
+        ),
+        (
+            lambda objective, loss, beta: (tf.stack([objective] * 2), loss, beta),
+            ValueError,
+            r"`objective`.*shape \(2,\)",
+        ),
+    ],
+)
+def test_what_an_objective_must_return(terms_fn, error, message):
+    with pytest.raises(error, match=message):
+        run(tf.identity, 1, terms_fn=terms_fn)
+
+
+def test_loss_and_beta_become_of_the_dtype_of_the_flow():
+    *_, (losses, betas, _) = run(
+        tf.identity,
+        3,
+        terms_fn=lambda objective, loss, _: (objective, tf.cast(loss, tf.float32), 1),
+    )
+    assert losses.dtype == betas.dtype == tf.float64
+    np.testing.assert_array_equal(losses, [0.0, 1.0, 2.0])

@@ -201,17 +201,3 @@ def test_a_target_that_has_changed_far_away_is_compiled_anew(kept):
         .fingerprint(),
         program_of_first.fingerprint(),
     )
-
-
-@pytest.mark.parametrize(
-    ("events", "error", "message"),
-    [
-        (tff.training.PlateauTest(100), TypeError, "sequence of events"),
-        ([tff.training.PlateauTest], TypeError, r"instances of tff\.training\.Event"),
-        ([tff.training.PlateauTest(9)] * 2, ValueError, "several of class PlateauTest"),
-    ],
-)
-def test_events_that_cannot_be_told_apart_or_are_none(events, error, message):
-    objective = tff.vi.ReverseKL(TARGET.log_prob_fn, sample_size=8)
-    with pytest.raises(error, match=message):
-        tff.vi.fit(tff.planar_flow(2, 2, seed=0), objective, num_steps=2, events=events)

@@ -10,6 +10,7 @@ from tfp_flows.training.chunks import run_in_chunks, xla_errors
 from tfp_flows.training.eigenbasis import EigenbasisAdam, num_parameters
 from tfp_flows.training.event import Event
 from tfp_flows.training.held_out import HeldOutTest
+from tfp_flows.training.interrupt import Interrupt
 from tfp_flows.training.loop import build_run_steps
 from tfp_flows.training.members import num_batch_axes, take_members
 from tfp_flows.training.monitor import Monitor
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Faults",
     "HeldOutTest",
+    "Interrupt",
     "Monitor",
     "PlateauTest",
     "RiseTest",

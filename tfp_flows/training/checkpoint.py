@@ -1,26 +1,33 @@
-"""Checkpoints of a fit: one file of plain arrays, replaced whole, never a pickle."""
+"""Checkpoints of a fit, written as it goes."""
 
-import json
 import pathlib
 import time
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.files import prepare_folder, replacing
+from tfp_flows import numerics
+from tfp_flows.files import prepare_folder
+from tfp_flows.training.checkpoint_file import FORMAT, VERSION, Stored, read
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run, Traces, optimizer_slots
 from tfp_flows.types import PathLike
 
-_FORMAT = "tfp_flows/fit"
-_VERSION = 3
+# What an event may raise at a state that is not one of its own.
+_REFUSALS = (KeyError, IndexError, TypeError, ValueError, tf.errors.OpError)
 
 
 class Checkpoint(Event):
-    """The file `fit.npz` in a folder, read when a fit starts and written as it goes."""
+    """The file `fit.npz` in a folder, read when a fit starts and written as it goes.
+
+    It is of the fit that goes on from it alone: of the same settings, flow, target and
+    events. An event more or less would change the numbers from its step on, and one that
+    begins in the middle of a fit has missed what it should have seen; so both are
+    refused. Files of earlier versions do not list their events: there, only an event is
+    refused that finds nothing to remember.
+    """
 
     def __init__(
         self,
@@ -42,67 +49,75 @@ class Checkpoint(Event):
         """
         self.path = prepare_folder(pathlib.Path(folder)) / "fit.npz"
         self._every_steps, self._every_seconds = every_steps, every_seconds
-        self._metadata: dict[str, Any] | None = None
-        self._arrays: dict[str, np.ndarray] = {}
+        self._stored: Stored | None = None
         if self.path.exists():
-            self._metadata, self._arrays = _read(self.path)
+            self._stored = read(self.path)
         self._saved_at, self._saved_step = time.monotonic(), -1
 
     @property
     def seed(self) -> list[int] | None:
         """The seed of the interrupted fit, or `None` if there is none."""
-        return None if self._metadata is None else self._metadata["settings"]["seed"]
+        return None if self._stored is None else self._stored.metadata["settings"]["seed"]
 
-    def resume(
-        self,
-        run: Run,
-        events: Sequence[Event],
-        settings: Mapping[str, Any],
-        fingerprint: np.ndarray | None = None,
+    def of_fit(
+        self, settings: Mapping[str, Any], fingerprint: np.ndarray | None = None
     ) -> None:
+        """Takes what the fit is known by.
+
+        Args:
+          settings: `dict` of plain values, which must be those of the file.
+          fingerprint: what the objective is known by besides, such as values of a target;
+            must be that of the file, up to the rounding of its dtype.
+
+        Raises:
+          ValueError: if the file is of another fit.
+        """
+        self._settings, self._fingerprint = settings, fingerprint
+        if self._stored is None:
+            return
+        differences = self._stored.differences(settings)
+        if differences:
+            raise self._foreign(f"is of a fit with {', '.join(differences)}")
+        self._check_fingerprint(self._stored.arrays.get("fingerprint"), fingerprint)
+
+    def resume(self, run: Run, events: Sequence[Event]) -> None:
         """Takes the run, and its events, to where the file is, if there is one.
 
         Args:
           run: `Run` that has made no step.
           events: its other `Event`s, started.
-          settings: `dict` of plain values, which must be those of the file.
-          fingerprint: what the objective is known by besides, such as values of a target;
-            must be that of the file, up to rounding.
 
         Raises:
-          ValueError: if the file is damaged or of another fit; nothing has been changed
-            then.
+          TypeError: if the state of an event cannot be stored.
+          ValueError: if the file is damaged or of another fit; variables and optimizer
+            have not been changed then.
         """
-        self._events, self._settings, self._fingerprint = events, settings, fingerprint
-        if self._metadata is None:
+        self._events, stored = events, self._stored
+        for event in events:
+            _state(event)
+        if stored is None:
             return
-        self._check_settings(self._metadata, settings)
-        self._check_fingerprint()
-        likes = self._named(run)
+        self._check_events(stored.metadata.get("events"), _names(events))
+        values = self._read_values(run, stored.arrays)
+        traces = self._read_traces(run, stored.arrays)
         try:
-            values: dict[str, Any] = {name: self._arrays[name] for name in likes}
-            traces = [self._arrays[name] for name in Traces.NAMES]
-            step = int(self._metadata["step"])
-            num_rollbacks = int(self._metadata["num_rollbacks"])
-            seconds = float(self._metadata["seconds"])
+            step = int(stored.metadata["step"])
+            num_rollbacks = int(stored.metadata["num_rollbacks"])
+            seconds = float(stored.metadata["seconds"])
         except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(self.path, error) from error
+            raise FORMAT.invalid(self.path, error) from error
         if any(len(trace) != step for trace in traces):
-            raise _damaged(self.path, f"traces of {len(traces[0])} steps after {step}")
-        for name, like in likes.items():
-            if tuple(values[name].shape) != tuple(like.shape):
-                raise self._foreign(
-                    f"has an array of shape {values[name].shape} where this fit has "
-                    f"{tuple(like.shape)}"
-                )
-            values[name] = tf.cast(values[name], like.dtype)
+            raise FORMAT.invalid(
+                self.path, f"traces of {len(traces[0])} steps after {step}"
+            )
+        for event in events:
+            self._restore_event(event, stored.arrays)
+        # Nothing fails from here on.
         for name, variable in _variables(run).items():
             variable.assign(values[name])
         run.state.restore(step, values)
         run.traces.replace(traces)
         run.num_rollbacks, run.earlier_seconds = num_rollbacks, seconds
-        for event in events:
-            event.restore({k: values[_key(event, k)].numpy() for k in event.state()})
 
     def steps_left(self, step: int) -> float:
         """See base class."""
@@ -126,57 +141,100 @@ class Checkpoint(Event):
 
     def save(self, run: Run) -> None:
         """Writes the state, in place of the file as a whole."""
-        arrays: dict[str, Any] = {k: _array(v) for k, v in self._named(run).items()}
+        arrays = {name: np.asarray(value) for name, value in _tensors(run).items()}
         arrays.update(zip(Traces.NAMES, run.traces.stacked(), strict=True))
+        for event in self._events:
+            arrays.update(_state(event))
         if self._fingerprint is not None:
             arrays["fingerprint"] = self._fingerprint
         metadata = dict(
-            format=_FORMAT,
-            version=_VERSION,
+            version=VERSION,
             settings=self._settings,
+            events=_names(self._events),
             step=run.step,
             num_rollbacks=run.num_rollbacks,
             seconds=run.seconds,
         )
-        with replacing(self.path) as file:
-            np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
+        FORMAT.write(self.path, metadata, arrays)
         self._saved_at, self._saved_step = time.monotonic(), run.step
 
-    def _named(self, run: Run) -> dict[str, Any]:
-        """Every tensor and variable of a fit, and what its events remember, by name."""
-        of_events = {
-            _key(event, name): np.asarray(value)
-            for event in self._events
-            for name, value in event.state().items()
-        }
-        return {**_variables(run), **run.state.arrays(), **of_events}
+    def _check_events(self, stored: list[str] | None, now: list[str]) -> None:
+        if stored is None or stored == now:
+            return
+        added = [name for name in now if name not in stored]
+        missing = [name for name in stored if name not in now]
+        parts = [f"without {', '.join(added)}"] * bool(added)
+        parts += [f"with {', '.join(missing)}"] * bool(missing)
+        parts = parts or [f"in the order {', '.join(stored)}"]
+        raise self._foreign(f"is of a fit {', and '.join(parts)} among its events")
 
-    def _check_settings(
-        self, metadata: Mapping[str, Any], settings: Mapping[str, Any]
+    def _check_fingerprint(
+        self, stored: np.ndarray | None, now: np.ndarray | None
     ) -> None:
-        expected = json.loads(json.dumps(settings))
-        if metadata["version"] == 2:
-            del expected["objective"]  # which it did not know
-            if expected["optimizer"] == "EigenbasisAdam":  # of this, the schedule alone
-                schedule = expected["optimizer_config"]["learning_rate"]["config"]
-                expected["optimizer_config"] = dict(learning_rate=schedule)
-        differing = list(_differences(metadata["settings"], expected))
-        if differing:
-            raise self._foreign(f"is of a fit with {', '.join(differing)}")
-
-    def _check_fingerprint(self) -> None:
-        stored, now = self._arrays.get("fingerprint"), self._fingerprint
         if stored is None or now is None:  # of a file of version 2, or of no target
             return
         # Another machine rounds otherwise.
-        tolerance = float(np.finfo(now.dtype).eps) ** 0.5
+        rounding = numerics.epsilon(tf.as_dtype(now.dtype)) ** 0.5
         is_same = stored.shape == now.shape and np.allclose(
-            stored, now, rtol=tolerance, atol=tolerance, equal_nan=True
+            stored, now.astype(np.float64), rounding, rounding, equal_nan=True
         )
         if not is_same:
             raise self._foreign(
                 "is of a fit to another target: it had other values at the same points"
             )
+
+    def _read_values(
+        self, run: Run, arrays: Mapping[str, np.ndarray]
+    ) -> dict[str, tf.Tensor]:
+        """The tensors of variables, optimizer and state, of the right shapes."""
+        values = {}
+        for name, like in _tensors(run).items():
+            array = self._numbers(arrays, name)
+            if array.shape != tuple(like.shape):
+                raise self._foreign(
+                    f"has an array of shape {array.shape} where this fit has "
+                    f"{tuple(like.shape)}"
+                )
+            # Scales of an optimizer may overflow, and the lowest loss begins at +inf.
+            is_parameter = name.startswith(("variable", "best"))
+            is_good = np.isfinite(array) if is_parameter else ~np.isnan(array)
+            if not np.all(is_good):
+                raise FORMAT.invalid(self.path, f"{name} is not finite")
+            values[name] = tf.cast(array, like.dtype)
+        return values
+
+    def _read_traces(
+        self, run: Run, arrays: Mapping[str, np.ndarray]
+    ) -> list[np.ndarray]:
+        traces = []
+        for name, like in zip(Traces.NAMES, run.traces.stacked(), strict=True):
+            array = self._numbers(arrays, name)
+            if array.shape[1:] != like.shape[1:]:
+                raise FORMAT.invalid(self.path, f"{name} has shape {array.shape}")
+            traces.append(array.astype(like.dtype))
+        return traces
+
+    def _numbers(self, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        array = arrays.get(name)
+        if array is None or array.dtype.kind not in "fiub":
+            raise FORMAT.invalid(self.path, f"no numbers called {name}")
+        return array
+
+    def _restore_event(self, event: Event, arrays: Mapping[str, np.ndarray]) -> None:
+        name = type(event).__name__
+        start = len(f"{name}.")
+        state = {
+            key[start:]: np.array(array)
+            for key, array in arrays.items()
+            if key.startswith(f"{name}.")
+        }
+        try:
+            event.restore(state)
+        except _REFUSALS as error:
+            raise self._foreign(
+                f"has nothing that the event {name} can take up "
+                f"({type(error).__name__}: {error})"
+            ) from error
 
     def _foreign(self, what: str) -> ValueError:
         return ValueError(
@@ -185,69 +243,36 @@ class Checkpoint(Event):
         )
 
 
+def _names(events: Sequence[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
 def _variables(run: Run) -> dict[str, tf.Variable]:
     groups = {"variable": run.variables, "optimizer": optimizer_slots(run.optimizer)}
     return {f"{n}_{i}": v for n, group in groups.items() for i, v in enumerate(group)}
 
 
-def _key(event: Event, name: str) -> str:
-    return f"{type(event).__name__}.{name}"
+def _tensors(run: Run) -> dict[str, Any]:
+    """Every tensor and variable of a fit, by name."""
+    return {**_variables(run), **run.state.arrays()}
 
 
-def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Metadata and arrays of the file."""
+def _state(event: Event) -> dict[str, np.ndarray]:
+    """What an event remembers, by the names of the file."""
+    name, state = type(event).__name__, event.state()
+    if not isinstance(state, dict):
+        raise TypeError(f"{name}.state must return a dict, but returned {state!r}.")
+    return {f"{name}.{key}": _storable(name, key, v) for key, v in state.items()}
+
+
+def _storable(name: str, key: str, value: Any) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-        metadata = json.loads(str(arrays.pop("metadata")))
-        found = metadata["format"], metadata["version"]
-        _ = metadata["settings"]["seed"]
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    if found == (_FORMAT, 2):
-        return metadata, _upgraded(metadata, arrays)
-    if found != (_FORMAT, _VERSION):
-        raise ValueError(
-            f"{path} has format {found[0]!r} version {found[1]}, but this version of "
-            f"tfp_flows reads {_FORMAT!r} version {_VERSION}; pass another "
-            "`checkpoint_dir`."
+        array = np.asarray(value)
+    except ValueError:  # of a ragged list
+        array = np.array(None)
+    if array.dtype.hasobject:
+        raise TypeError(
+            f"{name}.state returned {key}={value!r}, but a checkpoint holds arrays of "
+            "numbers alone; turn it into such."
         )
-    return metadata, arrays
-
-
-def _upgraded(
-    metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The arrays of a file of version 2 under the names of version 3."""
-    named = {
-        f"HeldOutTest.{name}" if name.startswith("validat") else name: value
-        for name, value in arrays.items()
-    }
-    for name in ("num_plateaus", "settled"):
-        named[f"PlateauTest.{name}"] = np.array(metadata.get(name, 0))
-    return named
-
-
-def _differences(stored: Mapping, expected: Mapping, prefix: str = "") -> Iterator[str]:
-    """Each setting that differs, as "name stored instead of expected"."""
-    for name in sorted(set(stored) | set(expected)):
-        old, new = stored.get(name), expected.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            yield f"{prefix}{name} {old!r} instead of {new!r}"
-
-
-def _damaged(path: pathlib.Path, why: Exception | str) -> ValueError:
-    return ValueError(
-        f"{path} is no checkpoint of a fit, or is damaged ({why}); move it away, or pass "
-        "another `checkpoint_dir`. The file is left as it is."
-    )
-
-
-def _array(value: Any) -> np.ndarray:
-    """The value as an array of a dtype that NumPy can store."""
-    value = tf.convert_to_tensor(value)
-    if value.dtype == tf.bfloat16:
-        value = tf.cast(value, tf.float32)
-    return value.numpy()
+    return array

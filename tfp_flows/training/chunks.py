@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import numbers
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,9 +12,11 @@ from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
 
 # A call of the compiled loop costs half a millisecond, whatever it does: calls of a
-# quarter of a second, but at least so many per fit that the bar moves.
+# quarter of a second, but at least so many per fit that the bar moves, and of so few
+# steps that their traces take little memory.
 _CALL_SECONDS = 0.25
 _LEAST_CALLS = 10
+_MOST_STEPS = 10_000
 
 
 def run_in_chunks(
@@ -43,8 +46,10 @@ def run_in_chunks(
 
     Raises:
       RuntimeError: if XLA cannot compile the loop.
+      ValueError: if an event asks for an update after no step.
     """
-    capacity = min(chunk_size or math.ceil(run.num_steps / _LEAST_CALLS), run.num_steps)
+    least_calls = math.ceil(run.num_steps / _LEAST_CALLS)
+    capacity = min(chunk_size or least_calls, run.num_steps, _MOST_STEPS)
     if run.objective.max_chunk_size is not None:
         capacity = min(capacity, run.objective.max_chunk_size)
     call = _caller(run_steps, run, events, capacity)
@@ -60,7 +65,7 @@ def run_in_chunks(
         run.step < run.num_steps
     ):
         started = time.perf_counter()
-        left = [run.num_steps - run.step, *(e.steps_left(run.step) for e in events)]
+        left = [run.num_steps - run.step, *(_steps_left(e, run.step) for e in events)]
         done = call(run.step, run.step + int(min(size, *left)))
         if tf.reduce_any(run.state.is_faulty):
             if run.state.has_failed:
@@ -74,6 +79,16 @@ def run_in_chunks(
     for event in events:
         event.finish(run)
     return compile_seconds, stopped[0] if stopped else None
+
+
+def _steps_left(event: Event, step: int) -> float:
+    left = event.steps_left(step)
+    if not isinstance(left, numbers.Real) or not left >= 1:
+        raise ValueError(
+            f"{type(event).__name__}.steps_left({step}) returned {left!r}, but must say "
+            "how many steps may follow before its `update`: at least 1, or math.inf."
+        )
+    return float(left)
 
 
 def _caller(

@@ -13,7 +13,9 @@ class Event:
     """Something that happens at certain steps of a fit, and what it has to remember.
 
     A subclass overrides `update`, and of the rest what it needs. What it remembers is its
-    own; a checkpoint stores it if `state` returns it, under the name of the class.
+    own; a checkpoint stores it if `state` returns it, under the name of the class, so
+    that a fit has one event of each class at most. An event may serve one fit after the
+    other: `start` forgets the one before.
 
     Attributes:
       lowers_rate: whether it lowers the learning rate itself: the default optimizer of a
@@ -28,11 +30,15 @@ class Event:
         """Called before the first step, and before a checkpoint is read."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint stores, arrays or numbers by name."""
+        """What a checkpoint stores, arrays or numbers by name; it may grow."""
         return {}
 
     def restore(self, values: dict[str, np.ndarray]) -> None:
-        """Takes up what `state` returned, as arrays of the same shapes."""
+        """Takes up what `state` returned, as arrays; those of `bfloat16` as `float32`.
+
+        Raises:
+          KeyError, TypeError, ValueError: if it cannot: the file is refused then.
+        """
 
     def rate(self) -> float:
         """What multiplies each update of the variables, until the next `update`."""
@@ -44,7 +50,7 @@ class Event:
         return None
 
     def steps_left(self, step: int) -> float:
-        """How many steps may follow `step` before `update` has to be called."""
+        """How many steps may follow `step` before `update` is to be called: 1 or more."""
         del step
         return math.inf
 
@@ -56,7 +62,7 @@ class Event:
         return False
 
     def finish(self, run: Run) -> None:
-        """Called after the last step, unless the fit has failed."""
+        """Called after the last step, also of an interrupted fit; not of a failed one."""
 
     def conclude(self, fields: dict[str, Any]) -> dict[str, Any]:
         """What it adds to the fields of the result, or changes in them.
@@ -70,7 +76,7 @@ class Event:
         return fields
 
     def close(self) -> None:
-        """Called at the end, also of a fit that was interrupted or has failed."""
+        """Called at the end if `start` was, whatever has failed, `start` included."""
 
 
 def steps_until(steps: Iterable[int], step: int) -> float:

@@ -36,6 +36,7 @@ class HeldOutTest(Event):
 
     def start(self, run: Run) -> None:
         """Evaluates the initial parameters."""
+        self._losses = None
         if run.objective.held_out_loss() is None:
             return
         num_evaluations = 1 + -(-self._num_steps // self._every)
@@ -55,9 +56,17 @@ class HeldOutTest(Event):
         """See base class."""
         if self._losses is None:
             return
-        self._losses = np.array(values["validation_loss"])
+        losses = np.array(values["validation_loss"])
+        parameters = [values[f"validated_{i}"] for i in range(len(self._parameters))]
+        shapes = [array.shape for array in (losses, *parameters)]
+        if shapes != [tuple(v.shape) for v in (self._losses, *self._parameters)]:
+            raise ValueError(f"evaluations and parameters of shapes {shapes}")
+        if not all(np.all(np.isfinite(array)) for array in parameters):
+            raise ValueError("parameters that are not finite")
+        self._losses = losses
         self._parameters = tuple(
-            values[f"validated_{i}"] for i in range(len(self._parameters))
+            tf.cast(array, variable.dtype)
+            for array, variable in zip(parameters, self._variables, strict=True)
         )
 
     def steps_left(self, step: int) -> int:

@@ -1,7 +1,7 @@
 """The compiled loop of gradient steps that fits share."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -52,8 +52,12 @@ def build_run_steps(
       and gradient norm, of at least `end - start` rows, filled from the top. `sharing`,
       `[R, R]`, are weights by which the members of the first batch axis average their
       losses and gradients; `None` is each for itself. The gradient of a step whose loss
-      or gradient is not finite counts as zero; after `MAX_FAULTS_IN_A_ROW` of them the
-      loop ends early.
+      or gradient is not finite counts as zero, and an update that is not finite is taken
+      back; after `MAX_FAULTS_IN_A_ROW` such steps the loop ends early.
+
+    Raises:
+      TypeError, ValueError: when it is traced, if what `objective_fn` returned is not
+        that, or no gradient reaches a variable.
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
@@ -76,7 +80,8 @@ def build_run_steps(
         ) -> _Carried:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                objective, loss, beta = objective_fn(step)
+                terms = objective_fn(step)
+                objective, loss, beta = _check_terms(terms, batch_shape, traces[0].dtype)
             gradients = tape.gradient(objective, variables)
             _check_gradients(gradients, variables)
             if sharing is not None:
@@ -84,10 +89,6 @@ def build_run_steps(
             norm = _norm(gradients, batch_ndims)
             score = loss if batch_ndims == batch_shape.rank else tf.reduce_sum(loss)
             is_good = tf.math.is_finite(score) & tf.math.is_finite(norm)
-            faults = Faults(
-                faults.total + tf.cast(~is_good, tf.int32),
-                tf.where(is_good, tf.zeros_like(faults.in_a_row), faults.in_a_row + 1),
-            )
             # `best` is judged by the parameters of this loss, before the update.
             best = _update_best(best, score, variables, step, is_good)
             if clip_norm is not None:
@@ -95,7 +96,11 @@ def build_run_steps(
             gradients = [
                 tf.where(expand(is_good, g), g, tf.zeros_like(g)) for g in gradients
             ]
-            _update(variables, gradients, optimizer, rate)
+            is_good &= _update(variables, gradients, optimizer, rate)
+            faults = Faults(
+                faults.total + tf.cast(~is_good, tf.int32),
+                tf.where(is_good, tf.zeros_like(faults.in_a_row), faults.in_a_row + 1),
+            )
             index = [[step - start]]
             traces = tuple(
                 tf.tensor_scatter_nd_update(trace, index, value[tf.newaxis])
@@ -113,15 +118,23 @@ def _update(
     gradients: Sequence[tf.Tensor],
     optimizer: Optimizer,
     rate: tf.Tensor,
-) -> None:
-    """Applies the gradients, and takes back what a `rate` below 1 leaves out."""
+) -> tf.Tensor:
+    """Applies the gradients; returns of which members the updates were finite.
+
+    What a `rate` below 1 leaves out is taken back, and what is not finite.
+    """
     before = [tf.convert_to_tensor(variable) for variable in variables]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    # A sum is finite only if all its terms are.
+    sums = [_sum_of_members(variable, rate.shape.rank) for variable in variables]
+    is_finite = tf.math.is_finite(tf.add_n(sums))
     for variable, old in zip(variables, before, strict=True):
         factor = tf.cast(expand(rate, old), old.dtype)
         # To the bit where the rate is 1.
         slowed = old + factor * (variable - old)
-        variable.assign(tf.where(factor < 1.0, slowed, variable))
+        updated = tf.where(factor < 1.0, slowed, variable)
+        variable.assign(tf.where(expand(is_finite, old), updated, old))
+    return is_finite
 
 
 def _update_best(
@@ -158,16 +171,52 @@ def _share(
 
 def _norm(gradients: _Gradients, batch_ndims: int) -> tf.Tensor:
     """The global norm of the gradients of each member, of rank `batch_ndims`."""
-    squares = [
-        tf.reduce_sum(tf.square(g), axis=list(range(batch_ndims, g.shape.rank)))
-        for g in gradients
-    ]
+    squares = [_sum_of_members(tf.square(g), batch_ndims) for g in gradients]
     return tf.sqrt(tf.add_n(squares))
+
+
+def _sum_of_members(values: tf.Tensor | tf.Variable, batch_ndims: int) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=list(range(batch_ndims, values.shape.rank)))
 
 
 def _clip(gradients: _Gradients, norm: tf.Tensor, clip_norm: float) -> _Gradients:
     factor = clip_norm / tf.maximum(norm, clip_norm)
     return [g * expand(factor, g) for g in gradients]
+
+
+def _check_terms(terms: Any, batch_shape: tf.TensorShape, dtype: tf.DType) -> StepTerms:
+    """What an objective returned, as tensors: loss and beta of `dtype`."""
+    names = ("objective", "loss", "beta")
+    if not isinstance(terms, tuple | list) or len(terms) != len(names):
+        raise TypeError(
+            f"An objective must return three tensors, ({', '.join(names)}), but returned "
+            f"{terms!r}."
+        )
+    tensors = []
+    for name, term, shape in zip(names, terms, ([], batch_shape, []), strict=True):
+        try:
+            tensor = tf.convert_to_tensor(term, dtype_hint=dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"`{name}`, of what an objective returns, must be a tensor, but is "
+                f"{term!r}."
+            ) from error
+        if not tensor.dtype.is_floating:
+            raise TypeError(
+                f"`{name}`, of what an objective returns, must be floating-point, but is "
+                f"{tensor.dtype.name}; cast it."
+            )
+        if not tensor.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"`{name}`, of what an objective returns, must have shape "
+                f"{tf.TensorShape(shape)}, but has shape {tensor.shape}: `objective` and "
+                "`beta` are scalars, `loss` has a number for each flow of a batch."
+            )
+        if not tensor.shape.is_fully_defined():
+            tensor = tf.ensure_shape(tensor, shape)
+        tensors.append(tensor)
+    objective, loss, beta = tensors
+    return objective, tf.cast(loss, dtype), tf.cast(beta, dtype)
 
 
 def _check_gradients(gradients: Sequence[tf.Tensor | None], variables: Variables) -> None:

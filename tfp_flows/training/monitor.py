@@ -1,5 +1,7 @@
 """What a running fit shows: a progress bar, and TensorBoard's event files."""
 
+import importlib.util
+
 import numpy as np
 import tensorflow as tf
 
@@ -25,12 +27,18 @@ class Monitor(Event):
           tensorboard_dir: folder for an event file, or `None`.
 
         Raises:
+          ImportError: if there is a folder, but no TensorBoard to write to it.
           OSError: if the folder cannot be written to.
         """
         self._progress_bar = progress_bar
         self._bar: tqdm = None
         self._writer: tf.summary.SummaryWriter = None
         if tensorboard_dir is not None:
+            # TensorFlow says so at the first scalar, in the middle of a fit.
+            if importlib.util.find_spec("tensorboard") is None:
+                raise ImportError(
+                    "`tensorboard_dir` needs the package tensorboard; pip install it."
+                )
             try:
                 self._writer = tf.summary.create_file_writer(str(tensorboard_dir))
             except tf.errors.OpError as error:

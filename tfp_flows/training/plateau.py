@@ -40,6 +40,10 @@ class PlateauTest(Event):
         self._window = max(_NUM_PARTS, num_steps // 20)
         self._num_plateaus, self._settled = 0, 0
 
+    def start(self, run: Run) -> None:
+        """Forgets the plateaus of an earlier fit."""
+        self._num_plateaus, self._settled = 0, 0
+
     def state(self) -> dict[str, int]:
         """How many plateaus there were, and the step of the last one."""
         return dict(num_plateaus=self._num_plateaus, settled=self._settled)

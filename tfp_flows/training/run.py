@@ -21,9 +21,10 @@ class Traces:
 
     NAMES = ("loss", "beta", "gradient_norm")
 
-    def __init__(self) -> None:
-        self._parts: list[list[np.ndarray]] = []
-        self.last_call: list[np.ndarray] = []
+    def __init__(self, arrays: list[np.ndarray]) -> None:
+        """Takes the three arrays of the steps so far."""
+        self._parts = [arrays]
+        self.last_call = arrays
 
     def append(self, call: list[np.ndarray]) -> None:
         """Adds the three arrays of a call of the loop."""
@@ -64,13 +65,18 @@ class Run:
     dtype: tf.DType
     num_steps: int
     state: TrainingState = dataclasses.field(init=False)
-    traces: Traces = dataclasses.field(default_factory=Traces)
+    traces: Traces = dataclasses.field(init=False)
     num_rollbacks: int = 0
     earlier_seconds: float = 0.0
     began: float | None = None
 
     def __post_init__(self) -> None:
         self.state = TrainingState.initial(self.variables, self.batch_shape, self.dtype)
+        scalar = tf.TensorShape([])
+        shapes = (self.batch_shape, scalar, self.state.rate.shape)
+        dtype = self.dtype.as_numpy_dtype
+        self.traces = Traces([np.zeros([0, *shape], dtype) for shape in shapes])
+        self._initial_slots = [tf.constant(np.array(s)) for s in self._member_slots()]
 
     @property
     def seconds(self) -> float:
@@ -86,11 +92,17 @@ class Run:
     def roll_back(self) -> None:
         """Takes up the best parameters of faulty members again, at half their rate.
 
-        After `MAX_ROLLBACKS` halves, at the rate 0: the member stays at its best.
+        The optimizer forgets what it knows of them. After `MAX_ROLLBACKS` halves, at the
+        rate 0: the member stays at its best.
         """
-        is_last = self.state.is_last_fault
-        self.go_back(self.state.is_faulty)
+        is_faulty, is_last = self.state.is_faulty, self.state.is_last_fault
+        self.go_back(is_faulty)
         self.state.rate = tf.where(is_last, 0.0, self.state.rate)
+        # What led to faults, such as a momentum or a scale out of bounds, would again.
+        slots = self._member_slots()
+        forgotten = choose(is_faulty, self._initial_slots, slots)
+        for slot, value in zip(slots, forgotten, strict=True):
+            slot.assign(value)
 
     def go_back(self, members: tf.Tensor) -> None:
         """Takes up the best parameters of `members` again, at half their rate.
@@ -116,13 +128,8 @@ class Run:
         Args:
           parents: `[R, ...]` array of `int`, for all batch axes of the loss.
         """
-        state, batch_shape = self.state, self.state.rate.shape
-        slots = [
-            slot
-            for slot in optimizer_slots(self.optimizer)
-            if slot.shape[: batch_shape.rank] == batch_shape
-        ]
-        for variable in [*self.variables, *slots]:
+        state = self.state
+        for variable in [*self.variables, *self._member_slots()]:
             variable.assign(take_members(np.array(variable), parents))
         state.rate, state.faults, state.best = tf.nest.map_structure(
             lambda value: tf.constant(take_members(value.numpy(), parents)),
@@ -131,6 +138,18 @@ class Run:
         loss, beta, norm = self.traces.stacked()
         loss, norm = (take_from_trace(trace, parents) for trace in (loss, norm))
         self.traces.replace([loss, beta, norm])
+
+    def _member_slots(self) -> list[tf.Variable]:
+        """The optimizer's slots of the members: not its counters, nor its rate."""
+        batch_shape = self.state.rate.shape
+        rate = getattr(self.optimizer, "learning_rate", None)
+        return [
+            slot
+            for slot in optimizer_slots(self.optimizer)
+            if tf.as_dtype(slot.dtype).is_floating
+            and slot.shape[: batch_shape.rank] == batch_shape
+            and slot is not rate
+        ]
 
 
 def optimizer_slots(optimizer: Optimizer) -> list[tf.Variable]:

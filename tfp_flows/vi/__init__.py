@@ -1,6 +1,6 @@
 """Fitting flows: what is minimised, and the loop that minimises it."""
 
-from tfp_flows.vi.fit_result import FitError, FitResult
+from tfp_flows.vi.fit_result import FitError, FitInterrupted, FitResult
 from tfp_flows.vi.fitting import fit
 from tfp_flows.vi.likelihood import NegativeLogLikelihood
 from tfp_flows.vi.maximum_likelihood import fit_maximum_likelihood
@@ -12,6 +12,7 @@ from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
 
 __all__ = [
     "FitError",
+    "FitInterrupted",
     "FitResult",
     "NegativeLogLikelihood",
     "Objective",

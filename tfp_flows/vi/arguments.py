@@ -1,31 +1,131 @@
 """Checks of what a fit is given, before anything is compiled."""
 
+import numbers
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record  # what tells of tapes is not public
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import numerics
+from tfp_flows import numerics, training
 from tfp_flows.density import check_events
-from tfp_flows.types import Optimizer, Variables
+from tfp_flows.density.checks import first_line
+from tfp_flows.types import AnnealingFn, Optimizer, Variables
+from tfp_flows.vi.objective import Objective
+
+_OWN_EVENTS = (
+    training.BasisUpdates,
+    training.Checkpoint,
+    training.Interrupt,
+    training.Monitor,
+)
+
+
+def check_place() -> None:
+    """Raises RuntimeError in a graph, under a tape, and in the scope of a strategy."""
+    if not tf.executing_eagerly():
+        raise RuntimeError(
+            "A fit compiles a loop of its own and looks at its numbers as it goes: call "
+            "it eagerly, not inside a tf.function or a tf.Graph."
+        )
+    # The tape would keep what every step computes, and XLA could not compile the loop.
+    if record.could_possibly_record():
+        raise RuntimeError(
+            "No gradient goes through a fit: call it outside of the tf.GradientTape, or "
+            "in `with tape.stop_recording():`."
+        )
+    if tf.distribute.has_strategy():
+        raise RuntimeError(
+            "A fit runs on one device: build the flow and call it outside of "
+            "strategy.scope(), or train a tff.models.FlowModel, which takes strategies."
+        )
+
+
+def check_is_distribution(flow: tfd.Distribution) -> None:
+    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
+    if not isinstance(flow, tfd.Distribution):
+        raise TypeError(
+            f"`flow` must be a tfd.Distribution, such as tff.planar_flow(2, 16), but got "
+            f"{flow!r}."
+        )
+
+
+def check_instances(
+    flow: tfd.Distribution, objective: Objective, events: Sequence[training.Event]
+) -> None:
+    """Raises unless all are what their names say, and the events of different classes.
+
+    Raises:
+      TypeError: if one is something else.
+      ValueError: if two events are of one class, or one is what the fit makes itself.
+    """
+    check_is_distribution(flow)
+    if not isinstance(objective, Objective):
+        raise TypeError(
+            "`objective` must be a tff.vi.Objective, such as tff.vi.ReverseKL(target, "
+            f"sample_size=1_024), but got {objective!r}."
+        )
+    if not isinstance(events, list | tuple):
+        raise TypeError(f"`events` must be a sequence of events, but got {events!r}.")
+    names = [type(event).__name__ for event in events]
+    for event, name in zip(events, names, strict=True):
+        if not isinstance(event, training.Event):
+            raise TypeError(
+                f"`events` must be instances of tff.training.Event, but got {event!r}."
+            )
+        if isinstance(event, _OWN_EVENTS):
+            raise ValueError(
+                f"A fit makes the event {name} itself; pass `checkpoint_dir`, "
+                "`tensorboard_dir` or `progress_bar` in its place."
+            )
+        if names.count(name) > 1:
+            raise ValueError(
+                f"`events` has several of class {name}, by whose name a checkpoint knows "
+                "what they remember; make a subclass of another name."
+            )
 
 
 def check_variables(
     flow: tfd.Distribution, variables: Variables | None = None
 ) -> list[tf.Variable]:
-    """The trainable variables of a flow, or those given; a ValueError if none."""
+    """The trainable variables of a flow, or those given.
+
+    Raises:
+      TypeError: if one is no `tf.Variable` of a single device.
+      ValueError: if there are none, or one is not finite.
+    """
     variables = list(flow.trainable_variables if variables is None else variables)
     if not variables:
         raise ValueError(
             f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
             "tff.radial_flow, or give its bijector tf.Variables."
         )
+    for variable in variables:
+        is_distributed = isinstance(variable, tf.distribute.DistributedValues)
+        if not isinstance(variable, tf.Variable) or is_distributed:
+            raise TypeError(
+                "A fit trains tf.Variables of one device, but got a "
+                f"{type(variable).__name__}, {variable!r}; of a keras.Variable pass the "
+                "`value`, and build flows outside of strategy.scope()."
+            )
+        if not np.all(np.isfinite(variable.numpy().astype(np.float64))):
+            raise ValueError(
+                f"The variable {variable.name!r} of {flow.name} is not finite, so there "
+                "is nothing to start from; build the flow anew."
+            )
     return variables
 
 
 def check_flow(flow: tfd.Distribution) -> None:
-    """Raises ValueError unless it is a reparameterised flow of vectors, to be trained."""
+    """Raises unless it is a reparameterised flow of vectors, to be trained.
+
+    Raises:
+      TypeError: if it is no distribution.
+      ValueError: if it is another one.
+    """
+    check_is_distribution(flow)
     check_events(flow)
     check_variables(flow)
     if flow.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
@@ -40,34 +140,85 @@ def check_optional_size(name: str, value: Any) -> int | None:
     return None if value is None else numerics.check_size(name, value)
 
 
-def check_clip_norm(clip_norm: float | None) -> None:
-    """Raises ValueError unless it is positive or `None`."""
-    if clip_norm is not None and not clip_norm > 0.0:
-        raise ValueError(f"`clip_norm` must be positive or None, but got {clip_norm!r}.")
+def check_num_steps(num_steps: Any) -> int:
+    """An `int` from 1 to what the `int32` counter of steps holds; else a ValueError."""
+    num_steps = numerics.check_size("num_steps", num_steps)
+    if num_steps > tf.int32.max:
+        raise ValueError(
+            f"`num_steps` must be at most {tf.int32.max}, but got {num_steps}."
+        )
+    return num_steps
 
 
-def prepare_optimizer(optimizer: Optimizer, variables: Variables) -> None:
-    """Makes the slots of the optimizer, which can't be made inside the loop."""
-    if not all(hasattr(optimizer, a) for a in ("apply_gradients", "build")):
+def check_clip_norm(clip_norm: Any, flow: tfd.Distribution) -> float | None:
+    """`None`, or a positive `float` within the range of the flow's; else a ValueError."""
+    if clip_norm is None:
+        return None
+    # Out of range it would be 0 or infinite, and the clipped gradient NaN. The smallest
+    # normal number is 4 / max.
+    dtype = tf.nest.flatten(flow.dtype)[0]
+    largest = float(dtype.max)
+    is_number = isinstance(clip_norm, numbers.Real) and not isinstance(clip_norm, bool)
+    if not is_number or not 4.0 / largest <= clip_norm <= largest:
+        raise ValueError(
+            f"`clip_norm` must be positive and finite in {dtype.name}, or None, which "
+            f"does not clip, but got {clip_norm!r}."
+        )
+    return float(clip_norm)
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """Raises unless it is an optimizer of either Keras, with a rate that is finite.
+
+    Raises:
+      TypeError: if it is no optimizer, or a class of them.
+      ValueError: if its learning rate is NaN or infinite.
+    """
+    is_optimizer = all(hasattr(optimizer, a) for a in ("apply_gradients", "build"))
+    if not is_optimizer or isinstance(optimizer, type):
         raise TypeError(
             "`optimizer` must be a Keras 3 or tf_keras optimizer, such as "
             f"keras.optimizers.Adam(1e-3), but got {optimizer!r}."
         )
-    optimizer.build(variables)
+    rate = getattr(optimizer, "learning_rate", None)
+    if rate is not None and not np.all(np.isfinite(np.asarray(rate, np.float64))):
+        raise ValueError(
+            f"The learning rate of `optimizer` must be finite, but is {np.asarray(rate)}."
+        )
 
 
-def optimizer_config(optimizer: Optimizer) -> dict[str, Any]:
-    """Its configuration, without the name, which counts the optimizers of a process."""
-    config = _plain(optimizer.get_config())
-    return {key: value for key, value in config.items() if key != "name"}
+def check_annealing(annealing_fn: AnnealingFn, steps: Iterable[int]) -> None:
+    """Evaluates an annealing function for the first time, compiled as in a fit.
 
+    Args:
+      annealing_fn: what should be a function of a scalar `int32` step to a scalar.
+      steps: those at which it must be finite and at least 0.
 
-def _plain(value: Any) -> Any:
-    """`value` in types that JSON knows."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, int | float | str | None) else str(value)
+    Raises:
+      TypeError: if it is no function.
+      ValueError: if it fails, or returns something else.
+    """
+    if not callable(annealing_fn):
+        raise TypeError(
+            "`annealing_fn` must be a function of the step to beta, such as "
+            f"tff.vi.linear_annealing(num_steps), or None, but got {annealing_fn!r}."
+        )
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([], tf.int32)])
+    def graph_fn(step: tf.Tensor) -> tf.Tensor:
+        return tf.convert_to_tensor(annealing_fn(step))
+
+    for step in steps:
+        try:
+            beta = graph_fn(step).numpy()
+        except Exception as error:  # whatever a function of the caller's raises
+            raise ValueError(
+                f"`annealing_fn` failed at step {step}: {first_line(error)} Write it "
+                "with TensorFlow operations, without Python `if`s on the step."
+            ) from error
+        is_real = np.ndim(beta) == 0 and np.asarray(beta).dtype.kind in "fiu"
+        if not is_real or not np.isfinite(beta) or beta < 0.0:
+            raise ValueError(
+                f"`annealing_fn` must return a finite scalar of at least 0, but returned "
+                f"{beta!r} at step {step}."
+            )

@@ -32,12 +32,12 @@ class FitResult:
       seconds: wall time of the fit, checks, tracing and compilation included.
       compile_seconds: the part of it that tracing and compilation took.
       train_seconds: the part of it that the steps took.
-      num_skipped_steps: how many steps had a loss or gradient that was not finite, of
-        each member of a batch of flows.
+      num_skipped_steps: how many steps had a loss, gradient or update that was not
+        finite, of each member of a batch of flows.
       num_rollbacks: how often the flow, or one of a batch, went back to its best
         parameters, after faulty steps or a late rise of the loss.
-      stop_reason: `"num_steps"`, `"early_stopping"` or `"failure"`; another event that
-        stops fits may have a reason of its own.
+      stop_reason: `"num_steps"`, `"early_stopping"`, `"interrupt"` or `"failure"`;
+        another event that stops fits may have a reason of its own.
       describe: function of a loss to a `dict` of what readers know it by.
       log_normalizer: log Z of the target in nats, if it is known; else `None`.
       validation_steps: `[E]` int array, the steps after which held-out data were
@@ -133,7 +133,7 @@ class FitResult:
             yield "restarts", f"best of {count} restarts, of losses {losses}"
         if np.any(self.num_skipped_steps):
             skipped = np.sum(self.num_skipped_steps)
-            yield "faults", f"{skipped} steps skipped: loss or gradient not finite"
+            yield "faults", f"{skipped} steps skipped: loss, gradient or update not finite"
         if self.num_rollbacks:
             times = f"{self.num_rollbacks} times"
             yield "went back", f"{times} to its best parameters, at half the rate"
@@ -141,12 +141,8 @@ class FitResult:
             yield "judge it", "tff.diagnostics.evaluate(result, target): k-hat, verdict"
 
 
-class FitError(ArithmeticError):
-    """Raised where losses or gradients stay infinite or NaN, after several attempts.
-
-    Attributes:
-      result: `FitResult` up to there. The flow holds its best parameters.
-    """
+class _WithResult(BaseException):
+    """An end of a fit that leaves a result, in pickles, too."""
 
     def __init__(self, message: str, result: FitResult) -> None:
         super().__init__(message)
@@ -154,6 +150,23 @@ class FitError(ArithmeticError):
 
     def __reduce__(self) -> tuple:
         return type(self), (str(self), self.result)
+
+
+class FitError(_WithResult, ArithmeticError):
+    """Raised where losses, gradients or updates stay infinite or NaN, again and again.
+
+    Attributes:
+      result: `FitResult` up to there. The flow holds its best parameters.
+    """
+
+
+class FitInterrupted(_WithResult, KeyboardInterrupt):
+    """Raised where SIGINT or SIGTERM has ended a fit.
+
+    Attributes:
+      result: `FitResult` up to there. The flow holds its parameters of then: of several
+        starts those of the leading one, with held-out data the best.
+    """
 
 
 def _show(values: Any, precision: int = 4) -> str:

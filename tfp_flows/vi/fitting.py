@@ -2,24 +2,28 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
+from tfp_flows.files import locked
 from tfp_flows.types import Optimizer, PathLike, Seed, Variables
 from tfp_flows.vi.arguments import (
     check_clip_norm,
+    check_instances,
+    check_num_steps,
+    check_optimizer,
     check_optional_size,
+    check_place,
     check_variables,
-    optimizer_config,
 )
-from tfp_flows.vi.fit_result import FitError, FitResult
+from tfp_flows.vi.fit_result import FitError, FitInterrupted, FitResult
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.program import program_for
+from tfp_flows.vi.settings import settings_of
+from tfp_flows.vi.train import train
 
 # XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
 # every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
@@ -87,54 +91,56 @@ def fit(
       name: Python `str`, prefix of the names of the ops.
 
     Returns:
-      `FitResult`. How steps that are not finite are dealt with, `fit_reverse_kl` says.
+      `FitResult`. How steps that are not finite are dealt with, and interrupts,
+      `fit_reverse_kl` says.
 
     Raises:
-      TypeError: if `optimizer` is not an optimizer, or as the objective's `bind`.
+      ImportError: if there is a `tensorboard_dir`, but no TensorBoard.
+      TypeError: if `flow`, `objective`, an event or `optimizer` is none, a setting is no
+        plain value, the objective returns something else than three terms, or as its
+        `bind`.
       ValueError: if a number is out of range, the flow has no trainable variables, the
-        checkpoint is damaged or of another fit, or as the objective's `bind`. All of this
-        comes before training starts.
-      FitError: if losses or gradients stay infinite or NaN.
-      RuntimeError: if XLA cannot compile the objective.
+        checkpoint is damaged or of another fit, two settings have one name, or as the
+        objective's `bind`. All of this comes before training starts.
+      FitError: if losses, gradients or updates stay infinite or NaN.
+      FitInterrupted: at SIGINT or SIGTERM.
+      RuntimeError: if XLA cannot compile the objective; in a graph, under a
+        `tf.GradientTape`, and in the scope of a strategy.
     """
     started = time.perf_counter()
-    num_steps = numerics.check_size("num_steps", num_steps)
-    events = _check_events(events)
+    check_place()
+    check_instances(flow, objective, events)
+    num_steps = check_num_steps(num_steps)
     steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
-    checkpoint_steps = check_optional_size("checkpoint_steps", checkpoint_steps)
-    check_clip_norm(clip_norm)
-    if jit_compile is None:
-        jit_compile = num_steps >= _XLA_STEPS
-    monitor = training.Monitor(progress_bar=progress_bar, tensorboard_dir=tensorboard_dir)
-    checkpoint = None
-    if checkpoint_dir is not None:
-        checkpoint = training.Checkpoint(
-            checkpoint_dir, every_steps=checkpoint_steps, every_seconds=checkpoint_seconds
+    if optimizer is not None:
+        check_optimizer(optimizer)
+    clip_norm = check_clip_norm(clip_norm, flow)
+    jit_compile = num_steps >= _XLA_STEPS if jit_compile is None else bool(jit_compile)
+    loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
+    with contextlib.ExitStack() as at_the_end:
+        interrupt = at_the_end.enter_context(contextlib.closing(training.Interrupt()))
+        monitor = training.Monitor(
+            progress_bar=progress_bar, tensorboard_dir=tensorboard_dir
         )
-    if seed is None and checkpoint is not None:
-        seed = checkpoint.seed
-    fit_seed = numerics.stateless_seed(seed)
-    bound = objective.bind(flow, seed=fit_seed, jit_compile=jit_compile)
-    variables = check_variables(flow, trainable_variables)
-    loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=bool(jit_compile))
-    decays = not any(event.lowers_rate for event in events)
-    fingerprint = bound.fingerprint()
-    with program_for(
-        bound, variables, optimizer, fingerprint, decays=decays, name=name, **loop
-    ) as program:
+        at_the_end.enter_context(contextlib.closing(monitor))
+        checkpoint = at_the_end.enter_context(
+            _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds)
+        )
+        if seed is None and checkpoint is not None:
+            seed = checkpoint.seed
+        seed = numerics.stateless_seed(seed)
+        bound = objective.bind(flow, seed=seed, jit_compile=jit_compile)
+        # Networks in a flow make theirs when it is first used.
+        variables = check_variables(flow, trainable_variables)
+        fingerprint = bound.fingerprint()
+        decays = not any(event.lowers_rate for event in events)
+        program = at_the_end.enter_context(
+            program_for(
+                bound, variables, optimizer, fingerprint, decays=decays, name=name, **loop
+            )
+        )
         optimizer = program.optimizer
-        settings = dict(
-            **loop,
-            objective=type(objective).__name__,
-            **bound.settings(),
-            **(settings or {}),
-            optimizer=type(optimizer).__name__,
-            optimizer_config=optimizer_config(optimizer),
-            seed=[int(part) for part in fit_seed],
-            dtype=flow.dtype.name,
-        )
-        if isinstance(optimizer, training.EigenbasisAdam) and not optimizer.updates_basis:
-            events = [*events, training.BasisUpdates(optimizer)]
+        settings = settings_of(loop, bound, optimizer, settings)
         run = training.Run(
             program.objective,
             program.variables,
@@ -143,101 +149,47 @@ def fit(
             flow.dtype,
             num_steps,
         )
-        fields, failure = _train(
+        if isinstance(optimizer, training.EigenbasisAdam) and not optimizer.updates_basis:
+            events = [*events, training.BasisUpdates(optimizer)]
+        if checkpoint is not None:
+            checkpoint.of_fit(settings, fingerprint)
+        fields, failure = train(
             program.run_steps,
             run,
             events,
+            interrupt=interrupt,
             monitor=monitor,
             checkpoint=checkpoint,
-            settings=settings,
-            fingerprint=fingerprint,
             chunk_size=steps_per_execution,
+            jit_compile=jit_compile,
         )
     seconds = run.earlier_seconds + time.perf_counter() - started
     result = FitResult(**dict(flow=flow, settings=settings, seconds=seconds) | fields)
+    if interrupt.signum is not None:
+        interrupt.pass_on()
+        way = "Pass a `checkpoint_dir` to fits that are to go on after an interrupt."
+        if checkpoint is not None:
+            way = f"The same call goes on from {checkpoint.path}."
+        raise FitInterrupted(
+            f"Interrupted after {run.step} of {num_steps} steps. {way}", result
+        )
     if failure is not None:
         raise FitError(failure, result)
     return result
 
 
-def _check_events(events: Sequence[training.Event]) -> list[training.Event]:
-    """The events as a list, each of a class of its own, whose name a checkpoint uses."""
-    if isinstance(events, training.Event):
-        raise TypeError(f"`events` must be a sequence of events, but got {events!r}.")
-    events = list(events)
-    names = [type(event).__name__ for event in events]
-    for event, name in zip(events, names, strict=True):
-        if not isinstance(event, training.Event):
-            raise TypeError(
-                f"`events` must be instances of tff.training.Event, but got {event!r}."
-            )
-        if names.count(name) > 1:
-            raise ValueError(
-                f"`events` has several of class {name}, by whose name a checkpoint knows "
-                "what they remember; make a subclass of another name."
-            )
-    return events
-
-
-def _train(
-    run_steps: Callable,
-    run: training.Run,
-    events: Sequence[training.Event],
-    *,
-    monitor: training.Monitor,
-    checkpoint: training.Checkpoint | None,
-    settings: dict[str, Any],
-    fingerprint: np.ndarray | None,
-    chunk_size: int | None,
-) -> tuple[dict[str, Any], str | None]:
-    """Makes the steps; returns fields of the result, and what went wrong or `None`."""
-    objective = run.objective
-    every_event = [monitor, *events]
-    with contextlib.ExitStack() as at_the_end:
-        for event in events:
-            event.start(run)
-            at_the_end.callback(event.close)
-        if checkpoint is not None:
-            checkpoint.resume(run, events, settings, fingerprint)
-            every_event.append(checkpoint)
-        at_the_end.callback(monitor.close)
-        monitor.start(run)
-        compile_seconds, stopped_by = training.run_in_chunks(
-            run_steps,
-            run,
-            events=every_event,
-            chunk_size=chunk_size,
-            jit_compile=settings["jit_compile"],
-        )
-        train_seconds, failure = run.seconds, None
-        stop_reason = "num_steps" if stopped_by is None else stopped_by.stop_reason
-        if run.state.has_failed:
-            stop_reason, failure = "failure", _describe_failure(run)
-            run.roll_back()
-        loss, beta, gradient_norm = run.traces.stacked()
-        fields = dict(
-            loss=loss,
-            beta=beta,
-            gradient_norm=gradient_norm,
-            compile_seconds=compile_seconds,
-            train_seconds=train_seconds,
-            num_skipped_steps=run.state.faults.total.numpy(),
-            num_rollbacks=run.num_rollbacks,
-            stop_reason=stop_reason,
-            describe=objective.describe,
-            log_normalizer=objective.log_normalizer,
-        )
-        for event in events:
-            fields = event.conclude(fields)
-    return fields, failure
-
-
-def _describe_failure(run: training.Run) -> str:
-    """What went wrong at the last step of a fit, and what to try."""
-    step, rate = run.step - 1, float(tf.reduce_min(run.state.rate))
-    return (
-        f"The loss or a gradient was not finite at step {step} and the steps before it, "
-        f"for the {run.num_rollbacks + 1}th time, with the learning rate down to "
-        f"{rate:g} of the given one. {run.objective.explain(step)} The flow holds its "
-        "best parameters."
+@contextlib.contextmanager
+def _checkpoint(
+    folder: PathLike | None, every_steps: int | None, every_seconds: float
+) -> Iterator[training.Checkpoint | None]:
+    """A context with the checkpoint in a folder, for nobody else meanwhile, or none."""
+    every_steps = check_optional_size("checkpoint_steps", every_steps)
+    numerics.check_number("checkpoint_seconds", every_seconds, least=0.0)
+    if folder is None:
+        yield None
+        return
+    checkpoint = training.Checkpoint(
+        folder, every_steps=every_steps, every_seconds=every_seconds
     )
+    with locked(checkpoint.path):
+        yield checkpoint

@@ -143,9 +143,12 @@ def fit_maximum_likelihood(
         or negative, or all are 0; if `log_prob` fails; if a number is out of range, or
         the checkpoint is damaged or of another fit. All of this comes before training
         starts, except for later batches of a dataset.
-      FitError: if losses or gradients stay infinite or NaN; it says where, and has the
-        `result` up to there. The flow holds its best parameters.
-      RuntimeError: if XLA cannot compile the flow.
+      FitError: if losses, gradients or updates stay infinite or NaN; it says where, and
+        has the `result` up to there. The flow holds its best parameters.
+      FitInterrupted: at SIGINT or SIGTERM, as `fit_reverse_kl`; the flow holds the
+        parameters whose held-out NLL was lowest, or those of then.
+      RuntimeError: if XLA cannot compile the flow; in a graph, under a
+        `tf.GradientTape`, and in the scope of a strategy.
     """
     num_steps = numerics.check_size("num_steps", num_steps)
     patience = check_optional_size("patience", patience)

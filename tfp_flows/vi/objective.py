@@ -100,5 +100,12 @@ class Objective:
         return {}
 
     def fingerprint(self) -> np.ndarray | None:
-        """Numbers that tell its target from others; `None` where settings do."""
+        """Numbers that tell its target from others; `None` where settings do.
+
+        A kept program serves a fit of the same ones alone, and a checkpoint one of the
+        same ones up to rounding.
+
+        Returns:
+          Floating-point array, or `None`.
+        """
         return None

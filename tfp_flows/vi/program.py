@@ -12,7 +12,6 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import training
 from tfp_flows.types import Optimizer, StepTerms
-from tfp_flows.vi.arguments import prepare_optimizer
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.recipe import optimizer_for
 
@@ -113,7 +112,7 @@ def _build(
     if optimizer is None:
         batch_ndims = training.num_batch_axes(variables, batch_shape)
         optimizer = optimizer_for(variables, batch_ndims, num_steps, decays=decays)
-    prepare_optimizer(optimizer, variables)
+    optimizer.build(variables)  # its slots can't be made inside the loop
 
     def objective_fn(step: tf.Tensor) -> StepTerms:
         with tf.name_scope(name):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import numbers
 
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
 from tfp_flows.training import EigenbasisAdam, num_batch_axes, num_parameters
 from tfp_flows.training.eigenbasis import MAX_PARAMETERS
 from tfp_flows.types import Variables
@@ -66,7 +68,9 @@ def linear_annealing(
     Raises:
       ValueError: if an argument is outside its range.
     """
-    if not 0.0 < initial <= 1.0 or not 0.0 < fraction <= 1.0:
+    num_steps = numerics.check_size("num_steps", num_steps)
+    shares = (initial, fraction)
+    if not all(isinstance(s, numbers.Real) and 0.0 < s <= 1.0 for s in shares):
         raise ValueError(
             "`initial` and `fraction` must be in (0, 1], but got "
             f"initial={initial!r}, fraction={fraction!r}."
@@ -86,7 +90,12 @@ def default_optimizer(
 
     Returns:
       `keras.optimizers.Adam`.
+
+    Raises:
+      ValueError: if a number is out of range.
     """
+    num_steps = numerics.check_size("num_steps", num_steps)
+    learning_rate = numerics.check_positive("learning_rate", learning_rate)
     return keras.optimizers.Adam(_schedule(num_steps, learning_rate, decays))
 
 

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import numerics
 from tfp_flows.density import Density, as_density
 from tfp_flows.types import LogProbFn, Seed
+from tfp_flows.vi.arguments import check_place
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 
@@ -65,6 +66,7 @@ def fit_restarts(
       ValueError: if the variables of the batch are not those of single flows, or as
         `fit_reverse_kl`.
     """
+    check_place()
     num_restarts = numerics.check_size("num_restarts", num_restarts)
     if not callable(build_flow_fn):
         raise TypeError(

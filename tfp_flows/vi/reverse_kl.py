@@ -2,16 +2,26 @@
 
 from typing import Literal
 
+import numpy as np
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
 from tfp_flows.types import AnnealingFn, LogProbFn, Optimizer, PathLike, Seed
-from tfp_flows.vi.arguments import check_flow, check_optional_size
+from tfp_flows.vi.arguments import (
+    check_annealing,
+    check_flow,
+    check_num_steps,
+    check_optional_size,
+    check_place,
+)
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
 from tfp_flows.vi.recipe import default_budget, linear_annealing
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
 from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
+
+# Steps at which an `annealing_fn` is evaluated before the fit.
+_NUM_LOOKS = 50
 
 _OBJECTIVES = {"reparameterized": ReverseKL, "path": PathReverseKL}
 
@@ -123,21 +133,31 @@ def fit_reverse_kl(
 
     Returns:
       `FitResult`. The gradient of a step whose loss or gradient is NaN or infinite counts
-      as zero, and the step as skipped. After 10 such steps in a row the flow takes up the
-      parameters with the lowest running mean of the loss again (before step 50, the
-      initial ones), and the learning rate is halved; the fourth time, the fit fails. In a
-      batch of flows, each member has its own faults, and the fit fails when all have.
+      as zero, an update that is not finite is left out, and the step counts as skipped.
+      After 10 such steps in a row the flow takes up the parameters with the lowest
+      running mean of the loss again (before step 50, the initial ones), the optimizer
+      forgets what it knows of them, and the learning rate is halved; the fourth time, the
+      fit fails. In a batch of flows, each member has its own faults, and the fit fails
+      when all have.
 
     Raises:
-      TypeError: if the target returns another dtype than the flow's, or `optimizer` is
-        not an optimizer.
+      ImportError: if there is a `tensorboard_dir`, but no TensorBoard.
+      TypeError: if `flow` is no distribution, the target returns another dtype than the
+        flow's, `annealing_fn` is no function, or `optimizer` not an optimizer.
       ValueError: if a number is out of range, the flow has no trainable variables or
         is not reparameterised, the target fails, returns another shape than `[S, ...]`,
-        is not finite at its first evaluation or has no gradient there, or the checkpoint
-        is damaged or of another fit. All of this comes before training starts.
-      FitError: if losses or gradients stay infinite or NaN; it says where, and has the
-        `result` up to there. The flow holds its best parameters.
-      RuntimeError: if XLA cannot compile the target.
+        is not finite at its first evaluation or has no gradient there, `annealing_fn`
+        does not return finite scalars of at least 0, or the checkpoint is damaged or of
+        another fit. All of this comes before training starts.
+      FitError: if losses, gradients or updates stay infinite or NaN; it says where, and
+        has the `result` up to there. The flow holds its best parameters.
+      FitInterrupted: a `KeyboardInterrupt`, at SIGINT (Ctrl-C, "interrupt" in a notebook)
+        or SIGTERM, which end the fit after the present call of the program: a last
+        checkpoint is written, bar and TensorBoard are closed, and the exception has the
+        `result` up to there. The flow holds its parameters of then, of several starts
+        those of the leading one. A second signal acts at once.
+      RuntimeError: if XLA cannot compile the target; in a graph, under a
+        `tf.GradientTape`, and in the scope of a strategy.
 
     #### References
 
@@ -151,20 +171,23 @@ def fit_reverse_kl(
     [3]: N. Vyas et al. SOAP: Improving and Stabilizing Shampoo using Adam. ICLR 2025.
          https://arxiv.org/abs/2409.11321
     """
-    num_steps = check_optional_size("num_steps", num_steps)
+    check_place()
     sample_size = check_optional_size("sample_size", sample_size)
     check_flow(flow)
     default_num_steps, default_sample_size = default_budget(flow)
-    num_steps = num_steps or default_num_steps
+    num_steps = check_num_steps(default_num_steps if num_steps is None else num_steps)
     sample_size = sample_size or default_sample_size
-    if gradient_estimator not in _OBJECTIVES:
+    if gradient_estimator not in tuple(_OBJECTIVES):
         raise ValueError(
             f"`gradient_estimator` must be one of {', '.join(map(repr, _OBJECTIVES))}, "
             f"but got {gradient_estimator!r}."
         )
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
-    if annealing_fn == "default":
+    if isinstance(annealing_fn, str) and annealing_fn == "default":
         annealing_fn = linear_annealing(num_steps)
+    elif annealing_fn is not None:
+        looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
+        check_annealing(annealing_fn, np.unique(looks))
     objective = _OBJECTIVES[gradient_estimator](
         target_log_prob_fn,
         sample_size=sample_size,

@@ -10,9 +10,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
 from tfp_flows.density import as_density, check_events
 from tfp_flows.types import AnnealingFn, StepTerms
-from tfp_flows.vi.arguments import check_flow
+from tfp_flows.vi.arguments import check_annealing, check_flow
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.path_score import score_of_image
 from tfp_flows.vi.recipe import LinearAnnealing
@@ -69,8 +70,10 @@ class ReverseKL(Objective):
 
         Raises:
           TypeError: if `target` is no density; see `tff.vi.fit_reverse_kl`.
-          ValueError: likewise.
+          ValueError: likewise, or if a size is no integer of at least 1.
         """
+        numerics.check_size("sample_size", sample_size)
+        numerics.check_size("num_starts", num_starts)
         self._density = as_density(target)
         self._sample_size, self._num_starts = sample_size, num_starts
         self._annealing_fn = annealing_fn
@@ -83,12 +86,16 @@ class ReverseKL(Objective):
         """See base class.
 
         Raises:
-          TypeError: if the target returns another dtype than the flow's.
+          TypeError: if the target returns another dtype than the flow's, or
+            `annealing_fn` is no function.
           ValueError: if the flow has no trainable variables, is not reparameterised, or
             is over vectors of another size than the target; if the target fails, returns
             another shape than `[S, ...]`, is not finite at samples of the flow, or has no
-            gradient there.
+            gradient there; if `annealing_fn` does not return a finite scalar >= 0 at
+            step 0.
         """
+        if not isinstance(self._annealing_fn, LinearAnnealing | None):
+            check_annealing(self._annealing_fn, [0])
         check_flow(flow)
         check_events(flow, self._density)
         bound = super().bind(flow, seed=seed, jit_compile=jit_compile)
@@ -124,10 +131,15 @@ class ReverseKL(Objective):
     def __call__(self, step: tf.Tensor) -> StepTerms:
         """See base class."""
         seed = tf.random.experimental.stateless_fold_in(self.seed, step)
-        beta = 1.0 if self._annealing_fn is None else self._annealing_fn(step)
-        beta = tf.cast(beta, self.flow.dtype)
+        beta = self._beta(step)
         objective, difference = self._estimate(seed, beta)
         return objective, tf.reduce_mean(difference, axis=0), beta
+
+    def _beta(self, step: tf.Tensor) -> tf.Tensor:
+        """The weight of the target, NaN, which is a fault, where it would be negative."""
+        beta = 1.0 if self._annealing_fn is None else self._annealing_fn(step)
+        beta = tf.cast(beta, self.flow.dtype)
+        return tf.where(beta < 0.0, tf.constant(np.nan, beta.dtype), beta)
 
     def _estimate(self, seed: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The objective, and log q - log p at the samples, `[S, ...]`."""
@@ -153,6 +165,8 @@ class ReverseKL(Objective):
 
     def explain(self, step: int) -> str:
         """See base class."""
+        if not np.isfinite(self._beta(tf.constant(step))):
+            return "`annealing_fn` must return a finite number of at least 0 there."
         x, log_q = self._draw(tf.random.experimental.stateless_fold_in(self.seed, step))
         log_p = self._log_p(x).numpy()
         x, log_q = x.numpy(), log_q.numpy()
