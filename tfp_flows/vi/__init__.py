@@ -2,6 +2,7 @@
 
 from tfp_flows.vi.fit_result import FitError, FitInterrupted, FitResult
 from tfp_flows.vi.fitting import fit
+from tfp_flows.vi.gaussian_start import GaussianStart, gaussian_start
 from tfp_flows.vi.likelihood import NegativeLogLikelihood
 from tfp_flows.vi.maximum_likelihood import fit_maximum_likelihood
 from tfp_flows.vi.objective import Objective
@@ -14,6 +15,7 @@ __all__ = [
     "FitError",
     "FitInterrupted",
     "FitResult",
+    "GaussianStart",
     "NegativeLogLikelihood",
     "Objective",
     "PathReverseKL",
@@ -23,5 +25,6 @@ __all__ = [
     "fit_maximum_likelihood",
     "fit_restarts",
     "fit_reverse_kl",
+    "gaussian_start",
     "linear_annealing",
 ]

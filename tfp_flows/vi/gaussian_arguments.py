@@ -1,0 +1,129 @@
+"""Checks of what a Gaussian start is given, before the search."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfp_flows import numerics
+from tfp_flows.density import Density
+from tfp_flows.density.checks import (
+    check_form,
+    check_gradient,
+    check_independence,
+    evaluate_first,
+)
+from tfp_flows.training import xla_errors
+from tfp_flows.vi.gaussian import Gaussian
+
+# Largest D: there an iteration takes some five seconds.
+_LARGEST = 1_000
+
+# Points `[S, D]` to log densities `[S]` and gradients `[S, D]`.
+ValueAndGradientFn: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def resolve_event(
+    density: Density, event_size: int | None, dtype: Any
+) -> tuple[int, tf.DType]:
+    """D and dtype, as given or as the target says."""
+    if event_size is None:
+        event_size = density.event_size
+    if event_size is None:
+        raise ValueError(
+            "`event_size` must be given: the target does not say of how many numbers its "
+            "points are."
+        )
+    event_size = numerics.check_size("event_size", event_size)
+    if event_size > _LARGEST:
+        raise ValueError(
+            f"A full covariance of {event_size} numbers is too large: a Gaussian start "
+            f"takes event_size <= {_LARGEST}."
+        )
+    if density.event_size not in (None, event_size):
+        raise ValueError(
+            f"The target is a density of vectors of size {density.event_size}, but got "
+            f"event_size={event_size}."
+        )
+    return event_size, numerics.check_dtype(dtype or density.dtype or tf.float32)
+
+
+def resolve_sample_size(sample_size: int | None, event_size: int) -> int:
+    """S as given, made even, or the default."""
+    if sample_size is None:
+        return max(512, 4 * event_size)
+    sample_size = numerics.check_size("sample_size", sample_size, least=4 * event_size)
+    return sample_size + sample_size % 2
+
+
+def first_gaussian(
+    event_size: int, location: npt.ArrayLike | None, scale: float
+) -> Gaussian:
+    """The Gaussian that the search begins at."""
+    scale = numerics.check_positive("scale", scale)
+    if location is None:
+        location = np.zeros(event_size)
+    mean = np.asarray(location, np.float64)
+    if mean.shape != (event_size,) or not np.all(np.isfinite(mean)):
+        raise ValueError(
+            f"`location` must be {event_size} finite numbers, but got {location!r}."
+        )
+    return Gaussian(
+        tf.constant(mean, tf.float64),
+        scale * tf.eye(event_size, dtype=tf.float64),
+    )
+
+
+def compile_target(
+    density: Density, points: tf.Tensor, jit_compile: bool
+) -> ValueAndGradientFn:
+    """The target and its gradient as a graph for points `[S, D]`, tried at `points`.
+
+    Raises:
+      TypeError: if the target returns another dtype.
+      ValueError: if it fails, or returns another shape.
+    """
+
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def value_and_gradient(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            log_prob = density(x)
+            check_form(x, log_prob)
+        return log_prob, tape.gradient(
+            log_prob, x, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+    try:
+        with xla_errors(jit_compile):
+            value_and_gradient(points)
+    except Exception:
+        # Is it the points, their number and dtype, or the graph?
+        check_form(points, evaluate_first(density.log_prob_fn, points))
+        density.trace(points)
+        raise
+    return value_and_gradient
+
+
+def check_target(value_and_gradient_fn: ValueAndGradientFn, points: tf.Tensor) -> None:
+    """Raises unless each point has a density of its own, and its slope for a gradient.
+
+    Args:
+      value_and_gradient_fn: of `compile_target`.
+      points: `[S, D]`.
+
+    Raises:
+      ValueError: as above.
+    """
+    log_prob, gradient = value_and_gradient_fn(points)
+
+    def log_prob_fn(x: tf.Tensor) -> tf.Tensor:
+        return value_and_gradient_fn(x)[0]
+
+    # The second half of the points takes the place of the first, too.
+    half = len(points) // 2
+    rows = half + np.arange(len(points)) % half
+    check_independence(log_prob_fn, points, log_prob.numpy(), rows=rows)
+    check_gradient(log_prob_fn, points, log_prob, gradient)
