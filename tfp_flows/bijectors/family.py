@@ -21,11 +21,15 @@ class Family(abc.ABC):
     Builders of flows, Keras layers, files and the command line are made of what a family
     says: where its parameters start, which also says their names and shapes, and which
     bijectors they make. Their axes and constraints are those that the stack's
-    `parameter_properties` state, as in all of TFP.
+    `parameter_properties` state, as in all of TFP: the axis of layers is the first of
+    the `event_ndims` of a parameter.
 
     A new family is a dataclass with a `name`, the two classes of bijectors, and
     `initial_values`; further fields are what its users can choose. Nothing else is
-    assumed of the parameters: they may be the weights of a network.
+    assumed of the parameters: they may be the weights of a network. Families of users'
+    own work with `tff.distributions.build_flow`, `tff.layers.Shared` and `Amortized`.
+    `tff.distributions.save` and the command line know those of the package alone: save
+    the variables of others with `tf.train.Checkpoint`.
 
     #### Example
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.layers.base import FlowLayer
+from tfp_flows.layers.base import FlowLayer, forward_and_log_det
 from tfp_flows.layers.checks import (
     check_floating,
     check_pair,
@@ -77,7 +77,7 @@ class Amortized(FlowLayer):
     def call(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         """The image zK `[..., B, D]` of z0 and the log-det `[..., B]`."""
         z0, h = self._points_and_features(inputs)
-        return self.bijector_at(h).forward_and_log_det(z0)
+        return forward_and_log_det(self.bijector_at(h), z0)
 
     def inverse(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         """The points whose images are given, and the log-det of the inverse there.
@@ -91,7 +91,7 @@ class Amortized(FlowLayer):
         """
         zK, h = self._points_and_features(inputs)
         bijector = self.bijector_at(h)
-        return bijector.inverse(zK), bijector.inverse_log_det_jacobian(zK)
+        return bijector.inverse(zK), bijector.inverse_log_det_jacobian(zK, event_ndims=1)
 
     def _points_and_features(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         name = type(self).__name__

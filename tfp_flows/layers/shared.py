@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.layers.base import FlowLayer
+from tfp_flows.layers.base import FlowLayer, forward_and_log_det
 from tfp_flows.layers.checks import check_floating, check_vectors
 
 
@@ -52,7 +52,7 @@ class Shared(FlowLayer):
         """The image zK `[..., D]` of z0 and the log-det `[...]`."""
         check_floating(type(self).__name__, z0=z0)
         z0 = tf.cast(z0, self.variable_dtype)
-        return self.bijector.forward_and_log_det(z0)
+        return forward_and_log_det(self.bijector, z0)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple[tuple, tuple]:
         """Shapes `[..., D]` and `[...]`."""
