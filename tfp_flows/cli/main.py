@@ -40,8 +40,8 @@ def run_command(args: argparse.Namespace, *, name: str = "tfp-flows") -> int:
             if args.needs_tensorflow:
                 load_tensorflow()
             return args.run(args)
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"{name}: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
     except _Terminated:
         print(f"{name}: terminated", file=sys.stderr)
