@@ -113,11 +113,47 @@ def sylvester(z, r, r2, b, v=None, reverse=False):
     return image, np.sum(np.log1p(product * (1.0 - h**2)), axis=-1)
 
 
+def made_masks(num_inputs, num_units):
+    """M^W, [K, D], and M^V, [D, K], of Germain et al., eqs. 8 and 9, for even m(k)."""
+    degrees = max(num_inputs - 1, 1)
+    m = np.array([1 + k * degrees // num_units for k in range(num_units)])
+    d = np.arange(1, num_inputs + 1)
+    return m[:, np.newaxis] >= d, d[:, np.newaxis] > m
+
+
+def autoregressive(x, w, b, v, c, reverse=False):
+    """y = mu(x) + sigma(x) x and its log-det, Kingma et al., eqs. 9 and 10.
+
+    mu and log sigma, within 5 of 0, are those of a masked network (Germain et al., eqs. 8
+    and 9) with activation s sigmoid(s).
+
+    Args:
+      x: array [..., D].
+      w: array [..., K, D].
+      b: array [..., K].
+      v: array [..., 2, D, K].
+      c: array [..., 2, D].
+      reverse: whether mu_d and sigma_d are of the coordinates after d, not before.
+
+    Returns:
+      Arrays [..., D] and [...].
+    """
+    x, w, b, v, c = (np.asarray(p, np.float64) for p in (x, w, b, v, c))
+    x = x[..., ::-1] if reverse else x
+    mask_w, mask_v = made_masks(w.shape[-1], w.shape[-2])
+    s = b + np.einsum("...kd,...d->...k", w * mask_w, x)
+    h = 0.5 * s * (1.0 + np.tanh(0.5 * s))  # s sigmoid(s)
+    mu, a = np.moveaxis(c + np.einsum("...idk,...k->...id", v * mask_v, h), -2, 0)
+    log_sigma = 5.0 * np.tanh(a / 5.0)
+    y = mu + np.exp(log_sigma) * x
+    return y[..., ::-1] if reverse else y, np.sum(log_sigma, axis=-1)
+
+
 def compose(layer, z, layers):
     """z_K = f_K(... f_1(z)) and the sum of the layers' log-dets, eqs. 6 and 7.
 
     Args:
-      layer: `planar`, `radial` or `sylvester`.
+      layer: `planar`, `radial`, `sylvester` or `autoregressive`.
       z: array [..., D].
       layers: sequence of the parameters of a layer, first to last.
 
@@ -203,11 +239,39 @@ def sylvester_exact(z, r, r2, b, v=None, reverse=False):
         return list(image), log_det
 
 
+def autoregressive_exact(x, w, b, v, c, reverse=False):
+    """Like `autoregressive`, of one point and one layer, in mpmath.
+
+    Returns:
+      List of D mpf, and mpf.
+    """
+    with mpmath.workdps(DIGITS):
+        x = _vector(x)[:: -1 if reverse else 1]
+        mask_w, mask_v = made_masks(w.shape[-1], w.shape[-2])
+        hidden = []
+        for row, offset, seen in zip(w, _vector(b), mask_w, strict=True):
+            s = offset + mpmath.fdot(_vector(row * seen), x)
+            hidden.append(s / (1 + mpmath.exp(-s)))
+        mu, a = (
+            [
+                offset + mpmath.fdot(_vector(row * seen), hidden)
+                for row, offset, seen in zip(rows, _vector(offsets), mask_v, strict=True)
+            ]
+            for rows, offsets in zip(v, c, strict=True)
+        )
+        log_sigma = [5 * mpmath.tanh(a_d / 5) for a_d in a]
+        image = [
+            mu_d + mpmath.exp(log_sigma_d) * x_d
+            for mu_d, log_sigma_d, x_d in zip(mu, log_sigma, x, strict=True)
+        ]
+        return image[:: -1 if reverse else 1], mpmath.fsum(log_sigma)
+
+
 def compose_exact(layer, z, layers):
     """Like `compose`, of points [N, D], rounded once, to float64, at the end.
 
     Args:
-      layer: `planar_exact`, `radial_exact` or `sylvester_exact`.
+      layer: `planar_exact`, `radial_exact`, `sylvester_exact` or `autoregressive_exact`.
       z: array [N, D].
       layers: sequence of the parameters of a layer, first to last, without batch.
 

@@ -4,12 +4,14 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
+import draws
 import numpy as np
 import oracles
 import pytest
 import tensorflow as tf
 
 from tfp_flows import bijectors
+from tfp_flows.bijectors.autoregressive import OfMaskedNetworks
 from tfp_flows.bijectors.layer_stack import OfTanhUnits, OnSamples
 from tfp_flows.bijectors.live import Live, LiveChain
 from tfp_flows.bijectors.one_pass import OnePass
@@ -21,6 +23,7 @@ NUM_LAYERS = 3
 EXEMPT = {
     Live: "abstract: has no parameters and no map of its own",
     LiveChain: "has no parameters of its own; see test_live.py",
+    OfMaskedNetworks: "abstract: has no parameters of its own",
     OfTanhUnits: "abstract: has no parameters of its own",
     OnePass: "abstract: has no parameters and no map of its own",
     OnSamples: "abstract: has no parameters and no map of its own",
@@ -140,50 +143,10 @@ def singles():
     return [entry for entry in ENTRIES if not entry.stacked]
 
 
-def _planar_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
-    shape = (*batch_shape, *layer_shape)
-    return dict(
-        u=scale * rng.normal(size=(*shape, event_size)),
-        w=scale * rng.normal(size=(*shape, event_size)),
-        b=scale * rng.normal(size=shape),
-    )
-
-
-def _radial_parameters(rng, scale, batch_shape, event_size, layer_shape=()):
-    shape = (*batch_shape, *layer_shape)
-    return dict(
-        center=scale * rng.normal(size=(*shape, event_size)),
-        alpha=scale * rng.uniform(0.5, 2.0, size=shape),
-        beta=scale * rng.normal(size=shape),
-    )
-
-
-def _sylvester_parameters(
-    rng,
-    scale,
-    batch_shape,
-    event_size,
-    layer_shape=(),
-    *,
-    num_units,
-    num_reflections,
-):
-    m, shape = num_units(event_size), (*batch_shape, *layer_shape)
-    parameters = dict(
-        r=scale * rng.normal(size=(*shape, m, m)),
-        r2=scale * rng.normal(size=(*shape, m, m)),
-        b=scale * rng.normal(size=(*shape, m)),
-    )
-    if num_reflections is not None:
-        vectors = (*shape, num_reflections(event_size), event_size)
-        parameters["v"] = scale * rng.normal(size=vectors)
-    return parameters
-
-
 def _sylvester(form, num_units, num_reflections=None):
     """A layer of this form, and a stack of such layers."""
     draw = functools.partial(
-        _sylvester_parameters, num_units=num_units, num_reflections=num_reflections
+        draws.sylvester, num_units=num_units, num_reflections=num_reflections
     )
     # Reversed, as the other way is that of the first layer of a stack.
     options = dict(reverse=num_reflections is None)
@@ -219,14 +182,14 @@ def _stacked(draw):
 ENTRIES = (
     Entry(
         bijectors.Planar,
-        _planar_parameters,
+        draws.planar,
         dict(u=1, w=1, b=0),
         oracles.planar,
         oracles.planar_exact,
     ),
     Entry(
         bijectors.PlanarStack,
-        _stacked(_planar_parameters),
+        _stacked(draws.planar),
         dict(u=2, w=2, b=1),
         oracles.planar,
         oracles.planar_exact,
@@ -235,14 +198,14 @@ ENTRIES = (
     ),
     Entry(
         bijectors.Radial,
-        _radial_parameters,
+        draws.radial,
         dict(center=1, alpha=0, beta=0),
         oracles.radial,
         oracles.radial_exact,
     ),
     Entry(
         bijectors.RadialStack,
-        _stacked(_radial_parameters),
+        _stacked(draws.radial),
         dict(center=2, alpha=1, beta=1),
         oracles.radial,
         oracles.radial_exact,
@@ -251,6 +214,23 @@ ENTRIES = (
     *_sylvester("Orthogonal", lambda d: (d + 1) // 2, lambda d: (d + 1) // 2),
     *_sylvester("Householder", lambda d: d, lambda d: 2),
     *_sylvester("Triangular", lambda d: d),
+    Entry(
+        bijectors.Autoregressive,
+        draws.autoregressive,
+        dict(w=2, b=1, v=3, c=2),
+        oracles.autoregressive,
+        oracles.autoregressive_exact,
+        options=dict(reverse=False),
+    ),
+    Entry(
+        bijectors.AutoregressiveStack,
+        _stacked(draws.autoregressive),
+        dict(w=3, b=2, v=4, c=3),
+        oracles.autoregressive,
+        oracles.autoregressive_exact,
+        layer_class=bijectors.Autoregressive,
+        layer_options=lambda k: dict(reverse=k % 2 == 1),
+    ),
 )
 
 
@@ -290,5 +270,10 @@ FAMILIES = (
         bijectors.SylvesterFamily(NUM_LAYERS, form="triangular"),
         oracles.sylvester,
         layer_options=lambda k: (None, k % 2 == 1),
+    ),
+    FamilyEntry(
+        bijectors.AutoregressiveFamily(NUM_LAYERS, hidden_units=5),
+        oracles.autoregressive,
+        layer_options=lambda k: (k % 2 == 1,),
     ),
 )

@@ -44,25 +44,27 @@ class Case:
 
     def truth(self, layer, inputs):
         """The image and the log-det by NumPy, from the weights of `layer`."""
+        parameters = {w.name: np.asarray(w, np.float64) for w in layer.weights}
         if self.amortized:
             z, h = inputs
-            kernel, bias = (np.asarray(weight, np.float64) for weight in layer.weights)
-            parameters = self._split(h @ kernel + bias)
+            flat = h @ parameters.pop("kernel") + parameters.pop("bias")
+            parameters |= self._split(flat)
         else:
             z = inputs
-            parameters = {w.name: np.asarray(w, np.float64) for w in layer.weights}
         steps = []
         for k in range(NUM_LAYERS):
             step = [
-                np.take(value, k, axis=-len(self.shapes[name]))
-                for name, value in parameters.items()
+                np.take(parameters[name], k, axis=-len(shape))
+                for name, shape in self.shapes.items()
             ]
             steps.append([*step, *self.entry.layer_options(k)])
         return oracles.compose(self.entry.layer, z, steps)
 
     def _split(self, flat):
         parameters, start = {}, 0
-        for name, shape in self.shapes.items():
+        names = self.entry.family.amortized_names or self.shapes
+        for name in names:
+            shape = self.shapes[name]
             stop = start + math.prod(shape)
             parameters[name] = flat[:, start:stop].reshape(-1, *shape)
             start = stop

@@ -71,7 +71,7 @@ def test_gradients_are_those_of_differences(case, rng, scramble):
         value = loss()
     gradients = tape.gradient(value, layer.weights)
     # Along one random direction of all weights: a wrong gradient of any changes the sum.
-    steps = [1e-6 * rng.normal(size=weight.shape) for weight in layer.weights]
+    steps = [1e-7 * rng.normal(size=weight.shape) for weight in layer.weights]
     losses = []
     for factor in (1.0, -2.0):
         for weight, step in zip(layer.weights, steps, strict=True):

@@ -1,5 +1,8 @@
-"""Planar, radial and Sylvester flows as TFP bijectors, one layer or K at a time."""
+"""Planar, radial, Sylvester and autoregressive flows as TFP bijectors: layers, stacks."""
 
+from tfp_flows.bijectors.autoregressive import Autoregressive
+from tfp_flows.bijectors.autoregressive_family import AutoregressiveFamily
+from tfp_flows.bijectors.autoregressive_stack import AutoregressiveStack
 from tfp_flows.bijectors.family import Family
 from tfp_flows.bijectors.live import chain
 from tfp_flows.bijectors.planar import Planar
@@ -14,11 +17,15 @@ from tfp_flows.bijectors.sylvester_stack import SylvesterStack
 
 # By the name that files and the command line have for them.
 FAMILIES = {
-    family.name: family for family in (PlanarFamily, RadialFamily, SylvesterFamily)
+    family.name: family
+    for family in (PlanarFamily, RadialFamily, SylvesterFamily, AutoregressiveFamily)
 }
 
 __all__ = [
     "FAMILIES",
+    "Autoregressive",
+    "AutoregressiveFamily",
+    "AutoregressiveStack",
     "Family",
     "Planar",
     "PlanarFamily",
@@ -31,3 +38,4 @@ __all__ = [
     "SylvesterStack",
     "chain",
 ]
+__all__.sort()

@@ -53,6 +53,8 @@ class Family(abc.ABC):
       name: of the class, what files and the command line call the family.
       stack_class: of the class, the bijector of K layers.
       layer_class: of the class, the bijector of one layer, of the same parameter names.
+      amortized_names: of the class, the parameters that amortised Keras layers take from
+        an encoder; `None` is all, and others are weights of the layer.
 
     Raises:
       ValueError: if `num_layers` is no integer >= 1, or `init_scale` is no number from
@@ -65,6 +67,7 @@ class Family(abc.ABC):
     name: ClassVar[str]
     stack_class: ClassVar[type[tfp.bijectors.Bijector]]
     layer_class: ClassVar[type[tfp.bijectors.Bijector]]
+    amortized_names: ClassVar[tuple[str, ...] | None] = None
 
     def __post_init__(self) -> None:
         # Python's own numbers, as configurations in JSON hold them.

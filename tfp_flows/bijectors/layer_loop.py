@@ -7,7 +7,10 @@ import tensorflow as tf
 
 
 def loop_over_layers(
-    layer_fn: Callable, state: Any, num_layers: int | tf.Tensor, reverse: bool = False
+    layer_fn: Callable,
+    state: Any,
+    num_layers: int | tf.Tensor,
+    reverse: bool | tf.Tensor = False,
 ) -> Any:
     """Feeds `state` through K layers.
 
@@ -28,7 +31,12 @@ def loop_over_layers(
     """
 
     def body(step: tf.Tensor, state: Any) -> tuple:
-        return step + 1, layer_fn(num_layers - 1 - step if reverse else step, state)
+        backwards = num_layers - 1 - step
+        if tf.is_tensor(reverse):
+            k = tf.where(reverse, backwards, step)
+        else:
+            k = backwards if reverse else step
+        return step + 1, layer_fn(k, state)
 
     _, state = tf.while_loop(
         lambda step, _: step < num_layers,
@@ -42,10 +50,10 @@ def loop_over_layers(
 def run_layers(
     layer_fn: Callable,
     z: Any,
-    num_layers: int,
+    num_layers: int | tf.Tensor,
     *,
     value_shapes: Any = None,
-    reverse: bool = False,
+    reverse: bool | tf.Tensor = False,
 ) -> tuple:
     """Feeds `z` through K layers and collects values of each; see `loop_over_layers`.
 

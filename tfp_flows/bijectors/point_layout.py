@@ -72,19 +72,12 @@ def samples_last(flat: tf.Tensor) -> tf.Tensor:
 
 def batches_first(flat: tf.Tensor) -> tf.Tensor:
     """`[S, *B, D]` to `[*B, S, D]`."""
-    rank = flat.shape.rank
-    if rank == 2:
-        return flat
-    return tf.transpose(flat, [*range(1, rank - 1), 0, rank - 1])
+    return move_axis(flat, 0, -2)
 
 
 def samples_first(value: tf.Tensor, event_ndims: int) -> tf.Tensor:
     """`[*B, S, *event]` to `[S, *B, *event]`."""
-    rank = value.shape.rank
-    axis = rank - 1 - event_ndims
-    if axis == 0:
-        return value
-    return tf.transpose(value, [axis, *range(axis), *range(axis + 1, rank)])
+    return move_axis(value, -1 - event_ndims, 0)
 
 
 def layers_first(parameter: tf.Tensor, event_ndims: int) -> tf.Tensor:
@@ -97,5 +90,28 @@ def layers_first(parameter: tf.Tensor, event_ndims: int) -> tf.Tensor:
 
 def layers_second_last(scalars: tf.Tensor) -> tf.Tensor:
     """`[K, *B, S]` to `[*B, K, S]`."""
-    rank = scalars.shape.rank
-    return tf.transpose(scalars, [*range(1, rank - 1), 0, rank - 1])
+    return move_axis(scalars, 0, -2)
+
+
+def move_axis(value: tf.Tensor, source: int, target: int) -> tf.Tensor:
+    """As `np.moveaxis`, of a `Tensor` of static rank."""
+    axes = list(range(value.shape.rank))
+    source, target = source % len(axes), target % len(axes)
+    if source == target:
+        return value
+    axes.insert(target, axes.pop(source))
+    return tf.transpose(value, axes)
+
+
+def merge_axes(value: tf.Tensor, event_ndims: int) -> tf.Tensor:
+    """`[..., K, M, *event]` to `[..., K M, *event]`."""
+    axis = value.shape.rank - event_ndims - 2
+    k, m = value.shape[axis : axis + 2]
+    units = -1 if m is None else k * m
+    return with_sizes(value, [units], axis, axis + 2)
+
+
+def with_sizes(value: tf.Tensor, sizes: list, start: int, stop: int) -> tf.Tensor:
+    """The value with other sizes in place of those of the axes from start to stop."""
+    shape = tf.shape(value)
+    return tf.reshape(value, tf.concat([shape[:start], sizes, shape[stop:]], axis=0))

@@ -9,13 +9,19 @@ import tensorflow as tf
 from tfp_flows import numerics
 from tfp_flows.bijectors.layer_loop import run_layers
 from tfp_flows.bijectors.planar_layer import TanhUnits
-from tfp_flows.bijectors.point_layout import batches_first, samples_first
+from tfp_flows.bijectors.point_layout import (
+    batches_first,
+    merge_axes,
+    move_axis,
+    samples_first,
+    with_sizes,
+)
 
 
 def merge_units(units: TanhUnits) -> TanhUnits:
     """Units of shape `[..., K, M]`, K layers of M, as `[..., K M]`."""
     event_ndims = (1, 0, 1, 0, 0, 0)
-    return TanhUnits(*map(_merge, units, event_ndims))
+    return TanhUnits(*map(merge_axes, units, event_ndims))
 
 
 def forward_sylvester(
@@ -36,10 +42,8 @@ def forward_sylvester(
         for value, event_ndims in ((units.w, 1), (units.u_hat, 1), (units.b, 0))
     )
     y, s = _run(tf.linalg.matrix_transpose(batches_first(x)), w, u, b)
-    s = tf.transpose(
-        s, [*range(1, s.shape.rank - 2), 0, s.shape.rank - 2, s.shape.rank - 1]
-    )
-    return samples_first(tf.linalg.matrix_transpose(y), event_ndims=1), _merge(s, 1)
+    y = samples_first(tf.linalg.matrix_transpose(y), event_ndims=1)
+    return y, merge_axes(move_axis(s, 0, -3), 1)
 
 
 @tf.custom_gradient
@@ -77,25 +81,9 @@ def _run(z: tf.Tensor, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor) -> tuple:
     return (y, s), grad
 
 
-def _merge(value: tf.Tensor, event_ndims: int) -> tf.Tensor:
-    """`[..., K, M, *event]` to `[..., K M, *event]`."""
-    axis = value.shape.rank - event_ndims - 2
-    k, m = value.shape[axis : axis + 2]
-    units = -1 if m is None else k * m
-    return _with_sizes(value, [units], axis, axis + 2)
-
-
 def _layers_first(value: tf.Tensor, num_layers: int, event_ndims: int) -> tf.Tensor:
     """`[*B, K M, *event]` to `[K, *B, M, *event]`."""
-    rank = value.shape.rank
-    axis = rank - event_ndims - 1
+    axis = value.shape.rank - event_ndims - 1
     units = value.shape[axis]
     sizes = [num_layers, -1 if units is None else units // num_layers]
-    split = _with_sizes(value, sizes, axis, axis + 1)
-    return tf.transpose(split, [axis, *range(axis), *range(axis + 1, rank + 1)])
-
-
-def _with_sizes(value: tf.Tensor, sizes: list, start: int, stop: int) -> tf.Tensor:
-    """The value with other sizes in place of those of the axes from start to stop."""
-    shape = tf.shape(value)
-    return tf.reshape(value, tf.concat([shape[:start], sizes, shape[stop:]], axis=0))
+    return move_axis(with_sizes(value, sizes, axis, axis + 1), axis, 0)

@@ -25,9 +25,10 @@ class Amortized(FlowLayer):
     Base of `AmortizedPlanar` and others, and of those of families that users define (see
     `Shared`).
 
-    A `keras.layers.Dense` takes h to the parameters of a flow for each data point. It
-    starts with the near-identity parameters of the shared layer of the same kind as
-    biases, and a kernel that moves them by `init_scale` or so per unit of h.
+    A `keras.layers.Dense` takes h to the parameters of a flow for each data point, or to
+    those that the family has as `amortized_names`; the others are weights. It starts with
+    the near-identity parameters of the shared layer of the same kind as biases, and a
+    kernel that moves them by `init_scale` or so per unit of h.
     """
 
     def build(self, input_shape: list) -> None:
@@ -36,7 +37,11 @@ class Amortized(FlowLayer):
         z_shape, h_shape = check_pair_of_shapes(name, input_shape)
         event_size = check_vectors(name, "z0", z_shape)
         check_vectors(name, "h", h_shape)
-        values = self.initial_values(event_size)
+        weights = self.initial_values(event_size)
+        names = self.family.unconstrained_names()
+        from_h = [names[n] for n in self.family.amortized_names or names]
+        values = {name: weights.pop(name) for name in from_h if name in weights}
+        self._weights = self.add_parameters(weights)
         self._shapes = {name: value.shape for name, value in values.items()}
         bias = np.concatenate([np.ravel(value) for value in values.values()])
         self.dense = keras.layers.Dense(
@@ -72,7 +77,9 @@ class Amortized(FlowLayer):
                 "[z0, h], or build([(None, D), (None, H)]), first."
             )
         flat = tf.cast(self.dense(h), self.variable_dtype)
-        return self.family.stack(self.family.constrain(_split(flat, self._shapes)))
+        values = {name: weight.value for name, weight in self._weights.items()}
+        values |= _split(flat, self._shapes)
+        return self.family.stack(self.family.constrain(values))
 
     def call(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         """The image zK `[..., B, D]` of z0 and the log-det `[..., B]`."""

@@ -88,6 +88,18 @@ class FlowLayer(keras.layers.Layer):
             values = self.family.unconstrain(values)
         return {name: value.numpy() for name, value in values.items()}
 
+    def add_parameters(self, values: dict[str, np.ndarray]) -> dict[str, keras.Variable]:
+        """Weights of these names that start at these values."""
+        return {
+            name: self.add_weight(
+                name=name,
+                shape=value.shape,
+                initializer=lambda shape, dtype=None, value=value: tf.cast(value, dtype),
+                autocast=False,
+            )
+            for name, value in values.items()
+        }
+
     def output_spec(self, z_shape: tuple) -> tuple[keras.KerasTensor, ...]:
         """Symbolic outputs for points of shape `[..., D]`."""
         return tuple(

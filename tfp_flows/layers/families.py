@@ -10,9 +10,11 @@ from tfp_flows.layers.base import FlowLayer
 from tfp_flows.layers.shared import Shared
 
 __all__ = [
+    "AmortizedAutoregressive",
     "AmortizedPlanar",
     "AmortizedRadial",
     "AmortizedSylvester",
+    "SharedAutoregressive",
     "SharedPlanar",
     "SharedRadial",
     "SharedSylvester",
@@ -147,6 +149,36 @@ class AmortizedSylvester(_Sylvester, Amortized):
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
+class AmortizedAutoregressive(Amortized):
+    """K autoregressive layers whose hidden units take offsets from h.
+
+    ```none
+    (b, c) = kernel h + bias,    z_k = shift_k(z_{k-1}, h) + scale_k(z_{k-1}, h) z_{k-1},
+    ```
+
+    as [1] has it: b `[K, H]` and c `[K, 2, D]` are of the data point, w `[K, H, D]` and v
+    `[K, 2, D, H]` weights of the layer. See `tff.bijectors.Autoregressive` for shift and
+    scale, and `AmortizedPlanar` for the shapes, arguments and errors; `hidden_units` is
+    H, by default max(8 D, 32).
+
+    #### Example
+
+    ```python
+    layer = tff.layers.AmortizedAutoregressive(2, hidden_units=64)
+    zK, log_det = layer([z0, h])                     # [B, D], [B, H]
+    ```
+
+    #### References
+
+    [1]: D. P. Kingma, T. Salimans, R. Jozefowicz, X. Chen, I. Sutskever and M. Welling.
+         Improved Variational Inference with Inverse Autoregressive Flow. NeurIPS 2016.
+         https://arxiv.org/abs/1606.04934
+    """
+
+    family_class = bijectors.AutoregressiveFamily
+
+
+@keras.saving.register_keras_serializable(package="tfp_flows")
 class SharedPlanar(Shared):
     """K planar layers as a Keras layer: `z0 -> (zK, log_det)`.
 
@@ -216,3 +248,26 @@ class SharedSylvester(_Sylvester, Shared):
     zK, log_det = layer(z0)                                 # [..., D]
     ```
     """
+
+
+@keras.saving.register_keras_serializable(package="tfp_flows")
+class SharedAutoregressive(Shared):
+    """K autoregressive layers as a Keras layer: `z0 -> (zK, log_det)`.
+
+    ```none
+    z_k = shift_k(z_{k-1}) + scale_k(z_{k-1}) z_{k-1}.
+    ```
+
+    See `tff.bijectors.Autoregressive` for shift, scale and the log-det, and
+    `SharedPlanar` for the shapes, arguments and errors; `hidden_units` is H, by default
+    max(8 D, 32). The weights are w `[K, H, D]`, b `[K, H]`, v `[K, 2, D, H]` and c `[K,
+    2, D]`.
+
+    #### Example
+
+    ```python
+    zK, log_det = tff.layers.SharedAutoregressive(3, hidden_units=40)(z0)     # [..., D]
+    ```
+    """
+
+    family_class = bijectors.AutoregressiveFamily

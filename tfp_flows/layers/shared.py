@@ -25,16 +25,7 @@ class Shared(FlowLayer):
     def build(self, input_shape: tuple) -> None:
         """Makes the weights."""
         self.event_size = check_vectors(type(self).__name__, "z0", input_shape)
-        values = self.initial_values(self.event_size)
-        self._parameters = {
-            name: self.add_weight(
-                name=name,
-                shape=value.shape,
-                initializer=lambda shape, dtype=None, value=value: tf.cast(value, dtype),
-                autocast=False,
-            )
-            for name, value in values.items()
-        }
+        self._parameters = self.add_parameters(self.initial_values(self.event_size))
         self.built = True
 
     @property
