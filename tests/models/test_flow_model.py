@@ -101,8 +101,8 @@ def test_log_prob_of_a_held_tensor_follows_training(layers, rng):
 
 
 def test_maximum_likelihood(rng):
-    x, held_out = crescent(rng, 2_000), crescent(rng, 1_000)
-    model = FlowModel(2, [SharedRadial(2, seed=0), SharedPlanar(6, seed=0)], seed=1)
+    x, held_out = crescent(rng, 2_000), crescent(rng, 950)
+    model = FlowModel(2, [SharedRadial(1, seed=0), SharedPlanar(4, seed=0)], seed=1)
     model.compile(keras.optimizers.Adam(0.03), jit_compile=False)
     history = model.fit(
         x, validation_data=held_out, epochs=10, batch_size=100, verbose=0
@@ -111,11 +111,11 @@ def test_maximum_likelihood(rng):
     # The entropy of the density is the least value there is.
     least = ENTROPY + np.log(0.5)
     assert least - 0.1 < history["val_nll"][-1] < least + 0.15
-    assert model.evaluate(held_out, verbose=0) == pytest.approx(
+    assert model.evaluate(held_out, batch_size=100, verbose=0) == pytest.approx(
         [history["val_nll"][-1]] * 2, rel=1e-5
     )
-    density = model.predict(held_out, verbose=0)
-    assert density.shape == (1_000,)
+    density = model.predict(held_out, batch_size=100, verbose=0)
+    assert density.shape == (950,)
     assert -np.mean(density) == pytest.approx(history["val_nll"][-1], rel=1e-5)
     np.testing.assert_allclose(np.mean(model.sample(5_000, seed=3), 0), [0, 0], atol=0.25)
 
@@ -139,7 +139,7 @@ def test_datasets(wrap, rng):
 
 
 def test_reverse_kl(rng):
-    model = planar_model(6)
+    model = planar_model(4)
     model.compile(
         keras.optimizers.Adam(0.03),
         target_log_prob_fn=crescent_log_prob,
@@ -257,8 +257,10 @@ def test_double_precision(rng):
 def test_mixed_precision(rng):
     policy = "mixed_float16"
     model = FlowModel(2, SharedPlanar(3, seed=0, dtype=policy), dtype=policy, seed=0)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    losses = model.fit(crescent(rng, 200), epochs=5, verbose=0).history["loss"]
+    # Without the scale of the loss, which Keras takes out again, SGD would stand still.
+    model.compile(keras.optimizers.SGD(0.02), run_eagerly=True)
+    x = crescent(rng, 200)
+    losses = model.fit(x, batch_size=200, epochs=6, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] - 0.02
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())

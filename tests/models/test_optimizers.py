@@ -25,6 +25,7 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_of_keras(name):
+    keras.utils.set_random_seed(0)
     flow = tff.models.FlowModel(2, tff.layers.SharedPlanar(2, seed=0), seed=0)
     encoder = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)])
     decoder = keras.Sequential([keras.Input((1,)), keras.layers.Dense(16)])
@@ -33,9 +34,9 @@ def test_optimizers_of_keras(name):
         1, (4, 4), encoder=encoder, decoder=decoder, flow=amortized, seed=0
     )
     for model, x in ((flow, 2.0 * X), (vae, IMAGES)):
-        model.compile(OPTIMIZERS[name](1e-3), jit_compile=False)
+        model.compile(OPTIMIZERS[name](1e-2), run_eagerly=True)
         before = model.get_weights()
-        model.fit(x, batch_size=20, epochs=2, verbose=0)
+        model.fit(x, batch_size=20, shuffle=False, verbose=0)
         for old, new, weight in zip(
             before, model.get_weights(), model.weights, strict=True
         ):
@@ -43,10 +44,9 @@ def test_optimizers_of_keras(name):
             assert np.any(new != old), weight.path
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_eigenbasis_adam_and_its_file(tmp_path, jit_compile):
-    model = tff.models.FlowModel(2, tff.layers.SharedPlanar(4, seed=0), seed=0)
-    model.compile(EigenbasisAdam(0.02), jit_compile=jit_compile)
+def test_eigenbasis_adam_and_its_file(tmp_path):
+    model = tff.models.FlowModel(2, tff.layers.SharedPlanar(2, seed=0), seed=0)
+    model.compile(EigenbasisAdam(0.02), jit_compile=False)
     fit = dict(batch_size=20, verbose=0, shuffle=False)
     losses = model.fit(2.0 * X, epochs=20, **fit).history["loss"]
     assert losses[-1] < losses[0] - 0.3

@@ -51,8 +51,7 @@ def _plain_loop(gradients, rates, period):
     return x
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_arrives_in_a_narrow_valley_where_adam_does_not(jit_compile):
+def test_arrives_in_a_narrow_valley_where_adam_does_not():
     rng = np.random.default_rng(1)
     rotation, _ = np.linalg.qr(rng.normal(size=[20, 20]))
     hessian = tf.constant((rotation * np.geomspace(1e-5, 1.0, 20)) @ rotation.T)
@@ -60,7 +59,7 @@ def test_arrives_in_a_narrow_valley_where_adam_does_not(jit_compile):
     for optimizer in (EigenbasisAdam(RATE), keras.optimizers.Adam(RATE)):
         x = tf.Variable(rotation @ np.ones(20))
         optimizer.build([x])
-        step = tf.function(_step, autograph=False, jit_compile=jit_compile)
+        step = tf.function(_step, autograph=False, jit_compile=True)
         for _ in range(1_000):
             step(optimizer, hessian, x)
         losses.append(float(tf.tensordot(x, tf.linalg.matvec(hessian, x), 1)))
@@ -139,16 +138,22 @@ def _train(model, epochs):
     return history.history["loss"][-1]
 
 
-def _model(**arguments):
+def _model(*, jit_compile=False, **arguments):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(6, activation="tanh"), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((3,)), *layers])
-    model.compile(EigenbasisAdam(**arguments), loss="mse")
+    model.compile(EigenbasisAdam(**arguments), loss="mse", jit_compile=jit_compile)
     return model
 
 
+@pytest.fixture(scope="module")
+def plain_loss():
+    """Of a model without further options."""
+    return _train(_model(), 10)
+
+
 def test_saved_model_goes_on_bit_by_bit(tmp_path):
-    model = _model(learning_rate=0.02, weight_decay=1e-3)
+    model = _model(learning_rate=0.02, weight_decay=1e-3, jit_compile=True)
     _train(model, 7)  # past the first basis
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -172,12 +177,11 @@ def test_saved_model_goes_on_bit_by_bit(tmp_path):
     ],
     ids=lambda arguments: next(iter(arguments)),
 )
-def test_options_of_keras_train(arguments):
-    plain, model = _model(), _model(**arguments)
-    losses = [_train(each, 10) for each in (plain, model)]
-    assert losses[1] < 0.3 * np.var(Y), losses
+def test_options_of_keras_train(arguments, plain_loss):
+    loss = _train(_model(**arguments), 10)
+    assert loss < 0.3 * np.var(Y)
     # Those that only scale are the same arithmetic but for powers of 2.
-    assert (losses[0] == losses[1]) == ("loss_scale_factor" in arguments)
+    assert (loss == plain_loss) == ("loss_scale_factor" in arguments)
 
 
 def test_loss_scaling_of_mixed_precision():
