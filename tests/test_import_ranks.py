@@ -25,6 +25,7 @@ RANKS = {
     "diagnostics": 2,
     "plotting": 2,
     "models": 3,
+    "posteriors": 3,
     "experiments": 4,
     "cli": 5,
     "__main__": 6,

@@ -19,6 +19,7 @@ PUBLIC = (
     "models",
     "numerics",
     "plotting",
+    "posteriors",
     "targets",
     "training",
     "vi",

@@ -1,8 +1,9 @@
 """Normalizing flows for TensorFlow Probability.
 
 Planar, radial and Sylvester flows as `tfb.Bijector`s, builders of trainable
-`tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, a random-walk
-Metropolis baseline, and diagnostics of the fit. See the README for a tour.
+`tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, posteriors of joint
+distributions in one call, a random-walk Metropolis baseline, and diagnostics of the fit.
+See the README for a tour.
 """
 
 import importlib
@@ -24,13 +25,14 @@ _SUBMODULES = (
     "mcmc",
     "models",
     "plotting",
+    "posteriors",
     "targets",
     "training",
     "vi",
 )
 _BUILDERS = tuple(f"{family}_flow" for family in FAMILIES)
 
-__all__ = ["__version__", "optimizers", *_BUILDERS, *_SUBMODULES]
+__all__ = ["__version__", "fit_posterior", "optimizers", *_BUILDERS, *_SUBMODULES]
 __all__.sort()
 
 
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> Any:
         return _load(name)
     if name == "optimizers":
         return _load("training").optimizers
+    if name == "fit_posterior":
+        return _load("posteriors").fit_posterior
     if name in _BUILDERS:
         return getattr(_load("distributions"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,12 +1,13 @@
 """Importance weights: their Pareto tail, and draws by weight."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from tfp_flows.numerics.chain_statistics import load_arviz
 from tfp_flows.numerics.checks import check_size
 from tfp_flows.numerics.seeds import stateless_seed
-from tfp_flows.types import Seed
 
 
 def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
@@ -46,7 +47,7 @@ def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
     return result, float(khat)
 
 
-def draw_rows(log_weights: npt.ArrayLike, n: int, seed: Seed) -> np.ndarray:
+def draw_rows(log_weights: npt.ArrayLike, n: int, seed: Any) -> np.ndarray:
     """Rows drawn by weight, with replacement, `[n]` int array.
 
     Args:

@@ -1,0 +1,93 @@
+"""Posteriors in one call."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+
+@pytest.fixture(scope="module")
+def regression():
+    """A linear regression with known noise in natural units, and its exact posterior."""
+    rng = np.random.default_rng(0)
+    x = np.stack([np.ones(40), rng.normal(300.0, 20.0, size=40)], axis=1)
+    y = x @ [-8e4, 300.0] + rng.normal(size=40) * 50.0
+    prior_precision = np.diag([1e-12, 1e-8])
+    precision = x.T @ x / 50.0**2 + prior_precision
+    mean = np.linalg.solve(precision, x.T @ y / 50.0**2)
+    sd = np.sqrt(np.diag(np.linalg.inv(precision)))
+
+    @tfd.JointDistributionCoroutineAutoBatched
+    def joint():
+        scale = tf.constant([1e6, 1e4], tf.float64)
+        b = yield tfd.MultivariateNormalDiag(tf.zeros(2, tf.float64), scale, name="b")
+        yield tfd.Normal(tf.linalg.matvec(x, b), tf.constant(50.0, tf.float64), name="y")
+
+    return joint, y, mean, sd
+
+
+def test_a_gaussian_posterior_needs_no_flow(regression):
+    joint, y, mean, sd = regression
+    posterior = tff.fit_posterior(joint, y=y, seed=0, progress_bar=False)
+    assert posterior.fit is None
+    assert posterior.verdict == "good"
+    table = posterior.summary(weighting="none")
+    np.testing.assert_array_less(np.abs(table["mean"] - mean), 0.1 * sd)
+    np.testing.assert_allclose(table["sd"], sd, rtol=0.05)
+
+
+def banana(x):
+    first = tfd.Normal(0.0, 2.0).log_prob(x["a"])
+    return first + tfd.Normal(0.25 * x["a"] ** 2, 1.0).log_prob(x["b"])
+
+
+def fit_banana(**arguments):
+    return tff.fit_posterior(
+        banana,
+        event_shape=dict(a=[], b=[]),
+        num_layers=4,
+        num_steps=60,
+        sample_size=64,
+        num_evaluation_samples=1_000,
+        progress_bar=False,
+        **arguments,
+    )
+
+
+def test_a_flow_starts_from_the_gaussian_and_improves_it():
+    posterior = fit_banana(seed=0, family="planar")
+    again = fit_banana(seed=0, family="planar")
+    assert posterior.fit.loss.shape == (60,)
+    start = np.mean(posterior.fit.loss[:5])
+    assert np.mean(posterior.fit.loss[-5:]) < start < 2.0
+    assert posterior.evaluation.elbo == again.evaluation.elbo
+    points = posterior.sample(3, seed=1)
+    assert set(points) == {"a", "b"}
+    assert points["a"].shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(family="spline"), ValueError, "`family` must be one of 'planar'"),
+        (dict(num_layers=0), ValueError, "`num_layers` must be an integer"),
+        (dict(num_steps=0), ValueError, "`num_steps` must be an integer"),
+        (dict(num_evaluation_samples=1.5), ValueError, "`num_evaluation_samples`"),
+    ],
+)
+def test_bad_arguments_come_before_the_start(arguments, error, message, monkeypatch):
+    monkeypatch.setattr(tff.vi, "gaussian_start", None)
+    with pytest.raises(error, match=message):
+        tff.fit_posterior(banana, event_shape=dict(a=[], b=[]), **arguments)
+
+
+def test_a_density_that_is_nowhere_positive():
+    def nowhere(x):
+        return tf.fill(tf.shape(x)[:-1], tf.constant(-np.inf))
+
+    with pytest.raises(ValueError, match=r"infinite|finite|-inf"):
+        tff.fit_posterior(nowhere, event_shape=2, seed=0)

@@ -1,0 +1,184 @@
+"""Models as densities over unconstrained vectors."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows.posteriors.model import as_model
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+Root = tfd.JointDistributionCoroutine.Root
+
+DATA = np.array([1.0, -0.5, 2.0], np.float32)
+
+
+@tfd.JointDistributionCoroutineAutoBatched
+def auto_batched():
+    mu = yield tfd.Normal(0.0, 5.0, name="mu")
+    tau = yield tfd.HalfNormal(2.0, name="tau")
+    yield tfd.Sample(tfd.Normal(mu, tau), 3, name="y")
+
+
+@tfd.JointDistributionCoroutine
+def batched():
+    mu = yield Root(tfd.Normal(0.0, 5.0, name="mu"))
+    tau = yield Root(tfd.HalfNormal(2.0, name="tau"))
+    yield tfd.Independent(
+        tfd.Normal(mu[..., tf.newaxis] + tf.zeros(3), tau[..., tf.newaxis]), 1, name="y"
+    )
+
+
+@tfd.JointDistributionCoroutine
+def of_one_point():
+    mu = yield Root(tfd.Normal(0.0, 5.0, name="mu"))
+    tau = yield Root(tfd.HalfNormal(2.0, name="tau"))
+    yield tfd.Independent(tfd.Normal(mu + tf.zeros(3), tau), 1, name="y")
+
+
+named = tfd.JointDistributionNamed(
+    dict(
+        mu=tfd.Normal(0.0, 5.0),
+        tau=tfd.HalfNormal(2.0),
+        y=lambda mu, tau: tfd.Sample(tfd.Normal(mu, tau), 3),
+    )
+)
+sequential = tfd.JointDistributionSequential(
+    [
+        tfd.Normal(0.0, 5.0),
+        tfd.HalfNormal(2.0),
+        lambda tau, mu: tfd.Sample(tfd.Normal(mu, tau), 3),
+    ]
+)
+
+
+def log_density(mu, log_tau):
+    """By NumPy-like steps, with the Jacobian of the softplus that TFP takes for tau."""
+    tau = np.logaddexp(0.0, log_tau)
+    prior = tfd.Normal(0.0, 5.0).log_prob(mu) + tfd.HalfNormal(2.0).log_prob(tau)
+    likelihood = sum(tfd.Normal(mu, tau).log_prob(y) for y in DATA)
+    return prior + likelihood - np.logaddexp(0.0, -log_tau)
+
+
+@pytest.mark.parametrize(
+    ("joint", "pin"),
+    [
+        (auto_batched, "y"),
+        (batched, "y"),
+        (of_one_point, "y"),
+        (named, "y"),
+        (sequential, "x"),
+        (auto_batched.experimental_pin(y=DATA), None),
+    ],
+    ids=["auto-batched", "batched", "of-one-point", "named", "sequential", "pinned"],
+)
+def test_joint_distributions_of_all_flavours(joint, pin, rng):
+    model = as_model(joint, {pin: DATA} if pin else {})
+    assert model.event_size == 2
+    assert len(model.names) == 2
+    assert model.names[0] == "mu"
+    z = rng.normal(size=[4, 2, 2]).astype(np.float32)
+    points = model.named(model.constrain(z))
+    tau = model.names[1]
+    expected = log_density(z[..., 0], z[..., 1])
+    np.testing.assert_allclose(model.log_prob_fn(z), expected, rtol=1e-4)
+    np.testing.assert_allclose(points["mu"], z[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(points[tau], np.logaddexp(0.0, z[..., 1]), rtol=1e-5)
+
+
+def test_supports_that_depend_on_other_parts(rng):
+    @tfd.JointDistributionCoroutineAutoBatched
+    def joint():
+        a = yield tfd.Uniform(0.0, 1.0, name="a")
+        b = yield tfd.Uniform(0.0, 1.0 - a, name="b")
+        yield tfd.LKJ(3, 2.0, name="correlation")
+        yield tfd.Normal(a + b, 1.0, name="y")
+
+    model = as_model(joint, dict(y=0.5))
+    assert model.event_size == 1 + 1 + 3
+    z = rng.normal(size=[50, 5]).astype(np.float32)
+    points = model.named(model.constrain(z))
+    assert np.all(points["a"] + points["b"] <= 1.0)
+    assert np.all(points["b"] >= 0.0)
+    assert points["correlation"].shape == (50, 3, 3)
+    a, b = points["a"], points["b"]
+    share = b / (1.0 - a)
+    log_det = np.log(a * (1.0 - a)) + np.log((1.0 - a) * share * (1.0 - share))
+    expected = log_det - np.log(1.0 - a) + tfd.Normal(a + b, 1.0).log_prob(0.5)
+    correlation = joint.experimental_pin(a=0.5, b=0.1, y=0.5)
+    bijector = correlation.experimental_default_event_space_bijector()
+    rest = tfd.LKJ(3, 2.0).log_prob(points["correlation"])
+    rest += bijector.forward_log_det_jacobian([z[:, 2:]])
+    np.testing.assert_allclose(model.log_prob_fn(z), expected + rest, rtol=1e-3)
+
+
+def test_hand_written_densities(rng):
+    gamma = tfd.Gamma(2.0, 2.0)
+
+    def log_prob_fn(x):
+        return -tf.square(x["a"]) + tf.reduce_sum(gamma.log_prob(x["b"]), axis=-1)
+
+    model = as_model(
+        log_prob_fn,
+        {},
+        event_shape=dict(a=[], b=[2]),
+        bijector=dict(a=tfb.Identity(), b=tfb.Exp()),
+    )
+    z = rng.normal(size=[5, 3]).astype(np.float32)
+    expected = -(z[:, 0] ** 2) + np.sum(gamma.log_prob(np.exp(z[:, 1:])) + z[:, 1:], -1)
+    np.testing.assert_allclose(model.log_prob_fn(z), expected, rtol=1e-5)
+    assert model.names == ("a", "b")
+    assert as_model(lambda x: -tf.reduce_sum(x**2, -1), {}, event_shape=3).event_size == 3
+
+
+@tfd.JointDistributionCoroutineAutoBatched
+def discrete():
+    k = yield tfd.Categorical(probs=[0.5, 0.5], name="k")
+    yield tfd.Normal(tf.cast(k, tf.float32), 1.0, name="y")
+
+
+@tfd.JointDistributionCoroutine
+def of_a_batch():
+    mu = yield Root(tfd.Normal(0.0, 5.0, name="mu"))
+    yield tfd.Normal(mu + tf.zeros(3), 1.0, name="y")
+
+
+@pytest.mark.parametrize(
+    ("joint", "pins", "error", "message"),
+    [
+        (auto_batched, {}, ValueError, "No part .* is pinned"),
+        (auto_batched, dict(z=1.0), ValueError, "no part named z; its parts are mu, tau"),
+        (auto_batched, dict(y=DATA[:2]), ValueError, r"`y` has shape \[2\]"),
+        (auto_batched, dict(y=DATA * np.nan), ValueError, "`y` has 3 values of 3"),
+        (auto_batched, dict(y="a"), TypeError, "`y` must be an array of numbers"),
+        (auto_batched, dict(y=[[1.0], [2.0, 3.0]]), ValueError, "`y` is no array"),
+        (auto_batched, dict(y=DATA, mu=0.0, tau=1.0), ValueError, "nothing is left"),
+        (auto_batched.experimental_pin(y=DATA * np.inf), {}, ValueError, "`y` has 3"),
+        (discrete, dict(y=1.0), TypeError, "k is discrete"),
+        (of_a_batch, dict(y=DATA), ValueError, r"shape \(3,\), but must be one number"),
+        (tfd.Normal(0.0, 1.0), dict(y=1.0), TypeError, "needs a joint distribution"),
+        (3, {}, TypeError, "but got 3"),
+        (lambda x: x, {}, ValueError, "needs `event_shape`"),
+    ],
+)
+def test_bad_models(joint, pins, error, message):
+    with pytest.raises(error, match=message):
+        as_model(joint, pins)
+
+
+def test_simplexes_where_tfp_fails():
+    @tfd.JointDistributionCoroutineAutoBatched
+    def joint():
+        p = yield tfd.Dirichlet([1.0, 1.0, 1.0], name="p")
+        yield tfd.Multinomial(10.0, probs=p, name="y")
+
+    data = dict(y=[3.0, 3.0, 4.0])
+    try:
+        tfb.SoftmaxCentered()
+    except TypeError:
+        with pytest.raises(TypeError, match=r"numpy<2\.4, or pass `bijector`"):
+            as_model(joint, data)
+    model = as_model(joint, data, bijector=[tfb.IteratedSigmoidCentered()])
+    assert model.event_size == 2
+    z = np.zeros([2, 2], np.float32)
+    np.testing.assert_allclose(model.named(model.constrain(z))["p"], 1 / 3, rtol=1e-5)

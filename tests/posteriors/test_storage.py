@@ -1,0 +1,68 @@
+"""Posteriors in files."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+from tfp_flows.posteriors.model import as_model
+from tfp_flows.posteriors.posterior import Posterior
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+DATA = np.array([0.4, 1.4, 1.2], np.float32)
+
+
+@tfd.JointDistributionCoroutine
+def model_fn():
+    mu = yield tfd.JointDistributionCoroutine.Root(
+        tfd.Sample(tfd.Normal(0.0, 1.0), 2, name="mu")
+    )
+    yield tfd.Independent(tfd.Normal(mu[..., :1] + tf.zeros(3), 1.0), 1, name="y")
+
+
+def flow_on_top():
+    layers = tff.planar_flow(2, 3, seed=0)
+    around = tff.bijectors.chain(
+        [
+            layers.bijector,
+            tfb.ScaleMatvecTriL([[0.5, 0.0], [0.1, 1.0]]),
+            tfb.Shift([0.7, 0]),
+        ]
+    )
+    return tfd.TransformedDistribution(layers.distribution, around)
+
+
+@pytest.fixture(params=["gaussian", "flow"])
+def posterior(request):
+    gaussian = tfd.MultivariateNormalTriL([0.75, 0.0], [[0.5, 0.0], [0.0, 1.0]])
+    flow = gaussian if request.param == "gaussian" else flow_on_top()
+    model = as_model(model_fn, dict(y=DATA))
+    evaluation = tff.diagnostics.evaluate(
+        flow, model.log_prob_fn, num_samples=1_000, seed=0
+    )
+    return Posterior(model, flow, evaluation)
+
+
+def test_a_file_gives_the_same_posterior(posterior, tmp_path):
+    tff.posteriors.save(posterior, tmp_path)
+    loaded = tff.posteriors.load(tmp_path, model_fn, y=DATA)
+    expected, found = (p.sample(10, seed=1).mu for p in (posterior, loaded))
+    np.testing.assert_array_equal(found, expected)
+    assert loaded.verdict == posterior.verdict
+    assert str(loaded) == str(posterior)
+
+
+def test_other_models_and_damage(posterior, tmp_path):
+    tff.posteriors.save(posterior, tmp_path)
+    with pytest.raises(ValueError, match="log density of the model is not that"):
+        tff.posteriors.load(tmp_path, model_fn, y=DATA + 1.0)
+    other = tfd.JointDistributionNamed(
+        dict(nu=tfd.Normal(0.0, 1.0), y=lambda nu: tfd.Normal(nu, 1.0))
+    )
+    with pytest.raises(ValueError, match=r"is of mu of shapes .* but the model has nu"):
+        tff.posteriors.load(tmp_path, other, y=0.0)
+    (tmp_path / "posterior.npz").write_bytes(b"PK")
+    with pytest.raises(tff.files.InvalidFileError, match="not a saved posterior"):
+        tff.posteriors.load(tmp_path, model_fn, y=DATA)

@@ -1,0 +1,7 @@
+"""Posteriors of Bayesian models: from a joint distribution to draws that are judged."""
+
+from tfp_flows.posteriors.fit_posterior import fit_posterior
+from tfp_flows.posteriors.posterior import Draws, Posterior
+from tfp_flows.posteriors.storage import load, save
+
+__all__ = ["Draws", "Posterior", "fit_posterior", "load", "save"]

@@ -1,0 +1,95 @@
+"""Densities of one point at a time, made densities of many."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+_FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
+# A prime that is rarely the size of anything in a model.
+_NUM_POINTS = 7
+
+
+def for_many_points(
+    log_prob_fn: Callable[[tf.Tensor], tf.Tensor],
+    event_size: int,
+    dtype: tf.DType,
+    *,
+    is_auto_batched: bool = False,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A log density of vectors `[..., D]`, of one that may know `[D]` only.
+
+    Models are written for one point, and not all of them say the right thing of several:
+    scalars `[S]` meet plates `[8]`. Where the values of a few points together are not
+    those of each alone, all points go through `tf.vectorized_map`.
+
+    Args:
+      log_prob_fn: callable, `[S, D]` or `[D]` to log densities.
+      event_size: D.
+      dtype: of the vectors.
+      is_auto_batched: whether `log_prob_fn` maps over points itself.
+
+    Returns:
+      Callable, `[..., D]` to `[...]`.
+
+    Raises:
+      ValueError: if the log density of one vector `[D]` is no scalar.
+    """
+    # Eager calls of AutoBatched joints trace anew, each time.
+    log_prob_fn = tf.function(log_prob_fn, autograph=False)
+    points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
+    alone = [log_prob_fn(point) for point in tf.unstack(points)]
+    shape = alone[0].shape
+    if shape.rank != 0:
+        raise ValueError(
+            f"The log density of one point has shape {shape}, but must be one number: "
+            "make batch dimensions part of the event, by tfd.Independent, tfd.Sample or "
+            "an AutoBatched joint distribution."
+        )
+    maps = is_auto_batched or not _agrees(log_prob_fn, points, tf.stack(alone))
+    of_flat = _mapped(log_prob_fn) if maps else log_prob_fn
+
+    def of_many(z: tf.Tensor) -> tf.Tensor:
+        flat = tf.reshape(z, [-1, event_size])
+        log_prob = tf.reshape(of_flat(flat), tf.shape(z)[:-1])
+        log_prob.set_shape(z.shape[:-1])
+        return log_prob
+
+    return of_many
+
+
+def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
+    """`[S, D]` to `[S]`, each point and its gradient alone.
+
+    `tf.vectorized_map` loses custom gradients, such as that of `tfb.Softplus`, which
+    without it is NaN from 89 on in float32: the gradient is taken within the map.
+    """
+
+    def value_and_gradient(point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            log_prob = log_prob_fn(point)
+        gradient = tape.gradient(
+            log_prob, point, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return log_prob, gradient
+
+    @tf.function(autograph=False)
+    @tf.custom_gradient
+    def of_flat(z: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        log_prob, gradient = tf.vectorized_map(value_and_gradient, z)
+        return log_prob, lambda upstream: upstream[:, tf.newaxis] * gradient
+
+    return of_flat
+
+
+def _agrees(log_prob_fn: Callable, points: tf.Tensor, alone: tf.Tensor) -> bool:
+    """Whether points together have the log densities that each has alone."""
+    try:
+        together = log_prob_fn(points)
+    except _FAILURES:
+        return False
+    if together.shape != alone.shape:
+        return False
+    rounding = np.sqrt(np.finfo(alone.dtype.as_numpy_dtype).eps)
+    return np.allclose(together, alone, rounding, rounding, equal_nan=True)

@@ -1,0 +1,180 @@
+"""From a joint distribution and its data to a posterior that is judged."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import bijectors, diagnostics, distributions, numerics, vi
+from tfp_flows.posteriors.model import Model, as_model
+from tfp_flows.posteriors.posterior import Posterior
+from tfp_flows.types import PathLike, Seed
+
+tfb = tfp.bijectors
+
+# Up to so many numbers, planar layers reach a better fit in the same time.
+_FEW = 4
+_NUM_LAYERS = {"autoregressive": 3}
+
+
+def fit_posterior(
+    joint: Any,
+    *,
+    family: str | None = None,
+    num_layers: int | None = None,
+    seed: Seed = None,
+    num_steps: int | None = None,
+    sample_size: int | None = None,
+    num_evaluation_samples: int = 20_000,
+    event_shape: Any = None,
+    bijector: Any = None,
+    dtype: tf.DType = tf.float32,
+    checkpoint_dir: PathLike | None = None,
+    progress_bar: bool = True,
+    **pins: Any,
+) -> Posterior:
+    """Fits a flow to the posterior of a model, and judges it.
+
+    The unknowns of the model become one vector of unconstrained numbers, by its own
+    event-space bijectors. A Gaussian is fitted to their density first (`tff.vi.
+    gaussian_start`). Where it is good enough, it is the posterior; else a flow is fitted
+    on top of it, by `tff.vi.fit_reverse_kl` in coordinates in which the Gaussian is the
+    standard one.
+
+    #### Example
+
+    ```python
+    @tfd.JointDistributionCoroutineAutoBatched
+    def eight_schools():
+        mu = yield tfd.Normal(0.0, 5.0, name="mu")
+        tau = yield tfd.HalfCauchy(0.0, 5.0, name="tau")
+        theta = yield tfd.Sample(tfd.Normal(mu, tau), 8, name="theta")
+        yield tfd.Normal(theta, sigma, name="y")
+
+    posterior = tff.fit_posterior(eight_schools, y=y, seed=0)
+    print(posterior.summary())
+    ```
+
+    Args:
+      joint: `tfd.JointDistribution` of any flavour, as `tfp.experimental.mcmc.
+        windowed_adaptive_nuts` takes it; one that is pinned already; or a callable, the
+        log density up to a constant of points, structures of `Tensor`s `[S, *shape]`, to
+        `[S]`, with `event_shape`. A model that is right for one point only is mapped over
+        points by `tf.vectorized_map`.
+      family: `"planar"`, `"radial"`, `"sylvester"` or `"autoregressive"`; `None` is
+        `"planar"` for up to 4 numbers and `"autoregressive"` for more.
+      num_layers: K; `None` is 16, or 3 of `"autoregressive"`.
+      seed: `int` or stateless TFP seed; `None` draws a new one.
+      num_steps: number of updates of the flow; `None` is 3,000.
+      sample_size: S, samples per update; `None` is 1,024.
+      num_evaluation_samples: samples of the flow that it is judged by.
+      event_shape: of a hand-written density: a structure of shapes.
+      bijector: from unconstrained numbers to points, `tfb.Bijector` or a structure of
+        them, one per part; `None` is the joint distribution's own, or the identity.
+      dtype: of a hand-written density; a joint distribution has its own.
+      checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`.
+      progress_bar: whether to show one, on stderr.
+      **pins: the observed parts of the joint distribution by name. A part whose name is
+        one of the arguments here is pinned by `joint.experimental_pin`.
+
+    Returns:
+      `Posterior`.
+
+    Raises:
+      TypeError: if `joint` is none of these, an unknown is discrete, or the unknowns
+        differ in dtype.
+      ValueError: if nothing is pinned, a pin has no part, another shape or values that
+        are not finite, the joint distribution is a batch, its log density is -inf or NaN
+        where fits start, or a number is out of range. All of this comes before long work.
+      FitError: if the fit of the flow fails.
+    """
+    if family is not None and family not in bijectors.FAMILIES:
+        raise ValueError(
+            f"`family` must be one of {', '.join(map(repr, bijectors.FAMILIES))}, but "
+            f"got {family!r}."
+        )
+    sizes = dict(
+        num_layers=num_layers,
+        num_steps=num_steps,
+        sample_size=sample_size,
+        num_evaluation_samples=num_evaluation_samples,
+    )
+    for name, size in sizes.items():
+        if size is not None:
+            numerics.check_size(name, size)
+    model = as_model(joint, pins, event_shape=event_shape, bijector=bijector, dtype=dtype)
+    seeds = tfp.random.split_seed(
+        numerics.stateless_seed(seed), n=4, salt="fit_posterior"
+    )
+    start_seed, flow_seed, fit_seed, judge_seed = seeds
+    start = vi.gaussian_start(
+        model.log_prob_fn, model.event_size, dtype=model.dtype, seed=start_seed
+    )
+    gaussian = start.distribution()
+    evaluation = diagnostics.evaluate(
+        gaussian, model.log_prob_fn, num_samples=num_evaluation_samples, seed=judge_seed
+    )
+    if evaluation.verdict == "good" and num_steps is None:
+        return Posterior(model, gaussian, evaluation)
+    flow, fit = _fit_flow(
+        model,
+        start,
+        family=family,
+        num_layers=num_layers,
+        num_steps=num_steps or 3_000,
+        sample_size=sample_size or 1_024,
+        flow_seed=flow_seed,
+        seed=fit_seed,
+        checkpoint_dir=checkpoint_dir,
+        progress_bar=progress_bar,
+    )
+    evaluation = diagnostics.evaluate(
+        flow, model.log_prob_fn, num_samples=num_evaluation_samples, seed=judge_seed
+    )
+    return Posterior(model, flow, evaluation, fit)
+
+
+def _fit_flow(
+    model: Model,
+    start: "vi.GaussianStart",
+    *,
+    family: str | None,
+    num_layers: int | None,
+    num_steps: int,
+    sample_size: int,
+    flow_seed: tf.Tensor,
+    seed: tf.Tensor,
+    checkpoint_dir: PathLike | None,
+    progress_bar: bool,
+) -> tuple[tfd.Distribution, vi.FitResult]:
+    """A flow whose layers are followed by the affine map of the start, fitted."""
+    if family is None:
+        family = "planar" if model.event_size <= _FEW else "autoregressive"
+    layers = distributions.build_flow(
+        bijectors.FAMILIES[family],
+        model.event_size,
+        num_layers or _NUM_LAYERS.get(family, 16),
+        seed=flow_seed,
+        dtype=model.dtype,
+    )
+    whiten = start.bijector()
+    log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(start.scale_tril)))
+
+    def whitened_log_prob(z: tf.Tensor) -> tf.Tensor:
+        return model.log_prob_fn(whiten.forward(z)) + log_det
+
+    fit = vi.fit_reverse_kl(
+        layers,
+        whitened_log_prob,
+        num_steps=num_steps,
+        sample_size=sample_size,
+        annealing_fn=None,
+        seed=seed,
+        checkpoint_dir=checkpoint_dir,
+        progress_bar=progress_bar,
+    )
+    flow = tfd.TransformedDistribution(
+        layers.distribution, bijectors.chain([layers.bijector, whiten])
+    )
+    return flow, fit

@@ -1,0 +1,136 @@
+"""The observed parts of a joint distribution, checked and pinned."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+
+def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
+    """The joint distribution with its observed parts at their values.
+
+    Args:
+      joint: `tfd.JointDistribution`, or one that is pinned already.
+      pins: name = value, an array or `Tensor` of the shape of that part.
+
+    Returns:
+      `tfp.experimental.distributions.JointDistributionPinned`.
+
+    Raises:
+      TypeError: if `joint` is no joint distribution, or a value is no array of numbers.
+      ValueError: if no part is pinned, there is none of that name, or a value has another
+        shape or is not finite.
+    """
+    if not hasattr(joint, "experimental_pin"):
+        raise TypeError(
+            f"`fit_posterior` needs a joint distribution, but got {joint}: put "
+            "parameters and data into one tfd.JointDistribution, and pin the data."
+        )
+    earlier = dict(getattr(joint, "pins", {}))
+    if not pins and not earlier:
+        raise ValueError(
+            "No part of the joint distribution is pinned, so there is nothing to infer "
+            "from: pass the observed parts by name, such as y=data."
+        )
+    inner = joint.distribution if earlier else joint
+    parts = part_names(inner)
+    unknown = [name for name in pins if name not in parts]
+    if unknown:
+        raise ValueError(
+            f"The joint distribution has no part named {', '.join(unknown)}; its "
+            f"parts are {', '.join(parts)}."
+        )
+    if not set(parts) - set(pins) - set(earlier):
+        raise ValueError(
+            "All parts of the joint distribution are pinned: nothing is left."
+        )
+    shapes, dtypes = by_name(inner, inner.event_shape), by_name(inner, inner.dtype)
+    values = {
+        name: _checked(name, value, shapes[name], dtypes[name])
+        for name, value in pins.items()
+    }
+    for name, value in earlier.items():
+        _check_finite(name, value)
+    return joint.experimental_pin(**values) if values else joint
+
+
+def part_names(joint: tfd.Distribution) -> list[str]:
+    """The names of the parts, in the order of the structure of its values."""
+    structure = joint.event_shape
+    if isinstance(structure, dict):
+        return list(structure)
+    if hasattr(structure, "_fields"):
+        return list(structure._fields)
+    return [name for name, _ in joint.resolve_graph()]
+
+
+def by_name(joint: tfd.Distribution, structure: Any) -> dict[str, Any]:
+    """What a structure has for each part of a joint distribution, by its name."""
+    if isinstance(structure, dict):
+        return dict(structure)
+    return dict(zip(part_names(joint), structure, strict=True))
+
+
+def joined(pinned: tfd.Distribution, values: Any) -> Any:
+    """The values of all parts: those left, `values`, and the pinned."""
+    joint, pins = pinned.distribution, dict(pinned.pins)
+    names = part_names(joint)
+    if isinstance(values, dict):
+        left = dict(values)
+    else:
+        left_names = [name for name in names if name not in pins]
+        left = dict(zip(left_names, values, strict=True))
+    whole, structure = left | pins, joint.event_shape
+    if isinstance(structure, dict):
+        return {name: whole[name] for name in names}
+    ordered = [whole[name] for name in names]
+    is_named = hasattr(structure, "_fields")
+    return type(structure)(*ordered) if is_named else ordered
+
+
+def _checked(name: str, value: Any, shape: Any, dtype: Any) -> tf.Tensor:
+    """A pin as a `Tensor` of the dtype of its part."""
+    if tf.nest.is_nested(dtype):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"`{name}` is no array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"`{name}` must be an array of numbers, but got {type(value).__name__} of "
+            f"dtype {array.dtype}."
+        )
+    if isinstance(shape, tf.TensorShape) and not _ends_with(array.shape, shape):
+        raise ValueError(
+            f"`{name}` has shape {list(array.shape)}, but the model says {shape}."
+        )
+    _check_finite(name, array)
+    dtype = tf.as_dtype(dtype)
+    cast = array.astype(dtype.as_numpy_dtype)
+    if dtype.is_integer and not np.array_equal(cast, array):
+        raise TypeError(
+            f"`{name}` must be whole numbers, as the model says {dtype.name}, but got "
+            f"{array.dtype}."
+        )
+    return tf.constant(cast)
+
+
+def _ends_with(shape: tuple[int, ...], event_shape: tf.TensorShape) -> bool:
+    rank = event_shape.rank
+    if rank is None:
+        return True
+    return len(shape) >= rank and event_shape.is_compatible_with(
+        shape[len(shape) - rank :]
+    )
+
+
+def _check_finite(name: str, value: Any) -> None:
+    array = np.asarray(value)
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise ValueError(
+            f"`{name}` has {bad} values of {array.size} that are NaN or infinite; leave "
+            "them out of the data, or make them unknowns of the model."
+        )

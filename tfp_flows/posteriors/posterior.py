@@ -1,0 +1,200 @@
+"""What `fit_posterior` returns."""
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import mcmc, numerics, vi
+from tfp_flows.diagnostics import Evaluation
+from tfp_flows.posteriors import arviz_data
+from tfp_flows.posteriors.model import Model
+from tfp_flows.posteriors.summary import summarize
+from tfp_flows.types import Seed
+
+if TYPE_CHECKING:
+    import arviz
+    import pandas
+
+Weighting = Literal["auto", "none", "psis", "resample"]
+_WEIGHTINGS = ("auto", "none", "psis", "resample")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of a posterior.
+
+    Attributes:
+      values: structure of the model's unknowns, of arrays `[n, *shape]`.
+      log_weights: `[n]` float64 array, normalised: all `-log(n)` unless the draws are to
+        be weighted.
+      khat: Pareto k-hat of the importance weights that were used, else `None`. Above 0.7
+        the draws cannot be trusted, weighted or not.
+    """
+
+    values: Any
+    log_weights: np.ndarray
+    khat: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """A flow fitted to the posterior of a model, in the model's own space.
+
+    Attributes:
+      model: what was inferred: names, shapes, and the density over vectors.
+      flow: `tfd.Distribution` of unconstrained vectors, `[D]`.
+      evaluation: `tff.diagnostics.Evaluation`, how well it fits.
+      fit: `tff.vi.FitResult`, or `None` where the start was good enough, or of a file.
+    """
+
+    model: Model
+    flow: tfd.Distribution
+    evaluation: Evaluation
+    fit: vi.FitResult | None = None
+
+    @functools.cached_property
+    def distribution(self) -> tfd.Distribution:
+        """The posterior as a `tfd.Distribution` of the model's structure.
+
+        For other models: it can be a part, such as the prior, of a joint distribution.
+        """
+        return tfd.TransformedDistribution(self.flow, self.model.bijector)
+
+    @property
+    def verdict(self) -> str:
+        """Whether raw draws, weighted ones or none can be trusted; see `Evaluation`."""
+        return self.evaluation.verdict
+
+    def sample(self, sample_shape: Any = (), seed: Seed = None) -> Any:
+        """Raw draws of the flow.
+
+        Args:
+          sample_shape: shape of the draws.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          Structure of `Tensor`s `[*sample_shape, *shape]`.
+        """
+        return self.distribution.sample(sample_shape, seed=numerics.stateless_seed(seed))
+
+    def log_prob(self, points: Any) -> tf.Tensor:
+        """The log density of the flow at points of the model's space, `[...]`.
+
+        Args:
+          points: structure of `Tensor`s `[..., *shape]`.
+        """
+        return self.distribution.log_prob(points)
+
+    def draws(self, n: int, *, weighting: Weighting = "auto", seed: Seed = None) -> Draws:
+        """Draws, raw or corrected by importance weights.
+
+        Args:
+          n: number of draws.
+          weighting: `"none"`, raw draws of the flow; `"psis"`, raw draws with
+            Pareto-smoothed importance weights; `"resample"`, draws by such weights out of
+            ten times as many; `"auto"`, `"none"` if the verdict is good, else
+            `"resample"`.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `Draws`.
+
+        Raises:
+          ValueError: if `n` is no integer >= 1, at least 100 for `"psis"`, or
+            `weighting` is none of these.
+        """
+        n = numerics.check_size("n", n)
+        weighting = self._resolve(weighting)
+        seed = numerics.stateless_seed(seed)
+        if weighting == "none":
+            vectors, khat = self.flow.sample(n, seed=seed), None
+            log_weights = np.full(n, -np.log(n))
+        else:
+            if weighting == "psis":
+                weighted = mcmc.importance_sample(
+                    self.flow, self.model.log_prob_fn, num_samples=n, seed=seed
+                )
+            else:
+                weighted = mcmc.importance_resample(
+                    self.flow, self.model.log_prob_fn, n, seed=seed
+                )
+            vectors, khat = tf.constant(weighted.samples), weighted.khat
+            log_weights = weighted.log_weights
+        values = tf.nest.map_structure(np.asarray, self.model.constrain(vectors))
+        return Draws(values, log_weights, khat)
+
+    def summary(
+        self, n: int = 10_000, *, weighting: Weighting = "auto", seed: Seed = 0
+    ) -> "pandas.DataFrame":
+        """Mean, standard deviation and quantiles of each unknown.
+
+        Args:
+          n: number of draws that they are estimated from.
+          weighting: as of `draws`; here `"auto"` is `"none"` or `"psis"`.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `pandas.DataFrame`, a row per number, named as ArviZ does (`theta[0]`), with the
+          columns `mean`, `sd`, `5%`, `50%`, `95%`, and the Monte Carlo standard errors
+          `mcse_mean` and `mcse_sd`.
+
+        Raises:
+          ValueError: as of `draws`.
+        """
+        weighting = self._resolve(weighting, weighted="psis")
+        draws = self.draws(n, weighting=weighting, seed=seed)
+        return summarize(self.model.named(draws.values), draws.log_weights)
+
+    def to_arviz(
+        self,
+        n: int = 4_000,
+        *,
+        weighting: Weighting = "auto",
+        predictive: bool = True,
+        seed: Seed = 0,
+    ) -> "arviz.InferenceData":
+        """Draws for ArviZ, with all that it can plot and compare.
+
+        Args:
+          n: number of draws.
+          weighting: as of `draws`. Of `"psis"` the log weights are `log_weight` in
+            `sample_stats`, which ArviZ's own statistics do not use.
+          predictive: whether to add `log_likelihood`, of each observation, and
+            `posterior_predictive`, as far as the model is a joint distribution.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `arviz.InferenceData` of one chain; its posterior has the verdict, k-hat and the
+          ELBO as attributes.
+
+        Raises:
+          ValueError: as of `draws`.
+        """
+        seed = numerics.stateless_seed(seed)
+        draws = self.draws(n, weighting=weighting, seed=seed)
+        return arviz_data.inference_data(
+            self.model, draws, self.evaluation, predictive=predictive, seed=seed
+        )
+
+    def __str__(self) -> str:
+        parts = zip(
+            self.model.names, tf.nest.flatten(self.model.event_shape), strict=True
+        )
+        unknowns = ", ".join(f"{name}{list(shape) or ''}" for name, shape in parts)
+        return f"{unknowns} ({self.model.event_size} numbers)\n{self.evaluation}"
+
+    def _resolve(
+        self, weighting: Weighting, weighted: Weighting = "resample"
+    ) -> Weighting:
+        if weighting not in _WEIGHTINGS:
+            raise ValueError(
+                f"`weighting` must be one of {', '.join(map(repr, _WEIGHTINGS))}, but "
+                f"got {weighting!r}."
+            )
+        if weighting == "auto":
+            return "none" if self.verdict == "good" else weighted
+        return weighting
