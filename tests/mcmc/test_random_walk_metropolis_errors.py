@@ -89,7 +89,7 @@ def test_wrong_shape_of_initial_state(shape):
             dict(dtype=tf.float64),
             "float32 from the target, float64 from dtype",
         ),
-        (standard_normal, dict(dtype=tf.int32), "the dtype is int32"),
+        (standard_normal, dict(dtype=tf.int32), "`dtype` must be floating-point.*int32"),
         (tfd.Sample(tfd.Bernoulli(0.0), 2), {}, "is int32"),
         (lambda x: tf.cast(standard_normal(x), tf.float64), {}, "returned float64"),
     ],

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from training_runs import run_at
 
+from tfp_flows.files import InvalidFileError
 from tfp_flows.training import Checkpoint, Event, Faults, PlateauTest, optimizer_slots
 
 SETTINGS = dict(seed=[0, 1])
@@ -190,3 +191,25 @@ def test_a_target_with_other_values_is_an_error(tmp_path):
     for other in ([1.0, 2.0 + 1e-6], np.float32([1.0, 2.01]), [1.0]):
         with pytest.raises(ValueError, match="another target"):
             open_at(tmp_path, np.array(other))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        dict(settings=None),
+        dict(settings=dict(seed="ab")),
+        dict(settings=dict(seed=[0, 2**40])),
+        dict(events="Counter"),
+        dict(events=[1, 2]),
+        dict(step=1e30),
+        dict(step=float("inf")),
+        dict(num_rollbacks=None),
+        dict(seconds=float("nan")),
+    ],
+    ids=str,
+)
+def test_metadata_of_no_fit_are_refused(metadata, tmp_path):
+    write(tmp_path)
+    change(tmp_path, metadata)
+    with pytest.raises(InvalidFileError, match=r"fit\.npz is no checkpoint"):
+        open_at(tmp_path).resume(new_run(), [Counter(), PlateauTest(100)])

@@ -2,6 +2,6 @@
 
 from tfp_flows.density.as_density import as_density
 from tfp_flows.density.density import Density
-from tfp_flows.density.events import check_events
+from tfp_flows.density.events import check_distribution, check_events
 
-__all__ = ["Density", "as_density", "check_events"]
+__all__ = ["Density", "as_density", "check_distribution", "check_events"]

@@ -6,13 +6,27 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows.density.density import Density
 
 
+def check_distribution(flow: tfd.Distribution) -> None:
+    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
+    if not isinstance(flow, tfd.Distribution):
+        raise TypeError(
+            f"`flow` must be a tfd.Distribution, such as tff.planar_flow(2, 16), but got "
+            f"{flow!r}."
+        )
+
+
 def check_events(flow: tfd.Distribution, density: Density | None = None) -> None:
-    """Raises ValueError unless a flow is over vectors, those of `density` if it says.
+    """Raises unless a flow is over vectors, those of `density` if it says.
 
     Args:
       flow: `tfd.Distribution`, of any batch shape.
       density: `Density` to fit or judge it by, or `None` if that is checked elsewhere.
+
+    Raises:
+      TypeError: if `flow` is no distribution.
+      ValueError: if its events are others.
     """
+    check_distribution(flow)
     event_shape = flow.event_shape
     if not isinstance(event_shape, tf.TensorShape) or event_shape.rank != 1:
         shape = " ".join(str(event_shape).split())

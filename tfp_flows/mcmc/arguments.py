@@ -62,6 +62,8 @@ def resolve_points(
             "the bound method of one, such as dist.log_prob."
         )
     dtypes = {"the target": density.dtype, "dtype": dtype}
+    if dtype is not None:
+        dtypes["dtype"] = numerics.check_dtype(dtype)
     names = {k: None if v is None else tf.as_dtype(v).name for k, v in dtypes.items()}
     dtype = _the_one("dtype", names, TypeError)
     if dtype is None and initial_state is not None and initial_state.dtype.is_floating:

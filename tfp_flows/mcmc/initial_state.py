@@ -17,7 +17,12 @@ def convert_initial_state(
     """`initial_state` as a `Tensor` `[num_chains, D]`, or raises ValueError."""
     if initial_state is None:
         return None
-    state = tf.convert_to_tensor(initial_state)
+    try:
+        state = tf.convert_to_tensor(initial_state)
+    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"`initial_state` must be numbers, but got {initial_state!r} ({error})."
+        ) from error
     if state.shape.rank != 2 or state.shape[0] != num_chains:
         raise ValueError(
             f"`initial_state` must have shape [num_chains, D] = [{num_chains}, D], but "

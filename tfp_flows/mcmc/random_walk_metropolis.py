@@ -117,6 +117,7 @@ def random_walk_metropolis(
          of random walk Metropolis algorithms. Annals of Applied Probability 7(1), 1997.
     """
     started = time.perf_counter()
+    name = numerics.check_name(name)
     num_chains = numerics.check_size("num_chains", num_chains)
     num_samples = numerics.check_size("num_samples", num_samples)
     num_burnin = numerics.check_size("num_burnin", num_burnin, least=0)
@@ -145,7 +146,7 @@ def random_walk_metropolis(
         target_acceptance=optimal_acceptance(event_size),
         thinning=thinning,
         dtype=dtype.name,
-        jit_compile=bool(jit_compile),
+        jit_compile=numerics.check_flag("jit_compile", jit_compile),
     )
     return _run_chains(density, state, settings, seed=seed, name=name, started=started)
 

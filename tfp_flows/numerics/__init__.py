@@ -8,6 +8,7 @@ from tfp_flows.numerics.chain_statistics import (
 )
 from tfp_flows.numerics.checks import (
     check_flag,
+    check_name,
     check_number,
     check_positive,
     check_shape,
@@ -50,6 +51,7 @@ __all__ = [
     "check_event_size",
     "check_finite",
     "check_flag",
+    "check_name",
     "check_number",
     "check_positive",
     "check_same_event",

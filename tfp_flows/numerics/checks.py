@@ -40,6 +40,13 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def check_name(name: Any) -> str:
+    """`name` if it is a `str`; else a TypeError."""
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a str, but got {name!r}.")
+    return name
+
+
 def check_number(name: str, value: Any, *, least: float, most: float = math.inf) -> float:
     """`value` as a finite `float` from `least` to `most`; else a ValueError."""
     if not _is_finite(value):

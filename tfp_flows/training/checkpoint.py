@@ -1,6 +1,5 @@
 """Checkpoints of a fit, written as it goes."""
 
-import pathlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +26,12 @@ class Checkpoint(Event):
     begins in the middle of a fit has missed what it should have seen; so both are
     refused. Files of earlier versions do not list their events: there, only an event is
     refused that finds nothing to remember.
+
+    Attributes:
+      FILE: name of the file.
     """
+
+    FILE = "fit.npz"
 
     def __init__(
         self,
@@ -45,9 +49,10 @@ class Checkpoint(Event):
 
         Raises:
           OSError: if the folder or the file cannot be read or written.
-          ValueError: if the file is damaged or not a checkpoint; it is left as it is.
+          InvalidFileError: if the file is damaged or not a checkpoint; it is left as it
+            is.
         """
-        self.path = prepare_folder(pathlib.Path(folder)) / "fit.npz"
+        self.path = prepare_folder(folder, "checkpoint_dir") / self.FILE
         self._every_steps, self._every_seconds = every_steps, every_seconds
         self._stored: Stored | None = None
         if self.path.exists():
@@ -101,10 +106,14 @@ class Checkpoint(Event):
         values = self._read_values(run, stored.arrays)
         traces = self._read_traces(run, stored.arrays)
         try:
-            step = int(stored.metadata["step"])
-            num_rollbacks = int(stored.metadata["num_rollbacks"])
-            seconds = float(stored.metadata["seconds"])
-        except (KeyError, TypeError, ValueError) as error:
+            step, num_rollbacks = (
+                numerics.check_size(name, stored.metadata[name], least=0)
+                for name in ("step", "num_rollbacks")
+            )
+            seconds = numerics.check_number(
+                "seconds", stored.metadata["seconds"], least=0.0
+            )
+        except (KeyError, ValueError) as error:
             raise FORMAT.invalid(self.path, error) from error
         if any(len(trace) != step for trace in traces):
             raise FORMAT.invalid(

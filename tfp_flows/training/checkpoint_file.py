@@ -53,10 +53,13 @@ def read(path: pathlib.Path) -> Stored:
       InvalidFileError: if it is damaged, no checkpoint, or of a newer version.
     """
     metadata, arrays = FORMAT.read(path)
-    try:
-        _ = [*metadata["settings"]["seed"], *metadata.get("events", [])]
-    except (KeyError, TypeError) as error:
-        raise FORMAT.invalid(path, error) from error
+    settings, events = metadata.get("settings"), metadata.get("events", [])
+    seed = settings.get("seed") if isinstance(settings, dict) else None
+    is_seed = isinstance(seed, list) and [type(part) for part in seed] == [int, int]
+    if seed is None or not is_seed or max(map(abs, seed)) > 2**31:
+        raise FORMAT.invalid(path, "its settings have no seed")
+    if not isinstance(events, list) or not all(isinstance(name, str) for name in events):
+        raise FORMAT.invalid(path, "its events have no names")
     if metadata["version"] == 2:
         arrays = _named_by_events(metadata, arrays)
     return Stored(metadata, arrays)

@@ -5,6 +5,7 @@ import importlib.util
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.files import as_path
 from tfp_flows.progress import tqdm
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
@@ -34,13 +35,14 @@ class Monitor(Event):
         self._bar: tqdm = None
         self._writer: tf.summary.SummaryWriter = None
         if tensorboard_dir is not None:
+            folder = as_path(tensorboard_dir, "tensorboard_dir")
             # TensorFlow says so at the first scalar, in the middle of a fit.
             if importlib.util.find_spec("tensorboard") is None:
                 raise ImportError(
                     "`tensorboard_dir` needs the package tensorboard; pip install it."
                 )
             try:
-                self._writer = tf.summary.create_file_writer(str(tensorboard_dir))
+                self._writer = tf.summary.create_file_writer(str(folder))
             except tf.errors.OpError as error:
                 raise OSError(
                     f"Cannot write to tensorboard_dir={str(tensorboard_dir)!r}: "

@@ -10,7 +10,7 @@ from tensorflow.python.eager import record  # what tells of tapes is not public
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
-from tfp_flows.density import check_events
+from tfp_flows.density import check_distribution, check_events
 from tfp_flows.density.checks import first_line
 from tfp_flows.types import AnnealingFn, Optimizer, Variables
 from tfp_flows.vi.objective import Objective
@@ -43,15 +43,6 @@ def check_place() -> None:
         )
 
 
-def check_is_distribution(flow: tfd.Distribution) -> None:
-    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
-    if not isinstance(flow, tfd.Distribution):
-        raise TypeError(
-            f"`flow` must be a tfd.Distribution, such as tff.planar_flow(2, 16), but got "
-            f"{flow!r}."
-        )
-
-
 def check_instances(
     flow: tfd.Distribution, objective: Objective, events: Sequence[training.Event]
 ) -> None:
@@ -61,7 +52,7 @@ def check_instances(
       TypeError: if one is something else.
       ValueError: if two events are of one class, or one is what the fit makes itself.
     """
-    check_is_distribution(flow)
+    check_distribution(flow)
     if not isinstance(objective, Objective):
         raise TypeError(
             "`objective` must be a tff.vi.Objective, such as tff.vi.ReverseKL(target, "
@@ -93,20 +84,27 @@ def check_variables(
     """The trainable variables of a flow, or those given.
 
     Raises:
-      TypeError: if one is no `tf.Variable` of a single device.
-      ValueError: if there are none, or one is not finite.
+      TypeError: if `variables` is no list of them, or one is no `tf.Variable` of a single
+        device.
+      ValueError: if the flow has none, or one is not finite.
     """
-    variables = list(flow.trainable_variables if variables is None else variables)
-    if not variables:
-        raise ValueError(
-            f"{flow.name} has no trainable variables; build it with tff.planar_flow or "
-            "tff.radial_flow, or give its bijector tf.Variables."
+    if variables is None:
+        variables = flow.trainable_variables
+        if not variables:
+            raise ValueError(
+                f"{flow.name} has no trainable variables; build it with tff.planar_flow "
+                "or tff.radial_flow, or give its bijector tf.Variables."
+            )
+    elif not isinstance(variables, list | tuple) or not variables:
+        raise TypeError(
+            "`trainable_variables` must be a list of tf.Variables, or None, which trains "
+            f"those of the flow, but got {variables!r}."
         )
     for variable in variables:
         is_distributed = isinstance(variable, tf.distribute.DistributedValues)
         if not isinstance(variable, tf.Variable) or is_distributed:
             raise TypeError(
-                "A fit trains tf.Variables of one device, but got a "
+                "A fit trains tf.Variables of one device (`trainable_variables`), not a "
                 f"{type(variable).__name__}, {variable!r}; of a keras.Variable pass the "
                 "`value`, and build flows outside of strategy.scope()."
             )
@@ -115,7 +113,7 @@ def check_variables(
                 f"The variable {variable.name!r} of {flow.name} is not finite, so there "
                 "is nothing to start from; build the flow anew."
             )
-    return variables
+    return list(variables)
 
 
 def check_flow(flow: tfd.Distribution) -> None:
@@ -125,7 +123,6 @@ def check_flow(flow: tfd.Distribution) -> None:
       TypeError: if it is no distribution.
       ValueError: if it is another one.
     """
-    check_is_distribution(flow)
     check_events(flow)
     check_variables(flow)
     if flow.reparameterization_type != tfd.FULLY_REPARAMETERIZED:

@@ -1,5 +1,6 @@
 """Checks of the points that a maximum-likelihood fit is given."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,15 +9,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.types import Points
-
-
-def check_distribution(flow: tfd.Distribution) -> None:
-    """Raises TypeError unless `flow` is a `tfd.Distribution`."""
-    if not isinstance(flow, tfd.Distribution):
-        raise TypeError(
-            "`flow` must be a tfd.Distribution, whose log_prob is maximised, but got "
-            f"{flow!r}."
-        )
 
 
 def as_points(flow: tfd.Distribution, data: Any, name: str) -> np.ndarray:
@@ -93,7 +85,8 @@ def check_split(validation_split: float | None, validation_data: Points | None) 
             "Pass `validation_split` or `validation_data`, not both: the split takes "
             "points off `data`."
         )
-    if not 0.0 <= validation_split < 1.0:
+    is_number = isinstance(validation_split, numbers.Real)
+    if not is_number or not 0.0 <= validation_split < 1.0:
         raise ValueError(
             "`validation_split` must be a share of the points in [0, 1), but got "
             f"{validation_split!r}."

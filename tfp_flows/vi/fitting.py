@@ -8,7 +8,7 @@ from typing import Any
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
-from tfp_flows.files import locked
+from tfp_flows.files import locked, prepare_folder, remove_parts
 from tfp_flows.types import Optimizer, PathLike, Seed, Variables
 from tfp_flows.vi.arguments import (
     check_clip_norm,
@@ -115,7 +115,11 @@ def fit(
     if optimizer is not None:
         check_optimizer(optimizer)
     clip_norm = check_clip_norm(clip_norm, flow)
-    jit_compile = num_steps >= _XLA_STEPS if jit_compile is None else bool(jit_compile)
+    if jit_compile is None:
+        jit_compile = num_steps >= _XLA_STEPS
+    jit_compile = numerics.check_flag("jit_compile", jit_compile)
+    progress_bar = numerics.check_flag("progress_bar", progress_bar)
+    name = numerics.check_name(name)
     loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
     with contextlib.ExitStack() as at_the_end:
         interrupt = at_the_end.enter_context(contextlib.closing(training.Interrupt()))
@@ -188,8 +192,9 @@ def _checkpoint(
     if folder is None:
         yield None
         return
-    checkpoint = training.Checkpoint(
-        folder, every_steps=every_steps, every_seconds=every_seconds
-    )
-    with locked(checkpoint.path):
-        yield checkpoint
+    path = prepare_folder(folder, "checkpoint_dir") / training.Checkpoint.FILE
+    with locked(path):
+        remove_parts(path)  # of fits that were killed
+        yield training.Checkpoint(
+            folder, every_steps=every_steps, every_seconds=every_seconds
+        )

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows.density import check_distribution
 from tfp_flows.types import Points, StepTerms
 from tfp_flows.vi.batches import ArrayBatches, DatasetBatches
 from tfp_flows.vi.compiled_log_prob import compile_log_prob
 from tfp_flows.vi.data_arguments import (
     align,
-    check_distribution,
     first_log_prob,
 )
 from tfp_flows.vi.objective import Objective
