@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfp_flows as tff
 from tfp_flows import numerics
-from tfp_flows.models.bound import bernoulli_log_prob, log_mean_exp, sampled_kl
+from tfp_flows.models.bound import image_log_prob, log_mean_exp, sampled_kl
 
 
 class Affine(keras.layers.Layer):
@@ -22,14 +22,14 @@ class Affine(keras.layers.Layer):
 
 
 def test_bernoulli_log_prob_is_exact_where_pixels_are_certain():
+    likelihood = tff.models.BernoulliLikelihood()
     logits = np.array([[-80.0, -1.0, 0.0, 2.0, 60.0]])
     for images in (np.zeros((1, 5)), np.ones((1, 5))):
         expected = np.sum(images * logits - np.logaddexp(0.0, logits), axis=-1)
-        actual = bernoulli_log_prob(
-            tf.constant(images, tf.float32), tf.constant(logits, tf.float32), 1
-        )
+        images, outputs = tf.constant(images, "float32"), tf.constant(logits, "float32")
+        actual = image_log_prob(likelihood, images, outputs, 1)
         np.testing.assert_allclose(actual, expected, rtol=1e-6)
-    certain = bernoulli_log_prob(tf.ones([1]), tf.constant([30.0]), 1)
+    certain = image_log_prob(likelihood, tf.ones([1]), tf.constant([30.0]), 1)
     np.testing.assert_allclose(certain, -np.log1p(np.exp(-30.0)), rtol=1e-5)
 
 

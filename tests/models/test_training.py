@@ -155,7 +155,7 @@ def test_regularizers_of_a_given_encoder_count(digits):
 
 
 def test_compile_refuses_a_loss():
-    with pytest.raises(ValueError, match=r"own bound.*loss"):
+    with pytest.raises(TypeError, match=r"argument loss: its loss .* of its own bound"):
         build().compile("adam", loss="mse")
-    with pytest.raises(ValueError, match="metrics"):
+    with pytest.raises(TypeError, match="argument metrics"):
         build().compile("adam", metrics=["mse"])

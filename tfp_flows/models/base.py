@@ -1,7 +1,7 @@
 """What Keras' `fit` and `evaluate` ask of a model, once for all models here."""
 
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -12,6 +12,14 @@ from tfp_flows.models.compile_config import from_compile_config, to_compile_conf
 from tfp_flows.models.examples import Examples
 from tfp_flows.models.sources import checked, pipeline_errors
 
+# What `compile` takes beside the optimizer.
+_COMPILE_ARGUMENTS = {
+    "jit_compile",
+    "steps_per_execution",
+    "run_eagerly",
+    "auto_scale_loss",
+}
+
 # Last numbers of the seeds of a step, so that training and evaluation differ.
 _TRAIN, _TEST = 0, 1
 
@@ -20,7 +28,12 @@ class BaseModel(keras.Model):
     """Steps, metrics, seeds and compile config of models that train on log densities.
 
     A subclass says by `step_terms` what is minimised and reported of each example.
+
+    Attributes:
+      own_loss: of the class, why `compile` takes no loss or metrics, for the message.
     """
+
+    own_loss: ClassVar[str]
 
     def __init__(
         self, *, seed: int | None, metric_names: tuple[str, ...], **kwargs: object
@@ -60,6 +73,27 @@ class BaseModel(keras.Model):
     def examples(self) -> Examples | None:
         """What is asked of examples; `None` if there are none."""
         raise NotImplementedError
+
+    def compile(
+        self, optimizer: str | keras.optimizers.Optimizer = "adam", **kwargs: Any
+    ) -> None:
+        """As of `keras.Model`, but loss and metrics are the model's own.
+
+        Args:
+          optimizer: Keras optimizer, or the name of one.
+          **kwargs: `jit_compile`, `steps_per_execution`, `run_eagerly` and
+            `auto_scale_loss`, as of `keras.Model.compile`.
+
+        Raises:
+          TypeError: if another argument is given, such as a loss or metrics.
+        """
+        unknown = set(kwargs) - _COMPILE_ARGUMENTS
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}.compile has no argument "
+                f"{', '.join(sorted(unknown))}: {self.own_loss}"
+            )
+        super().compile(optimizer, **kwargs)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -6,29 +6,31 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.models.likelihoods import Likelihood
+
 # Images decoded at a time: 5,000 of 28 x 28 pixels, 16 MB of logits.
 _CHUNK = 5_000
 
 
-def bernoulli_log_prob(
-    images: tf.Tensor, logits: tf.Tensor, event_ndims: int
+def image_log_prob(
+    likelihood: Likelihood, images: tf.Tensor, outputs: tf.Tensor, event_ndims: int
 ) -> tf.Tensor:
-    """Log p(x|z), the sum over pixels of x l - softplus(l).
-
-    In the form max(l, 0) - l x + log1p(exp(-|l|)), which does not cancel where pixels are
-    certain; no epsilon, and no clipping of logits or probabilities.
+    """Log p(x|z), the sum over pixels.
 
     Args:
-      images: `Tensor` of shape `[..., *image_shape]`, 0 or 1.
-      logits: `Tensor` of shape `[..., *image_shape]`.
+      likelihood: `Likelihood` of the pixels.
+      images: `Tensor` of shape `[..., *image_shape]`.
+      outputs: `Tensor` of the decoder, of shape `[..., *image_shape]`, or with an axis of
+        outputs per pixel behind.
       event_ndims: rank of an image.
 
     Returns:
       `Tensor` of shape `[...]`.
     """
-    images = tf.broadcast_to(images, tf.shape(logits))
-    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
-    return -tf.reduce_sum(entropy, axis=list(range(-event_ndims, 0)))
+    shape = tf.shape(outputs)
+    images = tf.broadcast_to(images, shape if likelihood.num_outputs == 1 else shape[:-1])
+    pixels = likelihood.log_prob(images, outputs)
+    return tf.reduce_sum(pixels, axis=list(range(-event_ndims, 0)))
 
 
 def sampled_kl(
@@ -64,6 +66,7 @@ def log_weights(
     *,
     num_samples: int,
     batch_size: int,
+    num_outputs: int,
     seed: tf.Tensor,
 ) -> Iterator[np.ndarray]:
     """Log importance weights log p(x, z) - log q(z|x), a chunk at a time.
@@ -73,12 +76,13 @@ def log_weights(
       images: `Tensor` of shape `[N, ...]`.
       num_samples: S, samples per image.
       batch_size: images at a time.
+      num_outputs: outputs of the decoder per pixel, for the size of a chunk.
       seed: stateless seed.
 
     Yields:
       `float64` arrays `[S, B]`, for consecutive images.
     """
-    chunk_size = max(1, _CHUNK // batch_size)
+    chunk_size = max(1, _CHUNK // (batch_size * num_outputs))
     function = tf.function(log_weight_fn, autograph=False, reduce_retracing=True)
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]

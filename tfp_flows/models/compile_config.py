@@ -4,20 +4,6 @@ import warnings
 
 import keras
 
-_KNOWN = {"jit_compile", "steps_per_execution", "run_eagerly", "auto_scale_loss"}
-
-
-def check_compile_arguments(
-    model: keras.Model, arguments: dict[str, object], why: str
-) -> None:
-    """Raises TypeError if a model of its own loss and metrics is compiled with others."""
-    unknown = set(arguments) - _KNOWN
-    if unknown:
-        raise TypeError(
-            f"{type(model).__name__}.compile has no argument "
-            f"{', '.join(sorted(unknown))}: {why}"
-        )
-
 
 def to_compile_config(**arguments: object) -> dict[str, object]:
     """The arguments of `compile`, serialised.

@@ -13,7 +13,6 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import bijectors, numerics
 from tfp_flows.layers import Amortized
 from tfp_flows.models.base import BaseModel
-from tfp_flows.models.compile_config import check_compile_arguments
 from tfp_flows.models.examples import Pairs
 from tfp_flows.models.networks import mlp_encoder
 from tfp_flows.models.parts import amortized_layers, features_size
@@ -66,6 +65,8 @@ class ConditionalFlow(BaseModel):
          Estimation with Neural Networks: Best Practices and Benchmarks. 2019.
          https://arxiv.org/abs/1903.00954
     """
+
+    own_loss = "its loss is the negative log density of y given x."
 
     def __init__(
         self,
@@ -255,24 +256,6 @@ class ConditionalFlow(BaseModel):
     ) -> keras.KerasTensor:
         """The symbolic log density."""
         return keras.KerasTensor(inputs[0].shape[:1], dtype=self.variable_dtype)
-
-    def compile(
-        self, optimizer: str | keras.optimizers.Optimizer = "adam", **kwargs: object
-    ) -> None:
-        """As of `keras.Model`, but the loss, `-mean log p(y | x)`, is the model's own.
-
-        Args:
-          optimizer: Keras optimizer, or the name of one.
-          **kwargs: `jit_compile`, `steps_per_execution`, `run_eagerly` and
-            `auto_scale_loss`, as of `keras.Model.compile`.
-
-        Raises:
-          TypeError: if another argument is given, such as a loss or metrics.
-        """
-        check_compile_arguments(
-            self, kwargs, "its loss is the negative log density of y given x."
-        )
-        super().compile(optimizer, **kwargs)
 
     def export(self, filepath: str, *args: object, **kwargs: object) -> None:
         """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""

@@ -11,7 +11,6 @@ import tensorflow_probability as tfp
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.models.base import BaseModel
-from tfp_flows.models.compile_config import check_compile_arguments
 from tfp_flows.models.examples import Points
 from tfp_flows.models.flow_objectives import (
     MaximumLikelihood,
@@ -65,6 +64,11 @@ class FlowModel(BaseModel):
     [1]: D. J. Rezende and S. Mohamed. Variational Inference with Normalizing Flows.
          ICML 2015. https://arxiv.org/abs/1505.05770
     """
+
+    own_loss = (
+        "its loss and metrics are those of a flow. Pass target_log_prob_fn for the "
+        "reverse KL."
+    )
 
     def __init__(
         self,
@@ -193,16 +197,11 @@ class FlowModel(BaseModel):
           ValueError: if `sample_size` is no integer >= 1, or `annealing_fn` is given
             without a target.
         """
-        check_compile_arguments(
-            self,
-            kwargs,
-            "its loss and metrics are those of a flow. Pass target_log_prob_fn for the "
-            "reverse KL.",
-        )
-        self._objective = flow_objective(
+        objective = flow_objective(
             self.event_size, target_log_prob_fn, sample_size, annealing_fn
         )
         super().compile(optimizer, **kwargs)
+        self._objective = objective
 
     def fit(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.models.bound import bernoulli_log_prob, sampled_kl
-from tfp_flows.models.images import Images, binarize, check_binarization
-from tfp_flows.models.parts import check_flow, resolve_decoder, resolve_encoder
+from tfp_flows.models.bound import image_log_prob, sampled_kl
+from tfp_flows.models.images import binarize, resolve_binarization
+from tfp_flows.models.likelihoods import Likelihood
+from tfp_flows.models.networks import outputs_shape
+from tfp_flows.models.parts import (
+    check_flow,
+    resolve_decoder,
+    resolve_encoder,
+    resolve_likelihood,
+)
 from tfp_flows.models.vae_queries import VAEQueries
 
 
@@ -23,9 +29,9 @@ class FlowVAE(VAEQueries):
         log q(z|x) = log q0(z0|x) - log|det df/dz0|
         ELBO(x) = E[log p(x|z) + log p(z) - log q(z|x)],   p(z) = Normal(0, 1),
 
-    with a Bernoulli likelihood p(x|z) of the pixels, from logits. The flow is used in its
-    forward direction alone. Training minimises `-E[log p(x|z)] + beta KL`, one sample per
-    image; `beta` is 1 but for `KLWarmUp`.
+    with a Bernoulli, Gaussian or categorical likelihood p(x|z) of the pixels. The flow is
+    used in its forward direction alone. Training minimises `-E[log p(x|z)] + beta KL`,
+    one sample per image; `beta` is 1 but for `KLWarmUp`.
 
     #### Examples
 
@@ -63,6 +69,8 @@ class FlowVAE(VAEQueries):
          https://arxiv.org/abs/1803.05649
     """
 
+    own_loss = "its loss and metrics are those of its own bound."
+
     def __init__(
         self,
         latent_size: int,
@@ -71,7 +79,8 @@ class FlowVAE(VAEQueries):
         encoder: str | keras.Layer = "mlp",
         decoder: str | keras.Layer = "mlp",
         flow: keras.Layer | None = None,
-        binarization: str | None = "dynamic",
+        likelihood: str | Likelihood = "bernoulli",
+        binarization: str | None = "auto",
         seed: int | None = None,
         name: str = "flow_vae",
         **kwargs: object,
@@ -84,13 +93,19 @@ class FlowVAE(VAEQueries):
           encoder: "mlp" (512-256), "gated_conv" (van den Berg et al.), or a Keras layer
             or model, images `[B, *image_shape]` to features h `[B, H]`.
           decoder: "mlp" (256-512), "gated_conv", or a Keras layer or model, latent
-            vectors `[B, D]` to logits, `[B, *image_shape]` or `[B, number of pixels]`.
+            vectors `[B, D]` to the `num_outputs` of the likelihood per pixel: logits,
+            `[B, *image_shape]` or `[B, number of pixels]`, for a Bernoulli one.
           flow: `None`, a layer of `tff.layers`, or a Keras layer like them: called as
             `flow([z0, h])`, or as `flow(z0)` if it is a `Shared` one, it returns
             `(z, log_det)`.
-          binarization: what training and evaluation make of intensities in [0, 1]:
-            "dynamic", new Bernoulli samples each time; "fixed", 1 above 0.5; `None`, the
-            images as they are, which the likelihood expects to be 0 or 1.
+          likelihood: p(x|z) of a pixel: "bernoulli", of intensities in [0, 1];
+            "gaussian", of any finite numbers, with one learned scale; "categorical", of
+            integers 0 to 255, bytes; or a `Likelihood`, such as
+            `GaussianLikelihood(0.1, trainable=False)` or `CategoricalLikelihood(16)`.
+          binarization: what training and evaluation make of intensities in [0, 1] for a
+            Bernoulli likelihood: "dynamic", new Bernoulli samples each time; "fixed", 1
+            above 0.5; `None`, the images as they are, which the likelihood expects to be
+            0 or 1. "auto" is "dynamic", or `None` with another likelihood.
           seed: `int`, of the initial weights of the parts built here and of all noise;
             `None` draws one.
           name: Python `str`.
@@ -98,8 +113,10 @@ class FlowVAE(VAEQueries):
             float32 at least, whatever the dtype policy.
 
         Raises:
-          TypeError: if `encoder`, `decoder` or `flow` is neither a name nor a layer.
-          ValueError: if a size, a name or the output of a part is wrong.
+          TypeError: if `encoder`, `decoder`, `flow` or `likelihood` is neither a name nor
+            a layer of its kind.
+          ValueError: if a size, a name or the output of a part is wrong, or images are to
+            be made binary for another likelihood than a Bernoulli one.
         """
         metric_names = ("elbo", "reconstruction", "kl", "beta")
         super().__init__(seed=seed, metric_names=metric_names, name=name, **kwargs)
@@ -112,20 +129,29 @@ class FlowVAE(VAEQueries):
         self.image_shape = tuple(
             numerics.check_size("image_shape", size) for size in image_shape
         )
-        self.binarization = check_binarization(binarization)
-        self._given = dict(encoder=encoder, decoder=decoder)
+        self._given = dict(encoder=encoder, decoder=decoder, likelihood=likelihood)
 
         # At least float32, where a sum over pixels is right to less than a nat.
         self._bound_dtype = tf.as_dtype(
             "float64" if self.variable_dtype == "float64" else "float32"
         )
+        self.likelihood = resolve_likelihood(likelihood, dtype=self._bound_dtype.name)
+        self._image_dtype = self.likelihood.image_dtype or self._bound_dtype
+        self.binarization = resolve_binarization(binarization, self.likelihood)
+        num_outputs = self.likelihood.num_outputs
+        self._outputs_shape = outputs_shape(self.image_shape, num_outputs)
         seeds = [int(s) for s in np.random.SeedSequence(self.seed).generate_state(4) >> 1]
         dtype = self.dtype_policy
         self.encoder, self._num_features = resolve_encoder(
             encoder, self.image_shape, seed=seeds[0], dtype=dtype
         )
         self.decoder = resolve_decoder(
-            decoder, self.latent_size, self.image_shape, seed=seeds[1], dtype=dtype
+            decoder,
+            self.latent_size,
+            self.image_shape,
+            num_outputs,
+            seed=seeds[1],
+            dtype=dtype,
         )
         self.loc = self._head("loc", seeds[2])
         self.log_scale = self._head("log_scale", seeds[3])
@@ -158,13 +184,14 @@ class FlowVAE(VAEQueries):
         """The normal q0(z0|x) and the features that the flow depends on.
 
         Args:
-          images: `Tensor` of shape `[B, *image_shape]`, binary.
+          images: `Tensor` of shape `[B, *image_shape]`, as the likelihood takes them.
           training: for the encoder.
 
         Returns:
           `loc` and `log_scale`, `[B, D]`, and h, `[B, H]`.
         """
-        features = tf.cast(self.encoder(images, training=training), self._bound_dtype)
+        seen = self.likelihood.encoder_input(images)
+        features = tf.cast(self.encoder(seen, training=training), self._bound_dtype)
         return self.loc(features), self.log_scale(features), features
 
     def transform(
@@ -198,7 +225,7 @@ class FlowVAE(VAEQueries):
         """The terms of the ELBO for samples of the posterior.
 
         Args:
-          images: `Tensor` of shape `[B, *image_shape]`, binary.
+          images: `Tensor` of shape `[B, *image_shape]`, as the likelihood takes them.
           num_samples: S, or `None` for one sample without an axis of its own.
           seed: stateless seed.
           training: for the layers.
@@ -213,64 +240,25 @@ class FlowVAE(VAEQueries):
         noise = numerics.stateless_normal(shape, seed, self._bound_dtype)
         noise = tf.ensure_shape(noise, [*samples, *loc.shape])
         z, log_det = self.transform(loc + tf.exp(log_scale) * noise, features)
-        logits = self.decode_logits(z, training=training)
-        log_likelihood = bernoulli_log_prob(
-            tf.cast(images, logits.dtype), logits, len(self.image_shape)
+        log_likelihood = image_log_prob(
+            self.likelihood,
+            tf.cast(images, self._image_dtype),
+            self.decode_logits(z, training=training),
+            len(self.image_shape),
         )
         return log_likelihood, sampled_kl(noise, log_scale, z, log_det)
-
-    def decode_logits(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """The logits of p(x|z).
-
-        Args:
-          z: `Tensor` of shape `[..., D]`.
-          training: for the decoder.
-
-        Returns:
-          `Tensor` of shape `[..., *image_shape]`, of float32 at least.
-        """
-        flat = tf.reshape(z, [-1, self.latent_size])
-        logits = tf.cast(self.decoder(flat, training=training), self._bound_dtype)
-        return tf.reshape(logits, tf.concat([tf.shape(z)[:-1], self.image_shape], axis=0))
 
     @property
     def beta(self) -> tf.Variable:
         """The weight of the KL term in the next step, 1 but for `KLWarmUp`."""
         return self._fit_state.beta
 
-    @property
-    def examples(self) -> Images:
-        """What is asked of images."""
-        return Images(self.image_shape)
-
-    def as_images(self, images: npt.ArrayLike) -> tf.Tensor:
-        """Checked images, in the dtype of the bound."""
-        self.examples.check_array("FlowVAE", images)
-        return tf.cast(images, self._bound_dtype)
-
-    def compile(
-        self,
-        optimizer: str | keras.optimizers.Optimizer = "adam",
-        loss: None = None,
-        **kwargs: object,
-    ) -> None:
-        """As that of Keras; raises ValueError if a loss or metrics are given."""
-        names = ("loss_weights", "metrics", "weighted_metrics")
-        values = dict(loss=loss, **{name: kwargs.get(name) for name in names})
-        given = [name for name, value in values.items() if value is not None]
-        if given:
-            raise ValueError(
-                "FlowVAE trains on its own bound and reports its own metrics, but "
-                f"`compile` got {', '.join(given)}; leave it out."
-            )
-        super().compile(optimizer=optimizer, **kwargs)
-
     def step_terms(
         self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Beta KL - log p(x|z), at beta = 1 in an evaluation, and its terms."""
         del y  # labels of images are not looked at
-        images = tf.cast(x, self._bound_dtype)
+        images = tf.cast(x, self._image_dtype)
         seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         images = binarize(images, self.binarization, seeds[0])
         log_likelihood, kl = self.bound_terms(images, seed=seeds[1], training=training)

@@ -6,33 +6,43 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.models.examples import Examples
+from tfp_flows.models.likelihoods import BernoulliLikelihood, Likelihood
 
-_BINARIZATIONS = ("dynamic", "fixed", None)
+_BINARIZATIONS = ("auto", "dynamic", "fixed", None)
 
 
-def check_binarization(binarization: str | None) -> str | None:
-    """Returns `binarization` if it is a known one, or raises ValueError."""
+def resolve_binarization(binarization: str | None, likelihood: Likelihood) -> str | None:
+    """What "auto" stands for, or `binarization` itself.
+
+    Raises:
+      ValueError: if it is unknown, or of another likelihood than a Bernoulli one.
+    """
     if binarization not in _BINARIZATIONS:
         raise ValueError(
             f"Unknown binarization {binarization!r}; the known ones are "
             f"{', '.join(map(repr, _BINARIZATIONS))}."
         )
+    is_bernoulli = isinstance(likelihood, BernoulliLikelihood)
+    if binarization == "auto":
+        return "dynamic" if is_bernoulli else None
+    if binarization is not None and not is_bernoulli:
+        raise ValueError(
+            f"binarization={binarization!r} makes images binary for a Bernoulli "
+            f"likelihood, but the likelihood is {type(likelihood).__name__}; leave it "
+            "out."
+        )
     return binarization
 
 
 class Images(Examples):
-    """Images of one shape, with values in [0, 1]."""
+    """Images of one shape, with the values that a likelihood takes."""
 
-    def __init__(self, image_shape: Sequence[int]) -> None:
-        self._image_shape = tuple(image_shape)
+    def __init__(self, image_shape: Sequence[int], likelihood: Likelihood) -> None:
+        self._image_shape, self._likelihood = tuple(image_shape), likelihood
 
     def check_spec(self, method: str, shape: tf.TensorShape, dtype: tf.DType) -> None:
-        """As `Examples.check_spec`; floating-point or boolean."""
-        if not (dtype.is_floating or dtype.is_bool):
-            raise TypeError(
-                f"FlowVAE takes images with values in [0, 1], but got {dtype.name}; "
-                'divide bytes by 255: (images / 255.0).astype("float32").'
-            )
+        """As `Examples.check_spec`; of a dtype that the likelihood takes."""
+        self._likelihood.check_dtype(dtype)
         if not shape.is_compatible_with([None, *self._image_shape]):
             raise ValueError(
                 f"This FlowVAE takes images of shape {self._image_shape}, an array [N, "
@@ -42,12 +52,7 @@ class Images(Examples):
 
     def check_values(self, method: str, values: np.ndarray) -> None:
         """As `Examples.check_values`."""
-        if values.size and not (np.min(values) >= 0 and np.max(values) <= 1):
-            raise ValueError(
-                "FlowVAE takes images with values in [0, 1], but got values from "
-                f"{np.min(values)} to {np.max(values)}; rescale them, bytes by dividing "
-                "by 255."
-            )
+        self._likelihood.check_values(values)
 
     def check_labels(self, method: str, labels: object) -> None:
         """As `Examples.check_labels`; those of data sets of images may stay."""

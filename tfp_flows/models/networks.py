@@ -1,7 +1,8 @@
 """Encoders and decoders of images, as functional Keras models.
 
 An encoder maps images `[B, *image_shape]` to features `[B, H]`; a decoder maps latent
-vectors `[B, D]` to logits `[B, *image_shape]`.
+vectors `[B, D]` to outputs, such as logits, `[B, *image_shape]`, or with n outputs per
+pixel `[B, *image_shape, n]`.
 """
 
 import math
@@ -46,15 +47,17 @@ def mlp_decoder(
     image_shape: Sequence[int],
     *,
     hidden_sizes: Sequence[int] = (256, 512),
+    num_outputs: int = 1,
     seed: int | None = None,
     dtype: DType = None,
 ) -> keras.Model:
-    """A perceptron from latent vectors to logits.
+    """A perceptron from latent vectors to images of logits, or what else pixels need.
 
     Args:
       latent_size: D.
       image_shape: shape of an image.
       hidden_sizes: sizes of the ReLU layers.
+      num_outputs: n, outputs per pixel, as a `tff.models.Likelihood` has it.
       seed: `int`, of the initial weights; `None` for random ones.
       dtype: Keras dtype or policy; `None` is the global policy.
 
@@ -65,9 +68,10 @@ def mlp_decoder(
     x = z = keras.Input([latent_size])
     for size in hidden_sizes:
         x = _dense(size, "relu", initializer, dtype)(x)
-    x = _dense(math.prod(image_shape), None, initializer, dtype)(x)
-    logits = keras.layers.Reshape(image_shape, dtype=dtype)(x)
-    return keras.Model(z, logits, name="mlp_decoder")
+    shape = outputs_shape(image_shape, num_outputs)
+    x = _dense(math.prod(shape), None, initializer, dtype)(x)
+    outputs = keras.layers.Reshape(shape, dtype=dtype)(x)
+    return keras.Model(z, outputs, name="mlp_decoder")
 
 
 def gated_conv_encoder(
@@ -113,10 +117,11 @@ def gated_conv_decoder(
     latent_size: int,
     image_shape: Sequence[int],
     *,
+    num_outputs: int = 1,
     seed: int | None = None,
     dtype: DType = None,
 ) -> keras.Model:
-    """Gated transposed convolutions from latent vectors to logits.
+    """Gated transposed convolutions from latent vectors to images, as `mlp_decoder`.
 
     The decoder of van den Berg et al. (2018) for binary images: six 5 x 5 transposed
     convolutions, the first over what the encoder had left, and a 1 x 1 convolution.
@@ -124,6 +129,7 @@ def gated_conv_decoder(
     Args:
       latent_size: D.
       image_shape: as for `gated_conv_encoder`.
+      num_outputs: n, outputs per pixel.
       seed: `int`, of the initial weights; `None` for random ones.
       dtype: Keras dtype or policy; `None` is the global policy.
 
@@ -143,10 +149,16 @@ def gated_conv_decoder(
     for filters, strides in ((64, 1), (32, 2), (32, 1), (32, 2), (32, 1)):
         x = _gated(layer, x, filters, 5, strides, "same", initializer, dtype)
     x = keras.layers.Conv2D(
-        channels, 1, kernel_initializer=next(initializer), dtype=dtype
+        channels * num_outputs, 1, kernel_initializer=next(initializer), dtype=dtype
     )(x)
-    logits = keras.layers.Reshape(image_shape, dtype=dtype)(x)
-    return keras.Model(z, logits, name="gated_conv_decoder")
+    shape = outputs_shape(image_shape, num_outputs)
+    outputs = keras.layers.Reshape(shape, dtype=dtype)(x)
+    return keras.Model(z, outputs, name="gated_conv_decoder")
+
+
+def outputs_shape(image_shape: Sequence[int], num_outputs: int) -> tuple[int, ...]:
+    """The shape of a decoder's outputs for one image."""
+    return (*image_shape, num_outputs) if num_outputs > 1 else tuple(image_shape)
 
 
 def _initializers(seed: int | None) -> Initializers:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from tfp_flows.layers import Amortized, Shared
-from tfp_flows.models import networks
+from tfp_flows.models import likelihoods, networks
 
 _ENCODERS: dict[str, Callable] = {
     "mlp": networks.mlp_encoder,
@@ -17,6 +17,33 @@ _DECODERS: dict[str, Callable] = {
     "mlp": networks.mlp_decoder,
     "gated_conv": networks.gated_conv_decoder,
 }
+_LIKELIHOODS: dict[str, Callable] = {
+    "bernoulli": likelihoods.BernoulliLikelihood,
+    "gaussian": likelihoods.GaussianLikelihood,
+    "categorical": likelihoods.CategoricalLikelihood,
+}
+
+
+def resolve_likelihood(
+    likelihood: str | likelihoods.Likelihood, *, dtype: str
+) -> likelihoods.Likelihood:
+    """The likelihood that `likelihood` names or is, built.
+
+    Raises:
+      TypeError: if it is neither a name nor a `Likelihood`.
+      ValueError: if the name is unknown.
+    """
+    if isinstance(likelihood, str):
+        build = _by_name("likelihood", likelihood, _LIKELIHOODS)
+        likelihood = build(dtype=dtype, name="likelihood")
+    if not isinstance(likelihood, likelihoods.Likelihood):
+        raise TypeError(
+            f"`likelihood` must be {', '.join(map(repr, _LIKELIHOODS))} or a "
+            f"tff.models.Likelihood, but got {likelihood!r}."
+        )
+    if not likelihood.built:
+        likelihood.build(())
+    return likelihood
 
 
 def resolve_encoder(
@@ -76,6 +103,7 @@ def resolve_decoder(
     decoder: str | keras.Layer,
     latent_size: int,
     image_shape: tuple[int, ...],
+    num_outputs: int,
     *,
     seed: int,
     dtype: keras.DTypePolicy,
@@ -86,6 +114,7 @@ def resolve_decoder(
       decoder: "mlp", "gated_conv", or a Keras layer.
       latent_size: D.
       image_shape: tuple.
+      num_outputs: outputs per pixel.
       seed: `int`, of the initial weights.
       dtype: dtype policy of a network built here.
 
@@ -94,18 +123,21 @@ def resolve_decoder(
 
     Raises:
       TypeError: if `decoder` is neither a name nor a layer.
-      ValueError: if the name is unknown, or the logits do not make an image.
+      ValueError: if the name is unknown, or the outputs do not make an image.
     """
     if isinstance(decoder, str):
         build = _by_name("decoder", decoder, _DECODERS)
-        decoder = build(latent_size, image_shape, seed=seed, dtype=dtype)
+        decoder = build(
+            latent_size, image_shape, num_outputs=num_outputs, seed=seed, dtype=dtype
+        )
     _check_layer("decoder", decoder)
     shape = tuple(decoder(keras.KerasTensor([None, latent_size])).shape)
-    if shape[1:] not in (image_shape, (math.prod(image_shape),)):
+    expected = networks.outputs_shape(image_shape, num_outputs)
+    if shape[1:] not in (expected, (math.prod(expected),)):
         raise ValueError(
-            f"`decoder` must map latent vectors [B, {latent_size}] to the logits of "
-            f"images of shape {image_shape}, but its output has shape {shape}; "
-            f"give it {math.prod(image_shape)} outputs."
+            f"`decoder` must map latent vectors [B, {latent_size}] to outputs of shape "
+            f"{expected}, for images of shape {image_shape}, but its output has shape "
+            f"{shape}; give it {math.prod(expected)} outputs."
         )
     return decoder
 

@@ -10,15 +10,15 @@ import tensorflow as tf
 from tfp_flows import numerics
 from tfp_flows.models.base import BaseModel
 from tfp_flows.models.bound import log_mean_exp, log_weights
-from tfp_flows.models.images import binarize
+from tfp_flows.models.images import Images, binarize
 from tfp_flows.types import Seed
 
 
 class VAEQueries(BaseModel):
     """Samples, reconstructions, bounds and maps of a `FlowVAE`.
 
-    It knows the model's sizes, and its `as_images`, `posterior`, `transform`,
-    `bound_terms` and `decode_logits`.
+    It knows the model's sizes, `decoder` and `likelihood`, and its `posterior`,
+    `transform` and `bound_terms`.
     """
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -26,11 +26,21 @@ class VAEQueries(BaseModel):
         del training  # they are for looking at; the training step calls `bound_terms`
         return self.reconstruct(images)
 
+    @property
+    def examples(self) -> Images:
+        """What is asked of images."""
+        return Images(self.image_shape, self.likelihood)
+
+    def as_images(self, images: npt.ArrayLike) -> tf.Tensor:
+        """Checked images, in the dtype that the likelihood takes."""
+        self.examples.check_array("FlowVAE", images)
+        return tf.cast(images, self._image_dtype)
+
     def encode(self, images: npt.ArrayLike) -> tf.Tensor:
         """The centre of the posterior, f(loc(x); h(x)).
 
         Args:
-          images: `[B, *image_shape]`, intensities in [0, 1]; they are made binary above
+          images: `[B, *image_shape]`, as `fit` takes them; they are made binary above
             0.5 unless `binarization` is `None`.
 
         Returns:
@@ -43,7 +53,7 @@ class VAEQueries(BaseModel):
         return self.transform(loc, features)[0]
 
     def decode(self, z: npt.ArrayLike) -> tf.Tensor:
-        """The probabilities of the pixels, the mean of p(x|z).
+        """The means of the pixels in p(x|z), probabilities for a Bernoulli likelihood.
 
         Args:
           z: `Tensor` of shape `[..., D]`.
@@ -53,25 +63,49 @@ class VAEQueries(BaseModel):
         """
         z = tf.convert_to_tensor(z, self._bound_dtype)
         numerics.check_event_size(z, self.loc.bias, bijector="FlowVAE", name="loc")
-        return tf.sigmoid(self.decode_logits(z))
+        return self.likelihood.mean(self.decode_logits(z))
+
+    def decode_logits(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """The outputs of the decoder: logits of p(x|z), or means of a Gaussian one.
+
+        Args:
+          z: `Tensor` of shape `[..., D]`.
+          training: for the decoder.
+
+        Returns:
+          `Tensor` of shape `[..., *image_shape]`, with the likelihood's `num_outputs`, if
+          they are more than 1, as a last axis; of float32 at least.
+        """
+        flat = tf.reshape(z, [-1, self.latent_size])
+        outputs = tf.cast(self.decoder(flat, training=training), self._bound_dtype)
+        shape = tf.concat([tf.shape(z)[:-1], self._outputs_shape], axis=0)
+        return tf.reshape(outputs, shape)
 
     def reconstruct(self, images: npt.ArrayLike) -> tf.Tensor:
         """`decode(encode(images))`, `[B, *image_shape]`."""
         return self.decode(self.encode(images))
 
-    def sample(self, num_samples: int, *, seed: Seed = None) -> tf.Tensor:
-        """Images of the model: the means of p(x|z) for z ~ p(z).
+    def sample(
+        self, num_samples: int, *, mean: bool = True, seed: Seed = None
+    ) -> tf.Tensor:
+        """Images of the model: the means of p(x|z), or draws from it, for z ~ p(z).
 
         Args:
           num_samples: how many.
+          mean: whether pixels are their means, as is usual for looking at, or drawn.
           seed: `int`, stateless seed, or `None`.
 
         Returns:
-          `Tensor` of shape `[num_samples, *image_shape]`, probabilities.
+          `Tensor` of shape `[num_samples, *image_shape]`, of images as `decode` gives
+          them, or with `mean=False` as `fit` takes them.
         """
         shape = [numerics.check_size("num_samples", num_samples), self.latent_size]
         seed = numerics.stateless_seed(seed)
-        return self.decode(numerics.stateless_normal(shape, seed, self._bound_dtype))
+        z = numerics.stateless_normal(shape, seed, self._bound_dtype)
+        if mean:
+            return self.decode(z)
+        seed = tf.random.experimental.stateless_fold_in(seed, 1)
+        return self.likelihood.sample(self.decode_logits(z), seed)
 
     def elbo(
         self,
@@ -84,8 +118,8 @@ class VAEQueries(BaseModel):
         """The ELBO of each image, the mean over `num_samples` samples of the posterior.
 
         Args:
-          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
-            `binarization` says, once for all samples.
+          images: array of shape `[N, *image_shape]`, as `fit` takes them; made binary
+            first, as `binarization` says, once for all samples.
           num_samples: how many.
           batch_size: images at a time.
           seed: `int`, stateless seed, or `None`.
@@ -116,8 +150,8 @@ class VAEQueries(BaseModel):
         are decoded at a time.
 
         Args:
-          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
-            `binarization` says, once for all samples.
+          images: array of shape `[N, *image_shape]`, as `fit` takes them; made binary
+            first, as `binarization` says, once for all samples.
           num_samples: S.
           batch_size: images at a time.
           seed: `int`, stateless seed, or `None`.
@@ -142,8 +176,8 @@ class VAEQueries(BaseModel):
         """`elbo` and `importance_log_likelihood` from the same samples, in half the time.
 
         Args:
-          images: array of shape `[N, *image_shape]`, in [0, 1]; made binary first, as
-            `binarization` says, once for all samples.
+          images: array of shape `[N, *image_shape]`, as `fit` takes them; made binary
+            first, as `binarization` says, once for all samples.
           num_samples: how many.
           batch_size: images at a time.
           seed: `int`, stateless seed, or `None`.
@@ -176,7 +210,12 @@ class VAEQueries(BaseModel):
             return log_likelihood - kl
 
         return log_weights(
-            log_weight, binary, num_samples=num_samples, batch_size=batch_size, seed=seed
+            log_weight,
+            binary,
+            num_samples=num_samples,
+            batch_size=batch_size,
+            num_outputs=self.likelihood.num_outputs,
+            seed=seed,
         )
 
     def latent_grid(
@@ -214,7 +253,7 @@ class VAEQueries(BaseModel):
         """Writes a SavedModel with the endpoints `serve`, `encode` and `decode`.
 
         `serve` gives reconstructions; images and latent vectors are float32 (float64 for
-        a float64 model), of any number.
+        a float64 model; images of a categorical likelihood int32), of any number.
 
         Args:
           filepath: folder to write.
@@ -223,7 +262,8 @@ class VAEQueries(BaseModel):
         archive = keras.export.ExportArchive()
         archive.track(self)
         dtype = self._bound_dtype
-        images = [tf.TensorSpec([None, *self.image_shape], dtype, name="images")]
+        shape = [None, *self.image_shape]
+        images = [tf.TensorSpec(shape, self._image_dtype, name="images")]
         z = [tf.TensorSpec([None, self.latent_size], dtype, name="z")]
         archive.add_endpoint("serve", self.reconstruct, input_signature=images)
         archive.add_endpoint("encode", self.encode, input_signature=images)
