@@ -132,8 +132,8 @@ class FitResult:
             count = len(self.restart_losses)
             yield "restarts", f"best of {count} restarts, of losses {losses}"
         if np.any(self.num_skipped_steps):
-            skipped = np.sum(self.num_skipped_steps)
-            yield "faults", f"{skipped} steps skipped: loss, gradient or update not finite"
+            skipped = f"{np.sum(self.num_skipped_steps)} steps skipped"
+            yield "faults", f"{skipped}: loss, gradient or update not finite"
         if self.num_rollbacks:
             times = f"{self.num_rollbacks} times"
             yield "went back", f"{times} to its best parameters, at half the rate"

@@ -143,24 +143,14 @@ def fit(
                 bound, variables, optimizer, fingerprint, decays=decays, name=name, **loop
             )
         )
-        optimizer = program.optimizer
-        settings = settings_of(loop, bound, optimizer, settings)
-        run = training.Run(
-            program.objective,
-            program.variables,
-            optimizer,
-            flow.batch_shape,
-            flow.dtype,
-            num_steps,
-        )
-        if isinstance(optimizer, training.EigenbasisAdam) and not optimizer.updates_basis:
-            events = [*events, training.BasisUpdates(optimizer)]
+        settings = settings_of(loop, bound, program.optimizer, settings)
+        run = program.new_run(num_steps)
         if checkpoint is not None:
             checkpoint.of_fit(settings, fingerprint)
         fields, failure = train(
             program.run_steps,
             run,
-            events,
+            [*events, *program.events],
             interrupt=interrupt,
             monitor=monitor,
             checkpoint=checkpoint,
@@ -171,12 +161,7 @@ def fit(
     result = FitResult(**dict(flow=flow, settings=settings, seconds=seconds) | fields)
     if interrupt.signum is not None:
         interrupt.pass_on()
-        way = "Pass a `checkpoint_dir` to fits that are to go on after an interrupt."
-        if checkpoint is not None:
-            way = f"The same call goes on from {checkpoint.path}."
-        raise FitInterrupted(
-            f"Interrupted after {run.step} of {num_steps} steps. {way}", result
-        )
+        raise FitInterrupted(_describe_interrupt(run, checkpoint), result)
     if failure is not None:
         raise FitError(failure, result)
     return result
@@ -198,3 +183,11 @@ def _checkpoint(
         yield training.Checkpoint(
             folder, every_steps=every_steps, every_seconds=every_seconds
         )
+
+
+def _describe_interrupt(run: training.Run, checkpoint: training.Checkpoint | None) -> str:
+    """Where a fit was interrupted, and how it goes on."""
+    way = "Pass a `checkpoint_dir` to fits that are to go on after an interrupt."
+    if checkpoint is not None:
+        way = f"The same call goes on from {checkpoint.path}."
+    return f"Interrupted after {run.step} of {run.num_steps} steps. {way}"

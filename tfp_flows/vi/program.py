@@ -43,6 +43,26 @@ class Program:
             np.array(s) for s in training.optimizer_slots(self.optimizer)
         ]
 
+    @property
+    def events(self) -> list[training.Event]:
+        """What the optimizer needs between calls of the loop."""
+        optimizer = self.optimizer
+        if isinstance(optimizer, training.EigenbasisAdam) and not optimizer.updates_basis:
+            return [training.BasisUpdates(optimizer)]
+        return []
+
+    def new_run(self, num_steps: int) -> training.Run:
+        """A run of the loop from the present values."""
+        flow = self.objective.flow
+        return training.Run(
+            self.objective,
+            self.variables,
+            self.optimizer,
+            flow.batch_shape,
+            flow.dtype,
+            num_steps,
+        )
+
     def start_anew(self, values: Sequence[tf.Tensor], seed: tf.Tensor) -> None:
         """Takes initial values of the variables and a seed; the optimizer starts anew."""
         slots = training.optimizer_slots(self.optimizer)

@@ -49,7 +49,7 @@ def settings_of(
         {
             "the fit": of_fit,
             "the objective": objective.settings(),
-            "`settings`": settings or {},
+            "`settings`": {} if settings is None else settings,
         }
     )
 
