@@ -22,6 +22,7 @@ use, and the builders of flows at the top level:
 
 {builders}
 
+`tff.fit_posterior` is {{py:func}}`tfp_flows.posteriors.fit_posterior`, and
 `tff.optimizers` has {{py:class}}`EigenbasisAdam <tfp_flows.training.EigenbasisAdam>`.
 The other packages, {others}, are imported by their full names.
 

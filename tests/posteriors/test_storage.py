@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.files import InvalidFileError
 from tfp_flows.posteriors.model import as_model
 from tfp_flows.posteriors.posterior import Posterior
 
@@ -64,5 +65,5 @@ def test_other_models_and_damage(posterior, tmp_path):
     with pytest.raises(ValueError, match=r"is of mu of shapes .* but the model has nu"):
         tff.posteriors.load(tmp_path, other, y=0.0)
     (tmp_path / "posterior.npz").write_bytes(b"PK")
-    with pytest.raises(tff.files.InvalidFileError, match="not a saved posterior"):
+    with pytest.raises(InvalidFileError, match="not a saved posterior"):
         tff.posteriors.load(tmp_path, model_fn, y=DATA)

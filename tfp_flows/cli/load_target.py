@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 from tfp_flows import targets
 from tfp_flows.density import Density, as_density
@@ -60,14 +61,31 @@ def load_target(spec: str) -> Density:
       UserModuleError: if the module has an error of syntax; its other errors are raised
         as they are.
     """
-    module_name, colon, attribute = spec.partition(":")
-    if not colon:
+    if ":" not in spec:
         if spec not in targets.names():
             raise ValueError(
                 f"Unknown target {spec!r}; the known targets are "
                 f"{', '.join(targets.names())}, and module:function names your own."
             )
         return as_density(targets.get(spec))
+    target = load_attribute(spec)
+    if not callable(target) and not hasattr(target, "log_prob"):
+        raise ValueError(
+            f"{spec!r} is {type(target).__name__}, neither a function of points nor a "
+            "distribution."
+        )
+    return as_density(target)
+
+
+def load_attribute(spec: str) -> Any:
+    """What "module:attribute" names; the current folder is searched first.
+
+    Raises:
+      ValueError: if `spec` has another form, or there is no such attribute.
+      ImportError: if there is no such module.
+      UserModuleError: as of `load_target`.
+    """
+    module_name, _, attribute = spec.partition(":")
     is_name = all(part.isidentifier() for part in module_name.split("."))
     if not is_name or module_name.endswith(".py") or not attribute:
         raise ValueError(
@@ -94,9 +112,4 @@ def load_target(spec: str) -> Density:
         raise ValueError(
             f"Module {module_name!r} has no {attribute!r} (target {spec!r})."
         )
-    if not callable(target) and not hasattr(target, "log_prob"):
-        raise ValueError(
-            f"{spec!r} is {type(target).__name__}, neither a function of points nor a "
-            "distribution."
-        )
-    return as_density(target)
+    return target

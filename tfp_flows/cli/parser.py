@@ -9,7 +9,7 @@ from tfp_flows.version import __version__
 # Modules of `cli.commands`. Each has `add_arguments(parser)` and `run(args)`, which
 # returns an exit status; its docstring is what `--help` says: a line of what the command
 # does, and what it writes. What loads TensorFlow, for seconds, is imported inside `run`.
-_COMMANDS = ("reproduce", "density", "fit", "evaluate", "sample", "vae")
+_COMMANDS = ("reproduce", "density", "fit", "posterior", "evaluate", "sample", "vae")
 
 _EXIT_STATUS = (
     "Exit status: 0, done; 1, a fit that stopped early, with what it had, or a fault of "

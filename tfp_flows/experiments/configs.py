@@ -79,6 +79,21 @@ class FitConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class PosteriorConfig:
+    """What `posterior` fits, and how; `None` is the default of `tff.fit_posterior`."""
+
+    family: str | None = setting(
+        None, "kind of layers; by default, by the number of unknowns", choices=FAMILIES
+    )
+    num_layers: int | None = setting(None, "length K; by default, by the kind")
+    num_steps: int | None = setting(
+        None, "updates; by default 3,000, or none where a Gaussian is good enough"
+    )
+    sample_size: int | None = setting(None, "samples per update; by default 1,024")
+    seed: int = setting(0, "seed of everything")
+
+
+@dataclasses.dataclass(frozen=True)
 class ReproduceConfig:
     """What `reproduce` runs; the defaults are the full experiment."""
 

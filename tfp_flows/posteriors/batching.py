@@ -35,10 +35,10 @@ def for_many_points(
     Raises:
       ValueError: if the log density of one vector `[D]` is no scalar.
     """
-    # Eager calls of AutoBatched joints trace anew, each time.
-    log_prob_fn = tf.function(log_prob_fn, autograph=False)
     points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
-    alone = [log_prob_fn(point) for point in tf.unstack(points)]
+    # Eager calls of AutoBatched joints trace anew, each time.
+    of_one = tf.function(log_prob_fn, autograph=False)
+    alone = [of_one(point) for point in tf.unstack(points)]
     shape = alone[0].shape
     if shape.rank != 0:
         raise ValueError(
@@ -48,10 +48,13 @@ def for_many_points(
         )
     maps = is_auto_batched or not _agrees(log_prob_fn, points, tf.stack(alone))
     of_flat = _mapped(log_prob_fn) if maps else log_prob_fn
+    # Eager calls come with any number of points; those of a fit are parts of its graph.
+    compiled = tf.function(of_flat, autograph=False, reduce_retracing=True)
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(z, [-1, event_size])
-        log_prob = tf.reshape(of_flat(flat), tf.shape(z)[:-1])
+        values = compiled(flat) if tf.executing_eagerly() else of_flat(flat)
+        log_prob = tf.reshape(values, tf.shape(z)[:-1])
         log_prob.set_shape(z.shape[:-1])
         return log_prob
 
@@ -74,7 +77,6 @@ def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
         )
         return log_prob, gradient
 
-    @tf.function(autograph=False)
     @tf.custom_gradient
     def of_flat(z: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         log_prob, gradient = tf.vectorized_map(value_and_gradient, z)

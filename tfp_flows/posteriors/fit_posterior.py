@@ -175,6 +175,7 @@ def _fit_flow(
         progress_bar=progress_bar,
     )
     flow = tfd.TransformedDistribution(
-        layers.distribution, bijectors.chain([layers.bijector, whiten])
+        layers.distribution,
+        bijectors.chain([layers.bijector, *reversed(whiten.bijectors)]),
     )
     return flow, fit

@@ -200,7 +200,7 @@ class EigenbasisAdam(keras.optimizers.Optimizer):
         slots: list[tf.Variable],
         eigh: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
     ) -> None:
-        """Assigns the eigenbasis of each flow's moment, and the eigenvalues as squares."""
+        """Assigns the eigenbasis of each flow's moment, with eigenvalues as squares."""
         _, square, recent, moment, basis = slots
         new_moment = moment_after(moment, recent, self._beta_2)
         # Squares of finite gradients that were not clipped may overflow: such a flow goes
