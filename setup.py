@@ -12,6 +12,7 @@ VERSION = re.search(
 
 REPORT = ["typst>=0.13"]
 TEST = [
+    "hypothesis>=6.100",
     "ipykernel>=6.29",
     "mpmath>=1.3",
     "mypy>=1.11",

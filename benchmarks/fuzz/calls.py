@@ -1,6 +1,7 @@
 """The public functions that are called, each with arguments that are good."""
 
 import dataclasses
+import functools
 import inspect
 import pathlib
 import tempfile
@@ -14,7 +15,12 @@ import tfp_flows as tff
 from benchmarks.fuzz import judge
 
 # What messages call an argument, besides its own name.
-ALIASES = {"target_log_prob_fn": ["target"], "name": ["target"]}
+ALIASES = {
+    "target_log_prob_fn": ["target"],
+    "target": ["target_log_prob_fn"],
+    "name": ["target"],
+    "images": ["examples"],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +46,8 @@ class Call:
     def parameters(self):
         """The names of all arguments, in the signature's order."""
         kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        signature = inspect.signature(self.function)
-        return [p.name for p in signature.parameters.values() if p.kind not in kinds]
+        found = inspect.signature(self.function).parameters.values()
+        return [p.name for p in found if p.kind not in kinds]
 
     def names_of(self, name):
         """By which names a message may call an argument."""
@@ -58,6 +64,10 @@ def flow():
 
 def points():
     return np.random.default_rng(0).normal(size=[12, 2]).astype(np.float32)
+
+
+def images():
+    return np.random.default_rng(0).uniform(size=[4, 4, 4]).astype(np.float32)
 
 
 def _flow_file():
@@ -93,52 +103,83 @@ def _bijector(name, **shapes):
     )
 
 
+def _numbers(name, function, arguments, of=lambda result: result, **more):
+    """A call whose result is, or has, numbers that must be finite."""
+    return Call(
+        name,
+        function,
+        arguments,
+        lambda result, _: judge.not_finite(of(result), "a result"),
+        **more,
+    )
+
+
+@functools.cache
+def flow_vae():
+    return tff.models.FlowVAE(2, [4, 4], seed=0)
+
+
+def _fit_objective(target, sample_size=4, annealing_fn=None, num_starts=1):
+    objective = tff.vi.ReverseKL(
+        target, sample_size=sample_size, annealing_fn=annealing_fn, num_starts=num_starts
+    )
+    start = tff.planar_flow(
+        2, 1, seed=0, batch_shape=[] if num_starts == 1 else [num_starts]
+    )
+    return tff.vi.fit(start, objective, **_FIT)
+
+
+def _elbo(images, num_samples=1, batch_size=100, seed=None):
+    return flow_vae().elbo(
+        images, num_samples=num_samples, batch_size=batch_size, seed=seed
+    )
+
+
 _FIT = dict(num_steps=3, seed=0, progress_bar=False, jit_compile=False)
-
-
-CALLS = [
+_BUILDERS = [
     _builder("planar_flow"),
     _builder("radial_flow"),
     _builder("sylvester_flow"),
     _builder("autoregressive_flow"),
     _builder("build_flow", family=tff.bijectors.PlanarFamily),
+]
+_BIJECTORS = [
     _bijector("Planar", u=[2], w=[2], b=[]),
     _bijector("Radial", center=[2], alpha=[], beta=[]),
     _bijector("Sylvester", r=[2, 2], r2=[2, 2], b=[2], v=[2, 2]),
     _bijector("PlanarStack", u=[3, 2], w=[3, 2], b=[3]),
     _bijector("RadialStack", center=[3, 2], alpha=[3], beta=[3]),
     _bijector("SylvesterStack", r=[3, 2, 2], r2=[3, 2, 2], b=[3, 2], v=[3, 2, 2]),
-    Call(
-        "targets.get",
-        tff.targets.get,
-        lambda: dict(name="u1"),
-        lambda found, _: judge.not_finite(found.sample(3, seed=(0, 1)), "a sample"),
-    ),
-    Call(
+]
+_FILES = [
+    _numbers(
         "distributions.load",
         tff.distributions.load,
         lambda: dict(path=_flow_file()),
-        lambda found, _: judge.not_finite(found.variables, "a variable"),
-        weight=1,
+        lambda loaded: loaded.variables,
     ),
-    Call(
+    _numbers(
         "distributions.save",
         tff.distributions.save,
         lambda: dict(flow=flow(), path=_flow_file()),
-        lambda found, _: None,
-        weight=1,
+        lambda nothing: tff.distributions.load(_flow_file()).variables,
     ),
-    Call(
+]
+_JUDGES = [
+    _numbers(
+        "targets.get",
+        tff.targets.get,
+        lambda: dict(name="u1"),
+        lambda found: found.sample(3, seed=(0, 1)),
+    ),
+    _numbers(
         "diagnostics.evaluate",
         tff.diagnostics.evaluate,
         lambda: dict(flow=flow(), target_log_prob_fn=target, num_samples=500, seed=0),
-        lambda found, _: judge.not_finite(
-            [found.elbo, found.elbo_standard_error, found.log_evidence, found.ess],
-            "a figure",
-        ),
+        lambda found: [found.elbo, found.elbo_standard_error, found.log_evidence],
         weight=2,
     ),
-    Call(
+    _numbers(
         "mcmc.random_walk_metropolis",
         tff.mcmc.random_walk_metropolis,
         lambda: dict(
@@ -149,9 +190,24 @@ CALLS = [
             event_size=2,
             seed=0,
         ),
-        lambda found, _: judge.not_finite(found.samples, "a sample"),
+        lambda found: found.samples,
         weight=2,
     ),
+    _numbers(
+        "mcmc.importance_sample",
+        tff.mcmc.importance_sample,
+        lambda: dict(flow=flow(), target_log_prob_fn=target, num_samples=200, seed=0),
+        lambda found: found.samples,
+        weight=2,
+    ),
+    _numbers(
+        "mcmc.importance_resample",
+        tff.mcmc.importance_resample,
+        lambda: dict(flow=flow(), target_log_prob_fn=target, num_samples=20, seed=0),
+        weight=2,
+    ),
+]
+_FITS = [
     Call(
         "vi.fit_reverse_kl",
         tff.vi.fit_reverse_kl,
@@ -177,4 +233,43 @@ CALLS = [
         judge.problem_of_fit,
         weight=2,
     ),
+    Call(
+        "vi.ReverseKL",
+        _fit_objective,
+        lambda: dict(target=target),
+        lambda found, arguments: judge.problem_of_fit(found, _FIT),
+        weight=2,
+    ),
+    _numbers(
+        "vi.linear_annealing",
+        tff.vi.linear_annealing,
+        lambda: dict(num_steps=10),
+        lambda anneal: anneal(3),
+        weight=2,
+    ),
+    _numbers(
+        "vi.default_optimizer",
+        tff.vi.default_optimizer,
+        lambda: dict(num_steps=10),
+        lambda optimizer: optimizer.learning_rate,
+        weight=2,
+    ),
 ]
+_KERAS = [
+    _numbers(
+        "SharedPlanar",
+        tff.layers.SharedPlanar,
+        lambda: dict(num_layers=2, seed=0),
+        lambda layer: layer(tf.zeros([3, 2])),
+        weight=2,
+    ),
+    _numbers(
+        "AmortizedSylvester",
+        tff.layers.AmortizedSylvester,
+        lambda: dict(num_layers=2, seed=0),
+        lambda layer: layer([tf.zeros([3, 2]), tf.ones([3, 4])]),
+        weight=2,
+    ),
+    _numbers("FlowVAE.elbo", _elbo, lambda: dict(images=images()), weight=2),
+]
+CALLS = [*_BUILDERS, *_BIJECTORS, *_FILES, *_JUDGES, *_FITS, *_KERAS]

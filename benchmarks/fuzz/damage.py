@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -104,7 +105,8 @@ def _members(content):
 
 def _pack(members, compression=zipfile.ZIP_STORED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(file, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
         for name, content in members:
             archive.writestr(name, content)
     return file.getvalue()

@@ -92,8 +92,9 @@ def problem_of_bijector(bijector, arguments):
     if not arguments["validate_args"]:
         return None
     problem = not_finite([y, log_det], "forward or its log-det")
-    values = [abs(np.asarray(v)) for v in bijector.parameters.values() if np.size(v)]
-    if problem or max(np.max(v) for v in values if v.dtype.kind == "f") > 1e3:
+    parameters = [p for p in bijector.parameters.values() if hasattr(p, "dtype")]
+    largest = max(np.max(np.abs(p), initial=0.0) for p in [*parameters, 0.0])
+    if problem or largest > 1e3:
         return problem  # no inverse has the digits that such an image has lost
     error = np.max(np.abs(bijector.inverse(tf.identity(y)) - x), initial=0.0)
     return None if error < 1e-2 else f"inverse off by {error}"

@@ -46,7 +46,7 @@ class SylvesterFamily(Family):
     def __post_init__(self) -> None:
         super().__post_init__()
         # What can be known before the event size is: any D >= M will do here.
-        self._sizes(self.num_units or 1)
+        self._sizes(1 if self.num_units is None else self.num_units)
 
     def _sizes(self, event_size: int) -> tuple[int, int | None]:
         """M, and H or `None`; raises ValueError if an argument does not fit the form."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density
+from tfp_flows.density import as_density, check_events
 from tfp_flows.types import LogProbFn, Seed
 
 
@@ -79,9 +79,10 @@ def importance_sample(
       `ImportanceSamples`.
 
     Raises:
-      TypeError: if the target returns another dtype than the flow's.
-      ValueError: if `num_samples < 100`, or the target returns another shape than `[S]`,
-        or is NaN, +inf, or nowhere positive at the samples.
+      TypeError: if `flow` is no distribution, or the target returns another dtype.
+      ValueError: if `num_samples < 100`, the flow or the target is over other vectors, or
+        the target returns another shape than `[S]`, or is NaN, +inf, or nowhere positive
+        at the samples.
     """
     num_samples = numerics.check_size("num_samples", num_samples)
     if num_samples < 100:
@@ -89,6 +90,7 @@ def importance_sample(
             f"`num_samples` must be at least 100 to smooth a tail, but got {num_samples}."
         )
     density, seed = as_density(target_log_prob_fn).exact(), numerics.stateless_seed(seed)
+    check_events(flow, density)
     density.check(flow.sample(100, seed=seed))
     samples, log_q = flow.experimental_sample_and_log_prob(num_samples, seed=seed)
     log_p = np.asarray(density(samples), np.float64)
@@ -123,11 +125,13 @@ def importance_resample(
 
     Raises:
       TypeError: as of `importance_sample`.
-      ValueError: as of `importance_sample`, or if a number is no integer >= 1.
+      ValueError: as of `importance_sample`, or if `num_samples` is no integer >= 1, or
+        `num_proposals` none >= 100.
     """
     num_samples = numerics.check_size("num_samples", num_samples)
     if num_proposals is None:
         num_proposals = max(10 * num_samples, 10_000)
+    num_proposals = numerics.check_size("num_proposals", num_proposals, least=100)
     seed = numerics.stateless_seed(seed)
     proposals = importance_sample(
         flow, target_log_prob_fn, num_samples=num_proposals, seed=seed

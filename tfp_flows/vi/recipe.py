@@ -96,6 +96,7 @@ def default_optimizer(
     """
     num_steps = numerics.check_size("num_steps", num_steps)
     learning_rate = numerics.check_positive("learning_rate", learning_rate)
+    numerics.check_number("learning_rate", learning_rate, least=0.0, most=1e6)
     return keras.optimizers.Adam(_schedule(num_steps, learning_rate, decays))
 
 
