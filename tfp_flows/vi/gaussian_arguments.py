@@ -107,23 +107,28 @@ def compile_target(
     return value_and_gradient
 
 
-def check_target(value_and_gradient_fn: ValueAndGradientFn, points: tf.Tensor) -> None:
-    """Raises unless each point has a density of its own, and its slope for a gradient.
+def check_alone(value_and_gradient_fn: ValueAndGradientFn, points: tf.Tensor) -> None:
+    """Raises ValueError if the density of a point depends on the points beside it.
 
     Args:
       value_and_gradient_fn: of `compile_target`.
-      points: `[S, D]`.
+      points: `[S, D]`, of which the second half takes the place of the first, too.
+    """
+    log_prob_fn, half = _values(value_and_gradient_fn), len(points) // 2
+    rows = half + np.arange(len(points)) % half
+    check_independence(log_prob_fn, points, log_prob_fn(points).numpy(), rows=rows)
 
-    Raises:
-      ValueError: as above.
+
+def check_slopes(value_and_gradient_fn: ValueAndGradientFn, points: tf.Tensor) -> None:
+    """Raises ValueError if there is no gradient, or another one than the slope.
+
+    Args:
+      value_and_gradient_fn: of `compile_target`.
+      points: `[S, D]`, as far apart as the density is wide, or differences are rounded.
     """
     log_prob, gradient = value_and_gradient_fn(points)
+    check_gradient(_values(value_and_gradient_fn), points, log_prob, gradient)
 
-    def log_prob_fn(x: tf.Tensor) -> tf.Tensor:
-        return value_and_gradient_fn(x)[0]
 
-    # The second half of the points takes the place of the first, too.
-    half = len(points) // 2
-    rows = half + np.arange(len(points)) % half
-    check_independence(log_prob_fn, points, log_prob.numpy(), rows=rows)
-    check_gradient(log_prob_fn, points, log_prob, gradient)
+def _values(value_and_gradient_fn: ValueAndGradientFn) -> Callable:
+    return lambda points: value_and_gradient_fn(points)[0]

@@ -42,6 +42,7 @@ class GaussianSearch:
         estimate_fn: Callable[[Gaussian, tf.Tensor], Estimate],
         first: Gaussian,
         seed: tf.Tensor,
+        rounding: float,
     ) -> None:
         """Begins at `first`, or where the target is finite.
 
@@ -49,18 +50,19 @@ class GaussianSearch:
           estimate_fn: callable, `(Gaussian, stateless seed)` to `Estimate`.
           first: `Gaussian`.
           seed: stateless TFP seed.
+          rounding: relative error of the target's values.
 
         Raises:
           ValueError: if the target is not finite at any point tried.
         """
-        self._estimate_fn, self._seed = estimate_fn, seed
+        self._estimate_fn, self._seed, self._rounding = estimate_fn, seed, rounding
         self.num_iterations = 0
         self.converged = False
         event_size = len(first.location)
         self._tolerance = 0.005 + 0.0005 * event_size
         self._widest = _WIDEST * float(tf.reduce_max(first.scale_tril))
-        self._rate, self._shortest_reach = 1.0, 0.5 * math.sqrt(event_size)
-        self._reach = 4.0 * self._shortest_reach
+        self._rate, radius = 1.0, math.sqrt(event_size)
+        self._shortest_reach, self._reach = 0.5 * radius, 2.0 * radius
         self._begin(first)
 
     def advance(self) -> None:
@@ -156,6 +158,7 @@ class GaussianSearch:
         before, after = present.penalised, found.penalised
         variance = np.var(before) * (1.0 / len(before) + 1.0 / len(after))
         slack = _STANDARD_ERRORS * math.sqrt(variance) + _SLACK
+        slack += self._rounding * abs(np.mean(before))
         return bool(np.mean(after) > np.mean(before) - slack)
 
     def _next_rate(self, found: Estimate) -> float:

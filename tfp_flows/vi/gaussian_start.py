@@ -12,10 +12,12 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density
+from tfp_flows.density import Density, as_density
 from tfp_flows.types import LogProbFn, Seed
+from tfp_flows.vi.gaussian import Gaussian
 from tfp_flows.vi.gaussian_arguments import (
-    check_target,
+    check_alone,
+    check_slopes,
     compile_target,
     first_gaussian,
     resolve_event,
@@ -67,6 +69,28 @@ class GaussianStart:
     def distribution(self) -> tfd.MultivariateNormalTriL:
         """The Gaussian, event shape `[D]`."""
         return tfd.MultivariateNormalTriL(self.location, self.scale_tril)
+
+    def whitened(self, target: LogProbFn | tfd.Distribution) -> Density:
+        """The density of z, where `scale_tril z + location` has that of `target`.
+
+        Args:
+          target: as in `gaussian_start`.
+
+        Returns:
+          `tff.density.Density`, a callable, `[S, ..., D]` to `[S, ...]`, of the log Z of
+          the target.
+        """
+        density, log_det = as_density(target), np.sum(np.log(np.diag(self.scale_tril)))
+
+        def log_prob_fn(z: tf.Tensor) -> tf.Tensor:
+            scale_tril = tf.cast(self.scale_tril, z.dtype)
+            x = tf.tensordot(z, scale_tril, [[-1], [1]])
+            x += tf.cast(self.location, z.dtype)
+            return density(x) + tf.cast(log_det, z.dtype)
+
+        return dataclasses.replace(
+            density, log_prob_fn=log_prob_fn, modes=None, normalized_log_prob_fn=None
+        )
 
     def bijector(self) -> tfp.bijectors.Bijector:
         """The map from a standard normal to the Gaussian, `scale_tril z + location`."""
@@ -149,9 +173,10 @@ def gaussian_start(
     Raises:
       TypeError: if the target returns another dtype than that of the points.
       ValueError: if a number is out of range; if the target fails, returns another shape
-        than `[S]`, has no gradient, gives a point another density beside others, or is
-        infinite or NaN at all points tried; all of this before the search. Or if the
-        target is no density, as it does not fall off in some direction, when that shows.
+        than `[S]`, gives a point another density beside others, or is infinite or NaN at
+        all points tried; all of this before the search. Later, if the target does not
+        fall off in some direction, so that it is no density, or if its gradient is not
+        its slope.
       RuntimeError: if XLA cannot compile the target.
 
     #### References
@@ -174,14 +199,19 @@ def gaussian_start(
     first = first_gaussian(event_size, location, scale)
     seed = numerics.stateless_seed(seed)
 
-    points = tf.cast(draw(first, sample_size, seed)[1], dtype)
-    value_and_gradient_fn = compile_target(density, points, jit_compile)
+    def points_of(gaussian: Gaussian) -> tf.Tensor:
+        return tf.cast(draw(gaussian, sample_size, seed)[1], dtype)
+
+    value_and_gradient_fn = compile_target(density, points_of(first), jit_compile)
     estimate_fn = build_estimate_fn(value_and_gradient_fn, sample_size, dtype)
-    search = GaussianSearch(estimate_fn, first, seed)
-    points = tf.cast(draw(search.gaussian, sample_size, seed)[1], dtype)
-    check_target(value_and_gradient_fn, points)
-    while search.num_iterations < num_iterations and not search.converged:
-        search.advance()
+    search = GaussianSearch(estimate_fn, first, seed, numerics.epsilon(dtype))
+    check_alone(value_and_gradient_fn, points_of(search.gaussian))
+    try:
+        while search.num_iterations < num_iterations and not search.converged:
+            search.advance()
+    finally:
+        # A wrong gradient explains what else goes wrong.
+        check_slopes(value_and_gradient_fn, points_of(search.gaussian))
 
     num_iterations = search.num_iterations
     log_weights = np.concatenate(

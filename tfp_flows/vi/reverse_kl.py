@@ -1,11 +1,12 @@
 """Variational inference with a flow by stochastic gradients on the reverse KL."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
+from tfp_flows.density import as_density, check_events
 from tfp_flows.types import AnnealingFn, LogProbFn, Optimizer, PathLike, Seed
 from tfp_flows.vi.arguments import (
     check_annealing,
@@ -19,6 +20,7 @@ from tfp_flows.vi.fitting import fit
 from tfp_flows.vi.recipe import default_budget, linear_annealing
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
 from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
+from tfp_flows.vi.whitening import Start, Whitening
 
 # Steps at which an `annealing_fn` is evaluated before the fit.
 _NUM_LOOKS = 50
@@ -33,6 +35,7 @@ def fit_reverse_kl(
     num_steps: int | None = None,
     sample_size: int | None = None,
     num_starts: int | None = None,
+    start: Start = None,
     optimizer: Optimizer = None,
     early_stopping: bool = False,
     seed: Seed = None,
@@ -98,6 +101,11 @@ def fit_reverse_kl(
         compete. More than one need a flow as the builders return it, which knows how to
         `rebuild` itself. `None` is 8, or as many as leave 64 samples to each, for such
         flows and the default optimizer; else 1. Pass 1 to train on from where a flow is.
+      start: `"gaussian"`, the Gaussian nearest to the target by `tff.vi.gaussian_start`,
+        or one that was found before: the affine map of the flow, which must be built with
+        `affine=True`, begins there, in place of where it is, and the fit goes on in the
+        coordinates in which that is a standard normal. The default of `annealing_fn` is
+        then `None`. With several starts all begin there.
       optimizer: a Keras 3 or tf_keras optimizer; its state goes on from where it is. With
         several starts its slots are theirs. `None` is that of the recipe; for flows of
         more than 320 parameters, `tff.vi.default_optimizer(num_steps)`.
@@ -107,7 +115,8 @@ def fit_reverse_kl(
         lowered by 0.3 instead. Its default optimizer has no decay of its own.
       seed: `int` or stateless TFP seed; `None` draws a new one.
       annealing_fn: callable, scalar `int32` step to scalar beta; `None` is beta = 1
-        throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`.
+        throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`, or `None` with a
+        `start`.
       gradient_estimator: `"reparameterized"`, the total derivative of the Monte Carlo
         objective, or `"path"`, the path derivative alone ([2]), whose noise vanishes at a
         perfect fit; for a `tfd.TransformedDistribution`. Both are unbiased.
@@ -183,41 +192,47 @@ def fit_reverse_kl(
             f"but got {gradient_estimator!r}."
         )
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
+    density = as_density(target_log_prob_fn)
+    check_events(flow, density)
+    if seed is None and checkpoint_dir is not None:
+        seed = training.Checkpoint(checkpoint_dir).seed
+    seed = numerics.stateless_seed(seed)
     if isinstance(annealing_fn, str) and annealing_fn == "default":
-        annealing_fn = linear_annealing(num_steps)
+        annealing_fn = linear_annealing(num_steps) if start is None else None
     elif annealing_fn is not None:
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
         check_annealing(annealing_fn, np.unique(looks))
+    whitening = Whitening(flow, density, start, seed)
     objective = _OBJECTIVES[gradient_estimator](
-        target_log_prob_fn,
+        whitening.density,
         sample_size=sample_size,
         annealing_fn=annealing_fn,
         num_starts=num_starts,
     )
+    settings: dict[str, Any] = dict(early_stopping=bool(early_stopping))
+    if start is not None:
+        settings["start"] = "gaussian"
     events: list[training.Event] = [training.RiseTest(num_steps)]
     if early_stopping:
         events.append(training.PlateauTest(num_steps))
     if num_starts > 1:
-        if seed is None and checkpoint_dir is not None:
-            seed = training.Checkpoint(checkpoint_dir).seed
-        seed = numerics.stateless_seed(seed)
         events.insert(0, Starts(flow, num_starts, num_steps))
-        flow = build_starts(flow, num_starts, seed)
-    return fit(
-        flow,
-        objective,
-        num_steps=num_steps,
-        events=events,
-        optimizer=optimizer,
-        clip_norm=clip_norm,
-        seed=seed,
-        jit_compile=jit_compile,
-        steps_per_execution=steps_per_execution,
-        checkpoint_dir=checkpoint_dir,
-        checkpoint_steps=checkpoint_steps,
-        checkpoint_seconds=checkpoint_seconds,
-        tensorboard_dir=tensorboard_dir,
-        progress_bar=progress_bar,
-        settings=dict(early_stopping=bool(early_stopping)),
-        name=name,
-    )
+    with whitening:
+        return fit(
+            flow if num_starts == 1 else build_starts(flow, num_starts, seed),
+            objective,
+            num_steps=num_steps,
+            events=events,
+            optimizer=optimizer,
+            clip_norm=clip_norm,
+            seed=seed,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            checkpoint_dir=checkpoint_dir,
+            checkpoint_steps=checkpoint_steps,
+            checkpoint_seconds=checkpoint_seconds,
+            tensorboard_dir=tensorboard_dir,
+            progress_bar=progress_bar,
+            settings=settings,
+            name=name,
+        )
