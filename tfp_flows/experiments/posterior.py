@@ -45,7 +45,7 @@ def read_data(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def posterior(
     out: str | os.PathLike,
     model: Any,
-    data: dict[str, np.ndarray],
+    data: dict[str, Any],
     config: PosteriorConfig,
     *,
     overwrite: bool = False,
