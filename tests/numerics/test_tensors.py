@@ -138,7 +138,11 @@ def test_check_finite_checks_constants_at_first_and_variables_later():
             numerics.check_finite(is_init, "Planar", w=good, u=value)
 
 
-@pytest.mark.parametrize("value", ["a", None, [[1.0], [1.0, 2.0]], object()], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    ["a", None, [[1.0], [1.0, 2.0]], object()],
+    ids=["text", "none", "ragged", "object"],
+)
 def test_what_is_no_tensor(value):
     with pytest.raises(TypeError, match="`u` must be numbers of float32"):
         numerics.as_parameter(value, tf.float32, "u")
