@@ -29,7 +29,7 @@ TEST = [
 setup(
     name="tfp_flows",
     version=VERSION,
-    description="Planar, radial and Sylvester flows for TensorFlow Probability",
+    description="Planar, radial, Sylvester and autoregressive flows for TFP",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

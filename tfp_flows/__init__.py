@@ -1,9 +1,9 @@
 """Normalizing flows for TensorFlow Probability.
 
-Planar, radial and Sylvester flows as `tfb.Bijector`s, builders of trainable
-`tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, posteriors of joint
-distributions in one call, a random-walk Metropolis baseline, and diagnostics of the fit.
-See the README for a tour.
+Planar, radial, Sylvester and autoregressive flows as `tfb.Bijector`s, builders of
+trainable `tfd.TransformedDistribution`s, fits by compiled reverse-KL loops, posteriors of
+joint distributions in one call, a random-walk Metropolis baseline, and diagnostics of the
+fit. See the README for a tour.
 """
 
 import importlib
