@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.diagnostics.estimates import estimates
 
 tfd = tfp.distributions
 
@@ -40,20 +41,19 @@ def test_elbo_and_evidence_match_closed_forms():
     assert report.mode_mass is None
 
 
-def test_standard_errors_match_the_spread_of_repeats():
-    flow = standard_flow()
-    target = tfd.MultivariateNormalDiag([0.3, 0.0], [0.8, 0.9])
-    reports = [
-        tff.diagnostics.evaluate(flow, target, num_samples=2_000, seed=seed)
-        for seed in range(40)
-    ]
-    for value, error in (
-        ("elbo", "elbo_standard_error"),
-        ("log_evidence", "log_evidence_standard_error"),
-    ):
-        spread = np.std([getattr(r, value) for r in reports], ddof=1)
-        stated = np.mean([getattr(r, error) for r in reports])
-        assert 0.7 < spread / stated < 1.4
+@pytest.mark.parametrize("share", [1.0, 0.8])
+def test_standard_errors_match_the_spread_of_repeats(share, rng):
+    reports = []
+    for _ in range(100):
+        log_weights = 0.5 * rng.normal(size=1_000)
+        log_weights[rng.uniform(size=1_000) > share] = -np.inf
+        report = estimates(log_weights)
+        report["gap"] = report["log_evidence"] - report["elbo"]
+        reports.append(report)
+    for name in ("elbo", "log_evidence", "gap"):
+        spread = np.std([report[name] for report in reports], ddof=1)
+        stated = np.mean([report[f"{name}_standard_error"] for report in reports])
+        assert 0.8 < spread / stated < 1.25
 
 
 def test_perfect_fit():
@@ -62,6 +62,8 @@ def test_perfect_fit():
     assert abs(report.kl) < 1e-5
     assert abs(report.log_evidence) < 1e-5
     assert report.ess == pytest.approx(report.num_samples, rel=1e-4)
+    assert report.khat == 0.0
+    assert report.verdict == "good"
 
 
 def test_ess_and_khat_match_definitions():
@@ -120,17 +122,18 @@ def test_standard_error_where_half_of_the_samples_are_outside():
     inside = report.log_weights[np.isfinite(report.log_weights)]
     share = len(inside) / n
     variance = np.var(inside, ddof=1) / len(inside) + (1.0 - share) / (n * share)
-    assert report.elbo_standard_error == pytest.approx(math.sqrt(variance))
+    assert report.elbo_standard_error == pytest.approx(math.sqrt(variance), rel=1e-3)
 
 
-def test_seed_and_batches():
+def test_seeds():
     flow = standard_flow()
-    first = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=3)
-    again = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=3)
-    other = tff.diagnostics.evaluate(flow, wide_normal, num_samples=70_000, seed=4)
+    first, again, other = (
+        tff.diagnostics.evaluate(flow, wide_normal, num_samples=1_000, seed=seed)
+        for seed in (3, 3, 4)
+    )
     assert first == again
     assert first.elbo != other.elbo
-    assert first.num_samples == 70_000
+    assert first.num_samples == 1_000
 
 
 def test_to_dict_is_json_and_str_is_readable():
@@ -139,6 +142,7 @@ def test_to_dict_is_json_and_str_is_readable():
     )
     restored = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert restored["kl"] == report.kl
+    assert tff.diagnostics.Evaluation.from_dict(restored) == report
     for text in (
         "ELBO",
         "KL",
@@ -189,13 +193,13 @@ def test_the_result_of_a_fit_brings_its_numbers():
     result = tff.vi.fit_reverse_kl(
         flow, wide_normal, num_steps=40, sample_size=64, seed=0, progress_bar=False
     )
-    report = tff.diagnostics.evaluate(result, wide_normal, seed=1)
+    report = tff.diagnostics.evaluate(result, wide_normal, num_samples=500, seed=1)
     assert report.num_steps == 40
     assert report.seconds == result.seconds
     assert report.num_skipped_steps == 0
     assert "40 steps" in str(report)
     assert report == dataclasses.replace(
-        tff.diagnostics.evaluate(flow, wide_normal, seed=1),
+        tff.diagnostics.evaluate(flow, wide_normal, num_samples=500, seed=1),
         num_steps=40,
         seconds=result.seconds,
         num_skipped_steps=0,
@@ -209,7 +213,9 @@ def test_the_result_of_a_fit_brings_its_numbers():
 def test_samples_are_those_of_the_weights():
     flow = standard_flow()
     target = tfd.MultivariateNormalDiag([0.5, 0.0], [0.8, 1.0])
-    report = tff.diagnostics.evaluate(flow, target, keep_samples=True, seed=1)
+    report = tff.diagnostics.evaluate(
+        flow, target, num_samples=70_000, keep_samples=True, seed=1
+    )
     log_weights = target.log_prob(report.samples) - flow.log_prob(report.samples)
     np.testing.assert_allclose(report.log_weights, log_weights, atol=1e-4)
     draws = report.resample(5_000, seed=2)
@@ -218,13 +224,10 @@ def test_samples_are_those_of_the_weights():
     np.testing.assert_array_equal(draws, report.resample(5_000, seed=2))
     assert "samples" not in report.to_dict()
     with pytest.raises(ValueError, match="keep_samples=True"):
-        tff.diagnostics.evaluate(flow, target, seed=1).resample(10)
-    # Kept or not, and in batches or not, they are the same.
-    assert report == tff.diagnostics.evaluate(flow, target, seed=1)
-    many = tff.diagnostics.evaluate(
-        flow, target, num_samples=70_000, keep_samples=True, seed=1
-    )
-    assert many.samples.shape == (70_000, 2)
+        tff.diagnostics.evaluate(flow, target, num_samples=100, seed=1).resample(10)
+    # Kept or not, in batches, they are the same.
+    assert report == tff.diagnostics.evaluate(flow, target, num_samples=70_000, seed=1)
+    assert report.samples.shape == (70_000, 2)
 
 
 def test_claimed_normalizers_are_not_trusted():

@@ -59,7 +59,8 @@ def test_sylvester_margin_is_that_of_the_worst_unit():
 
 @pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
 def test_fused_and_chained_flows_agree(build):
-    fused, chained = (build(3, 4, seed=1, fused=f, dtype="float64") for f in (1, 0))
+    flows = (build(3, 4, seed=1, fused=f, dtype="float64") for f in (True, False))
+    fused, chained = flows
     margins = tff.diagnostics.injectivity_margin(fused)
     assert margins.shape == (4,)
     np.testing.assert_allclose(

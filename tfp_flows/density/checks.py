@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-_FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
+FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
 _GRADIENT_ADVICE = (
     "A log density outside TensorFlow (tf.numpy_function, tf.py_function) needs its "
     "gradient by tf.custom_gradient; tf.stop_gradient, rounding and integers have none."
@@ -22,7 +22,7 @@ def evaluate_first(log_prob_fn: Callable, points: tf.Tensor) -> tf.Tensor:
     """What `log_prob_fn` returns for `points`, or a ValueError that says why not."""
     try:
         return tf.convert_to_tensor(log_prob_fn(points))
-    except _FAILURES as error:
+    except FAILURES as error:
         raise ValueError(
             f"The target failed at its first evaluation, on points of shape "
             f"{points.shape} and dtype {points.dtype.name}: {first_line(error)} Check "
@@ -87,7 +87,7 @@ def check_independence(
     some, expected = tf.gather(points, rows), values[rows]
     try:
         first, second = (np.asarray(log_prob_fn(some)) for _ in range(2))
-    except _FAILURES as error:
+    except FAILURES as error:
         raise ValueError(
             f"The target works for {size} points, but fails for {few} of them: "
             f"{first_line(error)} {_POINT_ADVICE}"
@@ -155,6 +155,11 @@ def check_gradient(
 
 
 def first_line(error: Exception) -> str:
-    """The first line of its message, without TensorFlow's "{{function_node ...}}"."""
-    lines = re.sub(r"{{.*?}}\s*", "", str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """The first line of its message that says what went wrong.
+
+    TensorFlow's "{{function_node ...}}", and the places that it lists, are left out.
+    """
+    text = re.sub(r"{{.*?}}\s*", "", str(error)).strip()
+    if text.startswith("Graph execution error"):
+        text = text.split("\n\n")[-1].strip()
+    return text.splitlines()[0] if text else type(error).__name__

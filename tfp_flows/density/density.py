@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.density.checks import (
+    FAILURES,
     check_gradient,
     check_independence,
     check_values,
@@ -103,19 +104,54 @@ class Density:
         gradient = tape.gradient(log_prob, points)
         check_gradient(log_prob_fn, points, log_prob, gradient)
 
-    def trace(self, points: tf.Tensor) -> tf.types.experimental.ConcreteFunction:
+    def value_and_gradient(self, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Log densities `[S, ...]`, and their gradients `[S, ..., D]` or `None`."""
+        with tf.GradientTape() as tape:
+            tape.watch(points)
+            log_prob = self(points)
+        try:
+            return log_prob, tape.gradient(log_prob, points)
+        except LookupError:  # an operation that has none
+            return log_prob, None
+
+    def in_float64(self, points: tf.Tensor) -> "Density | None":
+        """The same density, evaluated in float64, or `None` if the target is not for it.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`, at which `check` has passed.
+        """
+
+        def log_prob_fn(x: tf.Tensor) -> tf.Tensor:
+            return self.log_prob_fn(tf.cast(x, tf.float64))
+
+        try:
+            values = tf.convert_to_tensor(log_prob_fn(points))
+        except FAILURES:  # parameters of another dtype
+            return None
+        expected = self(points).numpy().astype(np.float64)
+        rounding = np.sqrt(np.finfo(points.dtype.as_numpy_dtype).eps)
+        same = values.dtype == tf.float64 and np.allclose(
+            values, expected, rounding, rounding
+        )
+        return dataclasses.replace(self, log_prob_fn=log_prob_fn) if same else None
+
+    def trace(
+        self, points: tf.Tensor, *, gradient: bool = False
+    ) -> tf.types.experimental.ConcreteFunction:
         """The density as a TensorFlow graph, for points of this shape and dtype.
 
         Args:
           points: `Tensor` of shape `[S, ..., D]`, whose values do not matter.
+          gradient: whether the graph is that of `value_and_gradient`.
 
         Returns:
-          `ConcreteFunction`, `[S, ..., D]` to `[S, ...]`.
+          `ConcreteFunction`, of `[S, ..., D]`.
 
         Raises:
           ValueError: if it cannot be traced.
         """
-        graph_fn = tf.function(lambda x: self(x), autograph=False)
+        function = self.value_and_gradient if gradient else self.__call__
+        graph_fn = tf.function(function, autograph=False)
         spec = tf.TensorSpec(points.shape, points.dtype)
         try:
             return graph_fn.get_concrete_function(spec)

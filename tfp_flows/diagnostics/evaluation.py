@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import numerics
-from tfp_flows.diagnostics.verdict import judge
+from tfp_flows.diagnostics.moments import MomentErrors
+from tfp_flows.diagnostics.outside import Outside
+from tfp_flows.diagnostics.verdict import GOOD, USABLE, judge
 from tfp_flows.types import Seed
 
 
@@ -19,6 +21,7 @@ class Evaluation:
       elbo_standard_error: of `elbo`.
       log_evidence: log Z estimated by importance sampling with proposal q.
       log_evidence_standard_error: of `log_evidence`, by the delta method.
+      gap_standard_error: of `log_evidence - elbo`, whose errors are not independent.
       ess: effective sample size of the importance weights, between 1 and `num_samples`
         (Kong 1992).
       khat: shape of the generalised Pareto tail of the importance weights (Vehtari et
@@ -32,6 +35,12 @@ class Evaluation:
       log_normalizer: the known log Z, else `None`.
       mode_mass: share of q's samples in each mode of the target, a list, else `None`.
       true_mode_mass: the target's own mass per mode, else `None`.
+      moments: `MomentErrors` of draws without weights, of the first samples, at most
+        65,536.
+      outside: `Outside`, mass of p that was found where samples of q are missing, and
+        how far the search for it went.
+      rounding: by how many nats log densities of p may be rounded, in the precision in
+        which they were evaluated.
       injectivity_margin: the least of the layers' margins, see
         `tff.diagnostics.injectivity_margin`; `None` if no layer has one.
       num_steps, seconds, num_skipped_steps: of the fit, where `evaluate` was given its
@@ -46,6 +55,7 @@ class Evaluation:
     elbo_standard_error: float
     log_evidence: float
     log_evidence_standard_error: float
+    gap_standard_error: float
     ess: float
     khat: float
     num_samples: int
@@ -54,6 +64,9 @@ class Evaluation:
     log_normalizer: float | None = None
     mode_mass: list[float] | None = None
     true_mode_mass: list[float] | None = None
+    moments: MomentErrors | None = None
+    outside: Outside | None = None
+    rounding: float = 0.0
     injectivity_margin: float | None = None
     num_steps: int | None = None
     seconds: float | None = None
@@ -94,14 +107,31 @@ class Evaluation:
         return self.samples[rows]
 
     @property
-    def verdict(self) -> str:
-        """`"good"`, `"usable with importance weights"` or `"do not trust"`.
+    def gap(self) -> float:
+        """KL(q || p) in nats: `kl` where log Z is known, else log evidence - ELBO."""
+        return self.log_evidence - self.elbo if self.kl is None else self.kl
 
-        Good: KL(q || p) at most 0.05 nats (its estimate, log evidence - ELBO, where log Z
-        is not known), k-hat at most 0.7, no mode with less than 80 % of its mass, and
-        99.9 % of the samples in the support. Usable: 0.25 nats, 0.7, 50 % and 95 %.
-        Never good: a KL below 0, or a log evidence that is not the known log Z, by more
-        than 4 standard errors.
+    @property
+    def verdict(self) -> str:
+        """One of four, for draws of the flow as they are and for weighted ones.
+
+        - `"good"`: draws are right as they are. KL(q || p) is at most 0.05 nats, means
+          are off by at most 0.1 standard deviations of p and standard deviations by at
+          most 10 %, 99.9 % of the samples are in the support, and no mode has less than
+          80 % of its mass.
+        - `"usable with importance weights"`: weighted draws are. k-hat is at most 0.7,
+          the effective sample size at least 400, and 95 % of the samples are in the
+          support and 50 % of each mode's mass in it.
+        - `"undecided"`: a number is within two standard errors of its limit, or there are
+          too few samples to tell (4,000 for the support alone); `reasons` say how many
+          would tell. Or log densities are too large for the precision.
+        - `"do not trust"`: neither, or more than 1 % of the evidence was found where
+          samples of the flow are missing, or samples contradict the known log Z: a KL
+          below 0, or another log evidence, by more than 4 standard errors.
+
+        Where log Z is not known, the KL is log evidence - ELBO, which is to be relied on,
+        like the errors of means, from 10^(1 / (1 - k-hat)) samples on (Vehtari et al.
+        2024).
         """
         return judge(self)[0]
 
@@ -112,14 +142,38 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The attributes as plain Python values, ready for JSON."""
-        values = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in ("log_weights", "samples")
-        }
+        values = dataclasses.asdict(
+            dataclasses.replace(self, log_weights=None, samples=None)
+        )
+        del values["log_weights"], values["samples"]
         return values | dict(verdict=self.verdict, reasons=self.reasons)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Evaluation":
+        """What `to_dict` made a dictionary of.
+
+        Args:
+          values: `dict`, which may have come by JSON; the verdict is made anew.
+
+        Returns:
+          `Evaluation`, without weights and samples.
+
+        Raises:
+          TypeError: if fields are missing.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        for name, part in (("moments", MomentErrors), ("outside", Outside)):
+            if fields.get(name) is not None:
+                fields[name] = part(**fields[name])
+        return cls(**fields)
+
     def __str__(self) -> str:
+        kl = f"{self.gap:.4f} "
+        if self.kl is None:
+            kl += f"+- {self.gap_standard_error:.4f} nats (log evidence - ELBO)"
+        else:
+            kl += f"nats (log Z {self.log_normalizer:.4f})"
         rows = [
             ("ELBO", f"{self.elbo:.4f} +- {self.elbo_standard_error:.4f} nats"),
             (
@@ -127,13 +181,14 @@ class Evaluation:
                 f"{self.log_evidence:.4f} +- {self.log_evidence_standard_error:.4f} "
                 "nats (importance sampling)",
             ),
+            ("KL", kl),
             ("ESS", f"{self.ess:.0f} of {self.num_samples}"),
             ("Pareto k-hat", f"{self.khat:.2f}"),
         ]
-        if self.kl is not None:
-            rows.insert(
-                1, ("KL", f"{self.kl:.4f} nats (log Z {self.log_normalizer:.4f})")
-            )
+        if self.moments is not None:
+            rows.append(("draws", str(self.moments)))
+        if self.outside is not None:
+            rows.append(("search", str(self.outside)))
         if self.support_mass < 1.0:
             rows.append(("in support", f"{self.support_mass:.4%} of the samples"))
         if self.mode_mass is not None:
@@ -150,6 +205,10 @@ class Evaluation:
                     f"{self.num_skipped_steps} skipped",
                 )
             )
-        reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
-        rows.append(("verdict", f"{self.verdict}{reasons}"))
+        verdict = self.verdict
+        if self.outside is not None and verdict in (GOOD, USABLE):
+            verdict += f", as far as {self.outside.reach} reach"
+        if self.reasons:
+            verdict += f": {'; '.join(self.reasons)}"
+        rows.append(("verdict", verdict))
         return "\n".join(f"{name:<14}{value}" for name, value in rows)

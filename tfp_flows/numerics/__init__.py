@@ -3,7 +3,6 @@
 from tfp_flows.numerics.chain_statistics import (
     bulk_ess,
     load_arviz,
-    pareto_khat,
     split_rhat,
 )
 from tfp_flows.numerics.checks import (
@@ -17,7 +16,7 @@ from tfp_flows.numerics.checks import (
 )
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
-from tfp_flows.numerics.importance_weights import draw_rows, psis
+from tfp_flows.numerics.importance_weights import draw_rows, pareto_khat, psis
 from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector

@@ -1,4 +1,4 @@
-"""ArviZ's statistics of chains and importance weights."""
+"""ArviZ's statistics of chains."""
 
 import types
 import warnings
@@ -15,21 +15,6 @@ def load_arviz() -> types.ModuleType:
         import arviz
 
     return arviz
-
-
-def pareto_khat(log_weights: npt.ArrayLike) -> float:
-    """Shape of the generalised Pareto fitted to the largest importance weights.
-
-    Vehtari et al., Pareto smoothed importance sampling, JMLR 25(72), 2024, as
-    implemented by ArviZ.
-
-    Args:
-      log_weights: `[S]` float array, finite.
-    """
-    # ArviZ lets weights of the Pareto's grid overflow to 1 / inf = 0, as they should.
-    with np.errstate(over="ignore"):
-        _, khat = load_arviz().psislw(np.array(log_weights))
-    return float(khat)
 
 
 def bulk_ess(samples: npt.ArrayLike) -> np.ndarray:

@@ -20,7 +20,8 @@ def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
 
     Returns:
       The normalised log weights, `[S]`, whose exponentials sum to 1; and k-hat, the shape
-      of the Pareto distribution that fits the largest weights.
+      of the Pareto distribution that fits the largest weights, 0 where these are equal,
+      or nearly: there is no tail.
 
     Raises:
       ValueError: if a log weight is NaN or +inf, or all are -inf.
@@ -36,8 +37,8 @@ def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
     if not np.any(is_inside):
         raise ValueError("The target is 0 at all samples of the flow.")
     inside = log_weights[is_inside]
-    if np.ptp(inside) == 0.0:
-        smoothed, khat = np.full(inside.shape, -np.log(inside.size)), -np.inf
+    if _has_flat_top(inside):
+        smoothed, khat = inside - np.logaddexp.reduce(inside), 0.0
     else:
         # ArviZ lets weights of the Pareto's grid overflow to 1 / inf = 0, as they should.
         with np.errstate(over="ignore"):
@@ -45,6 +46,19 @@ def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
     result = np.full(log_weights.shape, -np.inf)
     result[is_inside] = smoothed
     return result, float(khat)
+
+
+def pareto_khat(log_weights: npt.ArrayLike) -> float:
+    """The k-hat of `psis`, for log weights `[S]`."""
+    return psis(log_weights)[1]
+
+
+def _has_flat_top(log_weights: np.ndarray) -> bool:
+    """Whether all weights that ArviZ fits the Pareto to are within a thousandth."""
+    size = len(log_weights)
+    tail = int(np.ceil(min(size / 5.0, 3.0 * np.sqrt(size))))
+    cutoff = np.partition(log_weights, -tail - 1)[-tail - 1] if tail < size else -np.inf
+    return bool(np.max(log_weights) - cutoff < 1e-3)
 
 
 def draw_rows(log_weights: npt.ArrayLike, n: int, seed: Any) -> np.ndarray:

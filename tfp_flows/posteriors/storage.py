@@ -1,6 +1,5 @@
 """Posteriors in files: arrays and what they mean, never pickles."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -92,10 +91,7 @@ def load(
             )
         else:
             flow = distributions.load(path / _FLOW_FILE)
-        fields = {field.name for field in dataclasses.fields(diagnostics.Evaluation)}
-        evaluation = diagnostics.Evaluation(
-            **{key: v for key, v in metadata["evaluation"].items() if key in fields}
-        )
+        evaluation = diagnostics.Evaluation.from_dict(metadata["evaluation"])
     except (LookupError, TypeError) as error:
         raise InvalidFileError(
             f"{path / _FILE} is damaged: its metadata and arrays do not fit ({error})."

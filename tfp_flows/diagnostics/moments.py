@@ -1,0 +1,66 @@
+"""Errors of averages over draws of a flow that are not weighted."""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclasses.dataclass(frozen=True)
+class MomentErrors:
+    """By how much means and standard deviations of q are off, as its weights tell.
+
+    All are lists over the D coordinates, or over the `quantities` that were asked for.
+
+    Attributes:
+      mean: (E_q[x] - E_p[x]) / sd_p[x].
+      mean_standard_error: of these.
+      sd: log(sd_q[x] / sd_p[x]).
+      sd_standard_error: of these.
+    """
+
+    mean: list[float]
+    mean_standard_error: list[float]
+    sd: list[float]
+    sd_standard_error: list[float]
+
+    def __str__(self) -> str:
+        mean, sd = np.max(np.abs(self.mean)), np.max(np.abs(self.sd))
+        return f"means off by at most {mean:.2g} sd, sd by {np.expm1(sd):.1%}"
+
+
+def moment_errors(samples: npt.ArrayLike, log_weights: np.ndarray) -> MomentErrors:
+    """Compares averages over the same samples, without their weights and with them.
+
+    Args:
+      samples: `[S, D]` array, of q.
+      log_weights: `[S]` array, -inf outside the support of p.
+
+    Returns:
+      `MomentErrors`. Standard errors are of the differences, by the delta method: they
+      vanish where the weights are equal.
+    """
+    x = np.asarray(samples, np.float64)
+    # Differences from the mean, so that large values do not cancel in the squares.
+    x = x - np.mean(x, axis=0)
+    weights = np.exp(log_weights - np.max(log_weights))
+    weights = (weights / np.mean(weights))[:, np.newaxis]
+    mean_p = np.mean(weights * x, axis=0)
+    variance_q = np.maximum(np.var(x, axis=0), np.finfo(np.float64).tiny)
+    square_p = (x - mean_p) ** 2
+    variance_p = np.maximum(
+        np.mean(weights * square_p, axis=0), np.finfo(np.float64).tiny
+    )
+    sd_p = np.sqrt(variance_p)
+    mean = -mean_p / sd_p
+    # What each sample adds to log sd_p, and to the errors, by the delta method.
+    to_sd_p = 0.5 * weights * (square_p / variance_p - 1.0)
+    to_sd = 0.5 * (x**2 / variance_q - 1.0) - to_sd_p
+    to_mean = (x - weights * (x - mean_p)) / sd_p - mean * to_sd_p
+    root = np.sqrt(len(x))
+    return MomentErrors(
+        mean=mean.tolist(),
+        mean_standard_error=(np.std(to_mean, axis=0) / root).tolist(),
+        sd=(0.5 * np.log(variance_q / variance_p)).tolist(),
+        sd_standard_error=(np.std(to_sd, axis=0) / root).tolist(),
+    )
