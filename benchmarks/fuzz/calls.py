@@ -204,6 +204,7 @@ _JUDGES = [
         "mcmc.importance_resample",
         tff.mcmc.importance_resample,
         lambda: dict(flow=flow(), target_log_prob_fn=target, num_samples=20, seed=0),
+        lambda found: found.samples,
         weight=2,
     ),
 ]

@@ -11,6 +11,8 @@ import tfp_flows as tff
 # What docstrings name; OSError also of files, and FitError is a RuntimeError.
 DOCUMENTED = (ValueError, TypeError, OSError, tff.vi.FitError)
 
+_NUMBERS = (bool, int, float, list, tuple, np.ndarray, np.generic, tf.Tensor, tf.Variable)
+
 
 class Outcome(NamedTuple):
     """What came of a call.
@@ -92,8 +94,8 @@ def problem_of_bijector(bijector, arguments):
     if not arguments["validate_args"]:
         return None
     problem = not_finite([y, log_det], "forward or its log-det")
-    parameters = [p for p in bijector.parameters.values() if hasattr(p, "dtype")]
-    largest = max(np.max(np.abs(p), initial=0.0) for p in [*parameters, 0.0])
+    given = [v for v in bijector.parameters.values() if isinstance(v, _NUMBERS)]
+    largest = max(np.max(np.abs(value), initial=0.0) for value in given)
     if problem or largest > 1e3:
         return problem  # no inverse has the digits that such an image has lost
     error = np.max(np.abs(bijector.inverse(tf.identity(y)) - x), initial=0.0)

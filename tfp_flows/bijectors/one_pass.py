@@ -1,6 +1,7 @@
 """What all bijectors share: parameters, and one pass for value and log-det."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -22,6 +23,8 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
     point, which has been rounded, may be far from them.
     """
 
+    _OPTIONAL: ClassVar[tuple[str, ...]] = ()  # names of tensors that may be None
+
     def __init__(
         self, tensors: dict, *, parameters: dict, validate_args: bool, name: str
     ) -> None:
@@ -34,10 +37,15 @@ class OnePass(Live, tfp.bijectors.AutoCompositeTensorBijector):
           name: as of `tfb.Bijector`.
 
         Raises:
-          TypeError: if the tensors differ in dtype or are not floating-point.
+          TypeError: if the tensors differ in dtype or are not floating-point, one is
+            missing, or `validate_args` is no `bool`.
           ValueError: if their shapes do not fit.
         """
+        validate_args = numerics.check_flag("validate_args", validate_args)
         given = {key: value for key, value in tensors.items() if value is not None}
+        missing = tensors.keys() - given.keys() - set(self._OPTIONAL)
+        if missing:
+            raise TypeError(f"`{min(missing)}` must be a tensor, but got None.")
         with tf.name_scope(name) as name:
             dtype = numerics.common_dtype(**given)
             for key, value in given.items():

@@ -69,6 +69,8 @@ class Sylvester(OfTanhUnits):
          https://arxiv.org/abs/1803.05649
     """
 
+    _OPTIONAL = ("v",)
+
     def __init__(
         self,
         r: npt.ArrayLike,

@@ -42,6 +42,8 @@ class SylvesterStack(LayerStack, OfTanhUnits):
 
     _sizes: ClassVar = dict(r="K, M, M", r2="K, M, M", b="K, M", v="K, H, D")
 
+    _OPTIONAL = ("v",)
+
     def __init__(
         self,
         r: npt.ArrayLike,

@@ -153,6 +153,8 @@ def build_flow(
     flags = dict(fused=fused, affine=affine, validate_args=validate_args)
     for key, value in flags.items():
         numerics.check_flag(key, value)
+    if name is not None:
+        numerics.check_name(name)
     layers = family(num_layers, **options)
     dtype = numerics.check_dtype(dtype)
     base = resolve_base(base, event_size, dtype, batch_shape)

@@ -93,8 +93,10 @@ def default_optimizer(
 
     Raises:
       ValueError: if a number is out of range.
+      TypeError: if `decays` is no `bool`.
     """
     num_steps = numerics.check_size("num_steps", num_steps)
+    decays = numerics.check_flag("decays", decays)
     learning_rate = numerics.check_positive("learning_rate", learning_rate)
     numerics.check_number("learning_rate", learning_rate, least=0.0, most=1e6)
     return keras.optimizers.Adam(_schedule(num_steps, learning_rate, decays))
