@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import functools
+import signal
 import types
 
 import numpy as np
@@ -18,6 +19,14 @@ from tfp_flows.experiments.reproduce import reproduce
 def rng():
     """Random numbers that do not depend on the order of the tests."""
     return np.random.default_rng(20150521)
+
+
+@pytest.fixture
+def interruptible():
+    """SIGINT as in the foreground: shells start background jobs with it ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(params=registry.ENTRIES, ids=lambda entry: entry.name)

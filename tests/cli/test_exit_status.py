@@ -20,6 +20,7 @@ def run(function):
     )
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_signals(capsys):
     before = signal.getsignal(signal.SIGTERM)
     assert run(lambda: signal.raise_signal(signal.SIGTERM)) == 143

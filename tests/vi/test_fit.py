@@ -170,6 +170,7 @@ def test_an_event_serves_one_fit_after_the_other():
     assert lengths[0] == lengths[1] < 400
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("own_handler", [False, True])
 def test_an_interrupted_fit_goes_on_to_the_same_bits(own_handler, tmp_path):
     def handle(signum, frame):
