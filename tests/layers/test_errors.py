@@ -101,3 +101,12 @@ def test_sylvester_units_against_the_event_size():
         layers.SharedSylvester(2, 3)(Z0)
     with pytest.raises(ValueError, match="as many units as the event size, 2"):
         layers.AmortizedSylvester(2, 3, form="triangular")([Z0, H])
+
+
+def test_sizes_that_nothing_can_hold(case):
+    layer = case.make(2, seed=0)
+    config = layer.get_config() | dict(num_layers=10**9)
+    hostile = type(layer).from_config(config)
+    shapes = [(None, 4), (None, 5)] if case.amortized else (None, 4)
+    with pytest.raises(ValueError, match=r"would have [\d,]+ weights, more than"):
+        hostile.build(shapes)

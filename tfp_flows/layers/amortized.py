@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tfp_flows.layers.base import FlowLayer, forward_and_log_det
 from tfp_flows.layers.checks import (
     check_floating,
+    check_num_weights,
     check_pair,
     check_pair_of_shapes,
     check_vectors,
@@ -44,6 +45,7 @@ class Amortized(FlowLayer):
         self._weights = self.add_parameters(weights)
         self._shapes = {name: value.shape for name, value in values.items()}
         bias = np.concatenate([np.ravel(value) for value in values.values()])
+        check_num_weights(name, (h_shape[-1] + 1) * bias.size)
         self.dense = keras.layers.Dense(
             bias.size,
             kernel_initializer=keras.initializers.VarianceScaling(
@@ -79,7 +81,11 @@ class Amortized(FlowLayer):
         flat = tf.cast(self.dense(h), self.variable_dtype)
         values = {name: weight.value for name, weight in self._weights.items()}
         values |= _split(flat, self._shapes)
-        return self.family.stack(self.family.constrain(values))
+        return self.family.stack(self.parameters(values))
+
+    def parameters(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Parameters of the stack from what the map from h returns, any numbers."""
+        return self.family.constrain(values)
 
     def call(self, inputs: list) -> tuple[tf.Tensor, tf.Tensor]:
         """The image zK `[..., B, D]` of z0 and the log-det `[..., B]`."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import bijectors, numerics
+from tfp_flows.layers.checks import check_num_weights
 
 
 def forward_and_log_det(
@@ -77,6 +78,7 @@ class FlowLayer(keras.layers.Layer):
 
     def initial_values(self, event_size: int) -> dict[str, np.ndarray]:
         """Unconstrained parameters near the identity, even while Keras traces a graph."""
+        self._check_num_parameters(event_size)
         # As Keras' initialisers: without a seed, keras.utils.set_random_seed decides.
         seed = random.randint(1, 10**9) if self.seed is None else self.seed
         with tf.init_scope():
@@ -87,6 +89,18 @@ class FlowLayer(keras.layers.Layer):
             )
             values = self.family.unconstrain(values)
         return {name: value.numpy() for name, value in values.items()}
+
+    def _check_num_parameters(self, event_size: int) -> None:
+        """Raises ValueError, before anything is allocated, if they would be too many."""
+        name, dtype = type(self).__name__, tf.as_dtype(self.variable_dtype)
+        # No family has fewer; and with more, shapes would overflow.
+        check_num_weights(name, self.num_layers * event_size)
+        with tf.Graph().as_default():  # of which only the shapes are looked at
+            values = self.family.initial_values(
+                event_size, seed=tf.zeros([2], tf.int32), dtype=dtype
+            )
+        sizes = [value.shape.num_elements() for value in values.values()]
+        check_num_weights(name, sum(sizes))
 
     def add_parameters(self, values: dict[str, np.ndarray]) -> dict[str, keras.Variable]:
         """Weights of these names that start at these values."""

@@ -1,6 +1,18 @@
-"""Checks of what a layer is called on."""
+"""Checks of what a layer is called on, and of its size."""
 
 import tensorflow as tf
+
+# 4 GB in float32. Sizes beyond come from a slip, or from a file of a stranger.
+_MOST_WEIGHTS = 2**30
+
+
+def check_num_weights(layer: str, num_weights: int) -> None:
+    """Raises ValueError if there are more weights than a layer sensibly has."""
+    if num_weights > _MOST_WEIGHTS:
+        raise ValueError(
+            f"{layer} would have {num_weights:,} weights, more than {_MOST_WEIGHTS:,}; "
+            "choose smaller sizes."
+        )
 
 
 def check_floating(layer: str, **inputs: tf.Tensor) -> None:

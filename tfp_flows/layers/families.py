@@ -6,6 +6,7 @@ import keras
 
 from tfp_flows import bijectors
 from tfp_flows.layers.amortized import Amortized
+from tfp_flows.layers.amortized_planar import AmortizedPlanar
 from tfp_flows.layers.base import FlowLayer
 from tfp_flows.layers.shared import Shared
 
@@ -66,38 +67,6 @@ class _Sylvester(FlowLayer):
             seed=seed,
             **kwargs,
         )
-
-
-@keras.saving.register_keras_serializable(package="tfp_flows")
-class AmortizedPlanar(Amortized):
-    """K planar layers per data point, with parameters from h: `[z0, h] -> (zK, log_det)`.
-
-    ```none
-    (u, w, b) = kernel h + bias,    z_k = z_{k-1} + u_hat_k tanh(w_k.z_{k-1} + b_k),
-    log_det = sum_k log(1 + w_k.u_hat_k sech^2(w_k.z_{k-1} + b_k)).
-    ```
-
-    See `tff.bijectors.Planar` for u_hat. In a variational autoencoder ([1], section 4),
-    with q0 = N(mu(h), sigma(h)^2), log q(zK | x) = log q0(z0 | x) - log_det.
-
-    #### Example
-
-    ```python
-    zK, log_det = tff.layers.AmortizedPlanar(20)([z0, h])   # [B, D], [B, H]
-    ```
-
-    Called on z0 of shape `[..., B, D]` and h of shape `[B, H]`: leading axes are samples
-    for the same data point, as importance weighting needs. Returns zK of shape
-    `[..., B, D]` and log_det of shape `[..., B]`, in the dtype of the variables (float32
-    under mixed precision).
-
-    #### References
-
-    [1]: D. J. Rezende and S. Mohamed. Variational Inference with Normalizing Flows.
-         ICML 2015. https://arxiv.org/abs/1505.05770
-    """
-
-    family_class = bijectors.PlanarFamily
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
