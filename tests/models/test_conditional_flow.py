@@ -102,6 +102,13 @@ def test_starts_near_the_normal_of_the_data(layer_class, rng):
     assert np.mean(model.sample(x, 20, seed=0)) == pytest.approx(y.mean(), abs=10.0)
 
 
+def test_default_directions():
+    radial, planar = AmortizedRadial(1, seed=0), AmortizedPlanar(1, seed=0)
+    assert not build([radial, AmortizedRadial(2, seed=0)]).invert
+    for layers in ([radial, planar], [planar], []):
+        assert build(layers).invert
+
+
 def test_units_do_not_matter(rng):
     x, y = data(rng, 50)
     models = build(weights_seed=2), build(weights_seed=2)

@@ -32,6 +32,14 @@ NAN = np.where(np.arange(6)[:, np.newaxis] == 4, np.nan, Y).astype("float32")
         ((X, None), ValueError, "an array y beside x, or batches .* but got y = None"),
         ((X.astype(int), Y), TypeError, r"floating-point x, but got int64; .* x\.astype"),
         ((X, Y.astype(int)), TypeError, r"floating-point y, but got int64; .* y\.astype"),
+        ((X[:0], Y[:0]), ValueError, r"got no examples, but an array of shape \(0, 3\)"),
+        ((X, Y[:5]), ValueError, "needs as many y as x, but got 5 of 6"),
+        ((X, np.ma.masked_array(Y, Y > 1)), TypeError, "got y as a masked array"),
+        (
+            (X, Y + 1j),
+            TypeError,
+            "floating-point y, but got complex.* imaginary",
+        ),
         ((X + np.inf, Y), ValueError, "x that are NaN or infinite in 6 of 6 points"),
         ((X, NAN), ValueError, "y that are NaN or infinite in 1 of 6 .* index 4"),
         ((dataset(X),), ValueError, "an array y beside x, or batches .* y = None"),
@@ -59,6 +67,11 @@ def test_bad_shapes_of_queries():
             model.log_prob(X, y)
     with pytest.raises(ValueError, match=r"needs x of shape \[B, 3\], .* \(3,\)"):
         model.distribution(X[0])
+    for use in (model.sample, lambda x, _: model.log_prob(X, x[:, :2])):
+        with pytest.raises(TypeError, match="of real numbers, but got complex"):
+            use(X + 1j, 1)
+        with pytest.raises(TypeError, match=r"got [xy] as a masked array"):
+            use(np.ma.masked_array(X, X > 1), 1)
     with pytest.raises(ValueError, match="`num_samples` must be an integer"):
         model.sample(X, 0)
 

@@ -180,7 +180,7 @@ def test_annealing_changes_the_loss_and_not_the_elbo():
     history = model.fit(steps_per_epoch=5, verbose=0).history
     assert history["elbo"] == [pytest.approx(0.0, abs=1e-4)]
     assert history["loss"] == [pytest.approx(-0.5 * ENTROPY, abs=0.05)]
-    assert steps == [tf.int32]
+    assert set(steps) == {tf.int32}
     # An evaluation is at weight 1.
     loss, _ = model.evaluate(steps=1, verbose=0)
     assert loss == pytest.approx(0.0, abs=1e-4)

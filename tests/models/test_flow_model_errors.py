@@ -1,5 +1,7 @@
 """Bad arguments of FlowModel, and what it says."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -96,6 +98,34 @@ def test_labels():
         model().fit(X, validation_data=(X, X))
 
 
+def test_points_of_log_prob():
+    for bad, message in (
+        (np.ma.masked_array(X, X > 1), "masked array"),
+        (X + 1j, "of real numbers, but got complex"),
+        (tf.sparse.from_dense(X), "dense array, but got a SparseTensor"),
+        (X.astype(object), "dtype object"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            model().log_prob(bad)
+
+
+class Workers(tf.distribute.MultiWorkerMirroredStrategy):
+    """Two workers with a device each; TensorFlow's own would wait for the other."""
+
+    num_replicas_in_sync = 2
+    extended = types.SimpleNamespace(worker_devices=("/cpu:0",))
+
+    def __init__(self):
+        pass
+
+
+def test_strategies_of_several_workers(monkeypatch):
+    monkeypatch.setattr(FlowModel, "distribute_strategy", Workers())
+    for use in (lambda: model().fit(X), lambda: model().evaluate(X)):
+        with pytest.raises(NotImplementedError, match="of several workers"):
+            use()
+
+
 def test_data_and_target():
     with pytest.raises(ValueError, match="fit got x, but the model was compiled with"):
         model(log_prob).fit(X, steps_per_epoch=1)
@@ -105,6 +135,20 @@ def test_data_and_target():
         model(log_prob).fit(epochs=2)
     with pytest.raises(ValueError, match="needs `steps`"):
         model(log_prob).evaluate()
+
+
+@pytest.mark.parametrize(
+    ("annealing_fn", "error", "message"),
+    [
+        (0.5, TypeError, "`annealing_fn` must be a function of the step"),
+        (lambda step: np.nan, ValueError, "must return a finite scalar of at least 0"),
+    ],
+)
+def test_annealing_fn(annealing_fn, error, message):
+    made = FlowModel(2, SharedPlanar(2, seed=0))
+    made.compile(target_log_prob_fn=log_prob, annealing_fn=annealing_fn)
+    with pytest.raises(error, match=message):
+        made.fit(steps_per_epoch=1)
 
 
 @pytest.mark.parametrize(

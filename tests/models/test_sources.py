@@ -60,7 +60,8 @@ def dataset(*arrays):
 
 
 def generator(*arrays):
-    return (Batches(*arrays)[index] for index in range(2))
+    batches = (Batches(*arrays)[index] for index in range(2))
+    return (batch[0] if len(batch) == 1 else batch for batch in batches)
 
 
 SOURCES = pytest.mark.parametrize(
@@ -116,6 +117,38 @@ def test_integers_and_dicts_are_refused(build, x, source):
     if source is dataset:
         with pytest.raises(TypeError, match="one array of examples"):
             train(build(), tf.data.Dataset.from_tensors(dict(x=x)))
+
+
+@MODELS
+def test_arrays_that_are_none_are_refused_before_any_work(build, x):
+    model = build()
+    model.optimizer.apply_gradients = None  # no step is taken
+    for bad, error, message in (
+        (x[:0], ValueError, r"got no examples, but an array of shape \(0, "),
+        (dataset(x[:0]), ValueError, "got no examples, but a dataset without"),
+        (tf.data.Dataset.from_tensors(x[:0]), ValueError, "got no examples"),
+        (generator(x[:0]), ValueError, "got no examples"),
+        (np.ma.masked_array(x, x > 0.9), TypeError, "masked array, whose mask would"),
+        (x.astype("complex64"), TypeError, "got complex64"),
+        (x.astype(object), TypeError, "of numbers, but got an array of dtype object"),
+        (x.astype(str), TypeError, "of numbers, but got an array of dtype <U"),
+        (tf.sparse.from_dense(x[..., 0]), TypeError, "but got SparseTensor"),
+        (tf.RaggedTensor.from_tensor(x), TypeError, "but got RaggedTensor"),
+    ):
+        with pytest.raises(error, match=message):
+            model.fit(bad, verbose=0)
+    with pytest.raises((TypeError, ValueError), match=r"got (None|NoneType|none)"):
+        model.fit(None)
+    for size in (0, -1, 1.5, "2"):
+        for arguments in (dict(batch_size=size), dict(validation_batch_size=size)):
+            with pytest.raises(ValueError, match="batch_size` must be an integer of at"):
+                model.fit(x, validation_split=0.5, **arguments)
+        for method in (model.evaluate, model.predict):
+            with pytest.raises(ValueError, match="batch_size` must be an integer of at"):
+                method(x, batch_size=size)
+    for inputs in (None, x[:0]):
+        with pytest.raises(ValueError, match=r"predict (needs inputs|got no examples)"):
+            model.predict(inputs)
 
 
 @MODELS

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfp_flows.models.compile_config import from_compile_config, to_compile_config
-from tfp_flows.models.examples import Examples
+from tfp_flows import numerics
+from tfp_flows.models.examples import Examples, check_not_empty
+from tfp_flows.models.saving import SavableModel
 from tfp_flows.models.sources import checked, pipeline_errors
 
 # What `compile` takes beside the optimizer.
@@ -24,8 +25,8 @@ _COMPILE_ARGUMENTS = {
 _TRAIN, _TEST = 0, 1
 
 
-class BaseModel(keras.Model):
-    """Steps, metrics, seeds and compile config of models that train on log densities.
+class BaseModel(SavableModel):
+    """Steps, metrics and seeds of models that train on log densities.
 
     A subclass says by `step_terms` what is minimised and reported of each example.
 
@@ -104,6 +105,7 @@ class BaseModel(keras.Model):
         self,
         x: Any = None,
         y: Any = None,
+        batch_size: int | None = None,
         *args: Any,
         validation_data: Any = None,
         class_weight: None = None,
@@ -116,6 +118,7 @@ class BaseModel(keras.Model):
           x: examples: an array, a data frame, or a `tf.data.Dataset`, `keras.utils.
             PyDataset` or generator of batches `x`, `(x, y)` or `(x, y, weights)`.
           y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
+          batch_size: examples per step of an array; `None` is 32.
           *args: as of `keras.Model.fit`.
           validation_data: like `x`, or a tuple `(x, y)` or `(x, y, weights)` of arrays.
           class_weight: nothing, as there are no classes.
@@ -128,9 +131,17 @@ class BaseModel(keras.Model):
 
         Raises:
           TypeError: if the examples are of another kind or dtype.
-          ValueError: if they are of another shape, or not finite or not in range. Those
-            of arrays are looked at before any training, others before their step.
+          ValueError: if they are of another shape, or not finite or not in range, or a
+            size is no integer >= 1. Those of arrays are looked at before any training,
+            others before their step.
+          NotImplementedError: under a strategy of several workers, which Keras does not
+            train with.
         """
+        sizes = dict(
+            batch_size=batch_size,
+            validation_batch_size=kwargs.get("validation_batch_size"),
+        )
+        _check_run(self, "fit", sizes)
         if class_weight is not None:
             raise ValueError(
                 f"{type(self).__name__} has no classes, but got class_weight; pass "
@@ -138,7 +149,7 @@ class BaseModel(keras.Model):
             )
         examples = self.examples
         if examples is None:
-            return super().fit(x, y, *args, **kwargs)
+            return super().fit(x, y, batch_size, *args, **kwargs)
         x, y, sample_weight = checked("fit", examples, x, y, sample_weight)
         if validation_data is not None:
             parts = validation_data
@@ -148,6 +159,7 @@ class BaseModel(keras.Model):
             return super().fit(
                 x,
                 y,
+                batch_size,
                 *args,
                 validation_data=validation_data,
                 sample_weight=sample_weight,
@@ -158,6 +170,7 @@ class BaseModel(keras.Model):
         self,
         x: Any = None,
         y: Any = None,
+        batch_size: int | None = None,
         *args: Any,
         sample_weight: npt.ArrayLike | None = None,
         **kwargs: Any,
@@ -167,6 +180,7 @@ class BaseModel(keras.Model):
         Args:
           x: examples, of any kind that `fit` takes.
           y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
+          batch_size: examples per step of an array; `None` is 32.
           *args: as of `keras.Model.evaluate`.
           sample_weight: `[N]`, factors of the terms of the loss, a sum over the batch
             divided by its size; the other metrics are weighted means.
@@ -176,15 +190,43 @@ class BaseModel(keras.Model):
           A list, the loss first; with `return_dict=True`, a dict.
 
         Raises:
-          TypeError: if the examples are of another kind or dtype.
-          ValueError: if they are of another shape, or not finite or not in range.
+          TypeError, ValueError, NotImplementedError: as of `fit`.
         """
+        _check_run(self, "evaluate", dict(batch_size=batch_size))
         examples = self.examples
         if examples is None:
-            return super().evaluate(x, y, *args, **kwargs)
+            return super().evaluate(x, y, batch_size, *args, **kwargs)
         x, y, sample_weight = checked("evaluate", examples, x, y, sample_weight)
         with pipeline_errors():
-            return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+            return super().evaluate(
+                x, y, batch_size, *args, sample_weight=sample_weight, **kwargs
+            )
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any
+    ) -> np.ndarray:
+        """What the model returns for inputs, as an array; see `keras.Model.predict`.
+
+        Args:
+          x: inputs, as of `keras.Model.predict`.
+          batch_size: inputs at a time of an array; `None` is 32.
+          *args: as of `keras.Model.predict`.
+          **kwargs: as of `keras.Model.predict`.
+
+        Returns:
+          Array of the results for all inputs.
+
+        Raises:
+          ValueError: if there are no inputs, or `batch_size` is no integer >= 1.
+        """
+        if batch_size is not None:
+            numerics.check_size("batch_size", batch_size)
+        for part in x if isinstance(x, list | tuple) else [x]:
+            if part is None:
+                raise ValueError("predict needs inputs, but got None.")
+            if hasattr(part, "__array__"):
+                check_not_empty("predict", part)
+        return super().predict(x, batch_size, *args, **kwargs)
 
     def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """One update of the weights; returns the means so far."""
@@ -222,49 +264,25 @@ class BaseModel(keras.Model):
             self._trackers[name].update_state(values, sample_weight=weight)
         return loss
 
-    def own_arguments(self) -> dict[str, object]:
-        """The arguments of the constructor that `keras.Model` does not know."""
-        raise NotImplementedError
 
-    def own_compile_arguments(self) -> dict[str, object]:
-        """The arguments of `compile` that `keras.Model` does not know."""
-        return {}
-
-    def get_config(self) -> dict[str, object]:
-        """The arguments of the constructor, as plain values."""
-        own = self.own_arguments()
-        return super().get_config() | {
-            name: keras.saving.serialize_keras_object(value)
-            for name, value in own.items()
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, object], custom_objects: dict | None = None
-    ) -> "BaseModel":
-        """The model of a `get_config`, with new weights."""
-        arguments = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects)
-            for name, value in config.items()
-        }
-        return cls(**arguments)
-
-    def get_compile_config(self) -> dict[str, object]:
-        """What `compile` was given, as far as it can be saved."""
-        if not self.compiled:
-            return {}
-        return to_compile_config(
-            optimizer=self.optimizer,
-            jit_compile=self.jit_compile,
-            steps_per_execution=self.steps_per_execution,
-            run_eagerly=self.run_eagerly,
-            **self.own_compile_arguments(),
+def _check_run(model: BaseModel, method: str, sizes: dict[str, Any]) -> None:
+    """Raises unless sizes are positive, and Keras trains under the model's strategy."""
+    for name, size in sizes.items():
+        if size is not None:
+            numerics.check_size(name, size)
+    strategy = model.distribute_strategy
+    # Keras 3 reduces scalar metrics of several workers along an axis that they do not
+    # have, and hands no batches to those of a parameter server: its own models fail, too.
+    has_workers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        own_devices = strategy.extended.worker_devices
+        has_workers = strategy.num_replicas_in_sync > len(own_devices)
+    if has_workers:
+        raise NotImplementedError(
+            f"{type(model).__name__}.{method} cannot run under a "
+            f"{type(strategy).__name__} of several workers, with which Keras 3 does not "
+            "train; use tf.distribute.MirroredStrategy, over the devices of one machine."
         )
-
-    def compile_from_config(self, config: dict[str, object]) -> None:
-        """Compiles the model as it was when saved."""
-        self.compile(**from_compile_config(config))
-        self.optimizer.build(self.trainable_variables)
 
 
 def _step_seed(seed: npt.ArrayLike, count: keras.Variable) -> tf.Tensor:

@@ -11,9 +11,10 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, numerics
-from tfp_flows.layers import Amortized
+from tfp_flows.layers import Amortized, AmortizedRadial
+from tfp_flows.layers.checks import check_num_weights
 from tfp_flows.models.base import BaseModel
-from tfp_flows.models.examples import Pairs
+from tfp_flows.models.examples import Pairs, as_tensor
 from tfp_flows.models.networks import mlp_encoder
 from tfp_flows.models.parts import amortized_layers, features_size
 from tfp_flows.models.sources import checked_batches
@@ -37,7 +38,8 @@ class ConditionalFlow(BaseModel):
 
     The layers map points to the base, as in [1, 2]: a density, which is what training
     needs, is one pass through them, and samples are drawn by their exact inverse. With
-    `invert=False` it is the other way around, `v = f(z; h)`. At first the layers are near
+    `invert=False`, the default of radial layers, it is the other way around, `v = f(z;
+    h)`. At first the layers are near
     the identity, and p(y | x) is near a standard normal in units of `adapt`. Without
     layers, p(y | x) is a normal with location and scale from x.
 
@@ -75,7 +77,7 @@ class ConditionalFlow(BaseModel):
         flow_layers: Amortized | Sequence[Amortized],
         *,
         network: keras.Layer | None = None,
-        invert: bool = True,
+        invert: bool | None = None,
         seed: int | None = None,
         **kwargs: object,
     ) -> None:
@@ -85,12 +87,13 @@ class ConditionalFlow(BaseModel):
           event_size: D, the size of y, Python `int`.
           x_shape: shape of one x, such as `[10]`.
           flow_layers: an amortised flow layer, such as `AmortizedSylvester(8)`, or a list
-            of them, applied first to last; an empty one makes a normal. Planar layers
-            fit D = 1 less well: w(x), a number, may pass through zero.
+            of them, applied first to last; an empty one makes a normal.
           network: Keras layer or model from x, `[B, *x_shape]`, to features h, `[B, H]`;
             `None` is a perceptron with two layers of 64 ReLUs.
           invert: whether the layers map points to the base (`True`: densities are cheap),
-            or the base to points (`False`: samples are).
+            or the base to points (`False`: samples are). `None` is `False` for radial
+            layers, whose inverse is a closed form, and which fit better that way in
+            D > 1, and `True` for others.
           seed: Python `int`, seed of the initial weights of the default network and of
             the location and scale, and of `sample`; `None` leaves it to
             `keras.utils.set_random_seed`. Layers have seeds of their own.
@@ -107,6 +110,9 @@ class ConditionalFlow(BaseModel):
         self.event_size = numerics.check_size("event_size", event_size)
         self.x_shape = tuple(numerics.check_size("x_shape", size) for size in x_shape)
         self.flow_layers = amortized_layers(flow_layers, self.variable_dtype)
+        if invert is None:
+            are_radial = [isinstance(f, AmortizedRadial) for f in self.flow_layers]
+            invert = not (are_radial and all(are_radial))
         self.invert = bool(invert)
         self._given_network = network
         self.network = network or mlp_encoder(
@@ -130,6 +136,7 @@ class ConditionalFlow(BaseModel):
         """Makes the weights."""
         h_size = features_size("network", "x", self.network, self.x_shape)
         y_shape, h_shape = (None, self.event_size), (None, h_size)
+        check_num_weights("The layer loc_and_scale", 2 * self.event_size * h_size)
         self.standardize_x.build((None, *self.x_shape))
         self.standardize_y.build(y_shape)
         self.loc_and_scale.build(h_shape)
@@ -176,7 +183,7 @@ class ConditionalFlow(BaseModel):
         Raises:
           ValueError: if `x` has another shape.
         """
-        given = tf.cast(x, self.variable_dtype)
+        given = as_tensor("ConditionalFlow", "x", x, self.variable_dtype)
         if not given.shape.is_compatible_with([None, *self.x_shape]):
             raise ValueError(
                 "This ConditionalFlow needs x of shape [B, "
@@ -218,7 +225,7 @@ class ConditionalFlow(BaseModel):
           ValueError: if the shapes do not fit.
         """
         density = self.distribution(x, training=training)
-        points = tf.cast(y, density.dtype)
+        points = as_tensor("log_prob", "y", y, density.dtype)
         if self.event_size == 1 and points.shape.rank == 1:
             points = points[:, tf.newaxis]
         self.examples.check_beside(density.batch_shape, points.shape)

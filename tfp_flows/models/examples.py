@@ -41,8 +41,9 @@ class Examples(abc.ABC):
         x, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
         self.check_labels(method, labels)
         self.check_array(method, x)
+        check_not_empty(method, x)
         if weights is None:
-            return batch
+            return batch if isinstance(batch, tuple | list) else (batch,)
         numerics.check_weights(method, weights, len(x))
         return x, no_labels(x) if labels is None else labels, weights
 
@@ -52,7 +53,7 @@ class Examples(abc.ABC):
             raise TypeError(
                 f"{method} needs one array of examples, but got {type(x).__name__}."
             )
-        x = x if tf.is_tensor(x) else np.asarray(x)
+        x = plain_array(method, "data", x)
         self.check_spec(method, tf.TensorShape(x.shape), tf.as_dtype(x.dtype))
         is_symbolic = tf.is_tensor(x) and not hasattr(x, "numpy")
         if not is_symbolic:
@@ -110,11 +111,12 @@ class Pairs(Examples):
         """As `Examples.check_labels`: y, as an array or its spec, must be there."""
         is_spec = isinstance(labels, tf.TensorSpec)
         if not (is_spec or hasattr(labels, "__array__")):
+            found = None if labels is None else type(labels).__name__
             raise ValueError(
                 f"{method} needs an array y beside x, or batches (x, y), but got y = "
-                f"{labels!r}."
+                f"{found}."
             )
-        labels = labels if is_spec or tf.is_tensor(labels) else np.asarray(labels)
+        labels = labels if is_spec else plain_array(method, "y", labels)
         shape, size = tf.TensorShape(labels.shape), self._event_size
         is_vector = size == 1 and shape.rank == 1
         if not (is_vector or shape.is_compatible_with([None, size])):
@@ -142,19 +144,69 @@ class Pairs(Examples):
 def _check_floating(method: str, name: str, dtype: tf.DType) -> None:
     if not dtype.is_floating:
         array = "x" if name == "data" else name
+        advice = f"cast them, for example with {array}.astype('float32')."
+        if dtype.is_complex:
+            advice = "pass real and imaginary parts as numbers of their own."
         raise TypeError(
-            f"{method} needs floating-point {name}, but got {dtype.name}; cast them, "
-            f"for example with {array}.astype('float32')."
+            f"{method} needs floating-point {name}, but got {dtype.name}; {advice}"
         )
 
 
 def _check_finite(method: str, name: str, values: np.ndarray) -> None:
-    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=-1)
+    is_bad = ~np.isfinite(values).all(axis=tuple(range(1, np.ndim(values))))
     if np.any(is_bad):
         raise ValueError(
             f"{method} got {name} that are NaN or infinite in {np.sum(is_bad)} of "
             f"{len(is_bad)} points, the first at index {np.argmax(is_bad)}; leave "
             "them out, or mend them."
+        )
+
+
+def plain_array(method: str, name: str, values: Any) -> Any:
+    """`values` as a dense `Tensor`, or as a NumPy array of numbers without a mask.
+
+    Raises:
+      TypeError: if they are no dense array of numbers, or have a mask.
+    """
+    if isinstance(values, tf.SparseTensor | tf.RaggedTensor):
+        raise TypeError(
+            f"{method} needs {name} as a dense array, but got a "
+            f"{type(values).__name__}; convert it with tf.sparse.to_dense or to_tensor()."
+        )
+    if tf.is_tensor(values):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(
+            f"{method} got {name} as a masked array, whose mask would be lost; leave out "
+            "what is masked, and pass a plain array."
+        )
+    values = np.asarray(values)
+    if values.dtype.kind in "OSUMm":
+        raise TypeError(
+            f"{method} needs {name} of numbers, but got an array of dtype "
+            f"{values.dtype}; make it one of numbers, its rows of one length."
+        )
+    return values
+
+
+def as_tensor(method: str, name: str, values: Any, dtype: tf.DType | str) -> tf.Tensor:
+    """`values`, an array of real numbers, as a `Tensor` of a floating dtype.
+
+    Raises:
+      TypeError: if they are no dense array of real numbers, or have a mask.
+    """
+    values = plain_array(method, name, values)
+    given = tf.as_dtype(values.dtype)
+    if given.is_complex or given == tf.string:
+        raise TypeError(f"{method} needs {name} of real numbers, but got {given.name}.")
+    return tf.cast(values, dtype)
+
+
+def check_not_empty(method: str, x: Any) -> None:
+    """Raises ValueError if an array has no examples."""
+    if len(x) == 0:
+        raise ValueError(
+            f"{method} got no examples, but an array of shape {tuple(x.shape)}."
         )
 
 

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.models.base import BaseModel
-from tfp_flows.models.examples import Points
+from tfp_flows.models.examples import Points, as_tensor
 from tfp_flows.models.flow_objectives import (
     MaximumLikelihood,
     ReverseKL,
@@ -136,7 +136,8 @@ class FlowModel(BaseModel):
         """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
         flow = self.distribution()
         # Live whatever the bijectors of the layers are.
-        return flow.log_prob(unknown_to_caches(tf.cast(x, flow.dtype)))
+        points = as_tensor("log_prob", "x", x, flow.dtype)
+        return flow.log_prob(unknown_to_caches(points))
 
     def sample(
         self,

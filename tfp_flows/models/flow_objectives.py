@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfp_flows import numerics
 from tfp_flows.density import as_density, check_events
 from tfp_flows.models.examples import Points
+from tfp_flows.vi.arguments import check_annealing
 
 if TYPE_CHECKING:
     from tfp_flows.models.flow_model import FlowModel
@@ -78,10 +79,6 @@ class ReverseKL:
     ) -> None:
         self._target = as_density(target)
         self._sample_size = numerics.check_size("sample_size", sample_size)
-        if annealing_fn is not None and not callable(annealing_fn):
-            raise TypeError(
-                f"`annealing_fn` must be callable or None, but got {annealing_fn!r}."
-            )
         self._annealing_fn = annealing_fn
         self.arguments = dict(
             target_log_prob_fn=target, sample_size=sample_size, annealing_fn=annealing_fn
@@ -90,8 +87,11 @@ class ReverseKL:
     def check(self, model: "FlowModel") -> None:
         """Raises if the target fails at samples of the model, or has no gradient.
 
-        Or if it is a density of vectors of another size.
+        Or if it is a density of vectors of another size, or `annealing_fn` fails, or
+        returns no finite number of at least 0, at step 0.
         """
+        if self._annealing_fn is not None:
+            check_annealing(self._annealing_fn, [0])
         check_events(model.distribution(), self._target)
         # With a seed of its own: a check must not change the samples of the fit.
         points = model.sample(self._sample_size, seed=0)

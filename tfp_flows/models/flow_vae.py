@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.layers.checks import check_num_weights
 from tfp_flows.models.bound import image_log_prob, sampled_kl
 from tfp_flows.models.images import binarize, resolve_binarization
 from tfp_flows.models.likelihoods import Likelihood
@@ -160,6 +161,7 @@ class FlowVAE(VAEQueries):
         self.build((None, *self.image_shape))
 
     def _head(self, name: str, seed: int) -> keras.Layer:
+        check_num_weights(f"The layer {name}", self._num_features * self.latent_size)
         return keras.layers.Dense(
             self.latent_size,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seed),

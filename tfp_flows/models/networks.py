@@ -12,6 +12,8 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
+from tfp_flows.layers.checks import check_num_weights
+
 DType: TypeAlias = str | keras.DTypePolicy | None
 Initializers: TypeAlias = Iterator[keras.initializers.Initializer]
 
@@ -38,7 +40,7 @@ def mlp_encoder(
     x = images = keras.Input(image_shape)
     x = keras.layers.Flatten(dtype=dtype)(x)
     for size in hidden_sizes:
-        x = _dense(size, "relu", initializer, dtype)(x)
+        x = _dense(x, size, "relu", initializer, dtype)
     return keras.Model(images, x, name="mlp_encoder")
 
 
@@ -67,9 +69,9 @@ def mlp_decoder(
     initializer = _initializers(seed)
     x = z = keras.Input([latent_size])
     for size in hidden_sizes:
-        x = _dense(size, "relu", initializer, dtype)(x)
+        x = _dense(x, size, "relu", initializer, dtype)
     shape = outputs_shape(image_shape, num_outputs)
-    x = _dense(math.prod(shape), None, initializer, dtype)(x)
+    x = _dense(x, math.prod(shape), None, initializer, dtype)
     outputs = keras.layers.Reshape(shape, dtype=dtype)(x)
     return keras.Model(z, outputs, name="mlp_decoder")
 
@@ -169,11 +171,16 @@ def _initializers(seed: int | None) -> Initializers:
 
 
 def _dense(
-    size: int, activation: str | None, initializer: Initializers, dtype: DType
-) -> keras.Layer:
+    x: keras.KerasTensor,
+    size: int,
+    activation: str | None,
+    initializer: Initializers,
+    dtype: DType,
+) -> keras.KerasTensor:
+    check_num_weights("A dense layer", x.shape[-1] * size)
     return keras.layers.Dense(
         size, activation, kernel_initializer=next(initializer), dtype=dtype
-    )
+    )(x)
 
 
 def _gated(
@@ -186,6 +193,9 @@ def _gated(
     initializer: Initializers,
     dtype: DType,
 ) -> keras.KerasTensor:
+    area = math.prod(np.broadcast_to(kernel_size, 2).tolist())
+    check_num_weights("A convolution", area * x.shape[-1] * filters)
+
     def convolution(activation: str | None) -> keras.Layer:
         return layer(
             filters,

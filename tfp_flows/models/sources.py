@@ -16,7 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.models.examples import Examples, no_labels
+from tfp_flows.models.examples import (
+    Examples,
+    check_not_empty,
+    no_labels,
+    plain_array,
+)
 
 Data: TypeAlias = tuple[Any, Any, Any]
 
@@ -50,7 +55,12 @@ def checked(
         examples.check_labels(method, y)
     if is_array:
         examples.check_array(method, x)
-        x = x if tf.is_tensor(x) else np.asarray(x)
+        x = plain_array(method, "data", x)
+        check_not_empty(method, x)
+        if y is not None and len(y) != len(x):
+            raise ValueError(
+                f"{method} needs as many y as x, but got {len(y)} of {len(x)}."
+            )
         if sample_weight is not None:
             sample_weight = numerics.check_weights(
                 method, sample_weight, len(x), are_all=True
@@ -115,6 +125,8 @@ def _checked_dataset(
             f"{method} needs a dataset of one array of examples, x, (x,), (x, y) or (x, "
             f"y, weights), but its elements are {spec}."
         )
+    if dataset.cardinality() == 0:
+        raise ValueError(f"{method} got no examples, but a dataset without batches.")
     # TensorFlow's spec of None is an object of its own.
     if labels == tf.type_spec_from_value(None):
         labels = None
@@ -122,6 +134,7 @@ def _checked_dataset(
     examples.check_spec(method, x.shape, x.dtype)
 
     def check(x: np.ndarray, labels: np.ndarray, *weights: np.ndarray) -> bool:
+        check_not_empty(method, x)
         examples.check_values(method, x)
         if np.size(labels):
             examples.check_labels(method, labels)
