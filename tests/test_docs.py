@@ -143,6 +143,9 @@ FEWER = {
     "vi.fit_maximum_likelihood": dict(num_steps=10),
     "vi.fit_restarts": dict(num_steps=10, sample_size=64),
     "diagnostics.evaluate": dict(num_samples=500),
+    "posteriors.fit_posterior": dict(
+        num_steps=10, sample_size=64, num_evaluation_samples=500
+    ),
 }
 
 

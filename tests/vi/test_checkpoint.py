@@ -268,7 +268,7 @@ np.testing.assert_array_equal(results[0].flow.loc, results[1].flow.loc)
 """
 
 
-@pytest.mark.parametrize("num_kills", [2, pytest.param(20, marks=pytest.mark.evidence)])
+@pytest.mark.parametrize("num_kills", [1, pytest.param(20, marks=pytest.mark.evidence)])
 def test_killed_at_random_moments(num_kills, tmp_path, rng):
     path = tmp_path / "fit.npz"
 
