@@ -1,5 +1,7 @@
 """A Gaussian start: exact where it can be, robust where targets are odd, plain errors."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,6 +23,11 @@ def correlated(x):
 
 def start(target, event_size=2, **arguments):
     return tff.vi.gaussian_start(target, event_size, **(dict(seed=0) | arguments))
+
+
+@functools.cache
+def start_of(target):
+    return start(target)
 
 
 def sd(found):
@@ -93,12 +100,34 @@ def walls(x):
 
 @pytest.mark.parametrize("target", [far_support, half_line, two_modes, walls])
 def test_odd_targets_get_a_gaussian_with_most_points_inside(target):
-    found = start(target)
+    found = start_of(target)
     assert found.converged
     assert np.isfinite([found.elbo, found.khat]).all()
     assert found.support_mass > 0.9
     x = found.distribution().sample(1_000, seed=3)
     assert np.mean(np.isfinite(target(x))) > 0.9
+
+
+def one_of_two_modes(x):
+    """A narrow mode where the search begins, and 40 % of the mass beside it."""
+    at = tf.stack([x, x - 1.5])
+    parts = -0.5 * tf.reduce_sum((at / 0.3) ** 2, axis=-1)
+    return tf.reduce_logsumexp(parts + np.log([[0.6], [0.4]]).astype(np.float32), axis=0)
+
+
+def test_is_near_where_there_is_little_left():
+    found = start_of(correlated)
+    log_z = 0.5 * np.log(np.linalg.det(2.0 * np.pi * COVARIANCE))
+    assert found.log_evidence == pytest.approx(log_z, abs=0.05)
+    assert found.outside_mass < 0.01
+    assert found.is_near
+    # One mode of two, both with the space between them, and a hard edge.
+    one = start(one_of_two_modes, num_iterations=20)
+    assert one.outside_mass == pytest.approx(0.4, abs=0.1)
+    assert one.log_evidence - one.elbo == pytest.approx(-np.log(0.6), abs=0.1)
+    assert not any(
+        each.is_near for each in (one, start_of(two_modes), start_of(half_line))
+    )
 
 
 def test_what_it_says_of_itself():

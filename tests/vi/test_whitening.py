@@ -49,40 +49,57 @@ def assert_in_units(flow):
     np.testing.assert_allclose(x.std(axis=0), 1.02, atol=0.15)
 
 
-@pytest.mark.parametrize(
-    ("flow_arguments", "arguments"),
-    [
-        ({}, dict(num_starts=4)),
-        (
-            dict(batch_shape=(2,), dtype=tf.float64),
-            dict(num_starts=1, gradient_estimator="path"),
-        ),
-    ],
-)
-def test_a_fit_begins_there_whatever_the_units(flow_arguments, arguments, start):
-    flow = build(**flow_arguments)
-    result = fit(flow, start=start, **arguments)
+def test_all_starts_of_a_fit_begin_there_whatever_the_units(start):
+    flow = build()
+    result = fit(flow, start=start, num_starts=4)
     assert result.flow is flow
     assert result.settings["start"] == "gaussian"
     assert not result.settings["annealed"]
-    x, log_q = flow.experimental_sample_and_log_prob(4_000, seed=3)
-    elbo = np.mean(target(x) - log_q, axis=0)
-    assert np.all(elbo > start.elbo - 0.2)
-    flow = flow[0] if flow.batch_shape.rank else flow
+    assert -result.loss[-1] > start.elbo - 0.3
     assert_in_units(flow)
 
 
-def test_finds_the_start_by_the_seed_and_resumes_from_it(tmp_path):
-    arguments = dict(checkpoint_dir=tmp_path, num_starts=1)
-    first = fit(build(), start="gaussian", **arguments)
-    second = fit(build(), start="gaussian", seed=None, **arguments)
-    for a, b in zip(
-        first.flow.trainable_variables, second.flow.trainable_variables, strict=True
-    ):
-        np.testing.assert_array_equal(a, b)
-    assert_in_units(second.flow)
-    with pytest.raises(ValueError, match="start"):
-        fit(build(), **arguments)
+def test_a_batch_of_flows_in_float64(start):
+    flow = build(batch_shape=(2,), dtype=tf.float64, fused=False)
+    with Whitening(flow, as_density(target), start, None) as whitening:
+        z, log_q = flow.experimental_sample_and_log_prob(4_000, seed=3)
+        elbo = np.mean(whitening.density(z) - log_q, axis=0)
+    np.testing.assert_allclose(elbo, start.elbo, atol=0.2)
+    assert_in_units(flow[1])
+
+
+def test_the_start_is_that_of_the_seed(start):
+    found = [
+        Whitening(build(), as_density(target), "gaussian", seed).start
+        for seed in ([0, 1], [0, 1], [0, 2])
+    ]
+    np.testing.assert_array_equal(found[0].scale_tril, found[1].scale_tril)
+    assert np.all(found[0].location != found[2].location)
+
+
+def two_modes(x):
+    at = tf.stack([x[..., 0] - 4.0, x[..., 0] + 4.0])
+    return tf.reduce_logsumexp(-0.5 * at**2, axis=0) - 0.5 * x[..., 1] ** 2
+
+
+@pytest.mark.parametrize(
+    ("flow_arguments", "density", "has_start"),
+    [
+        ({}, target, True),
+        ({}, two_modes, False),
+        (dict(affine=False), target, False),
+        (dict(dtype=tf.float16), target, False),
+    ],
+)
+def test_auto_starts_where_it_pays(flow_arguments, density, has_start):
+    whitening = Whitening(build(**flow_arguments), as_density(density), "auto", [0, 1])
+    assert (whitening.start is not None) == whitening.is_near == has_start
+
+
+def test_auto_leaves_a_trained_flow_where_it_is():
+    flow = build()
+    flow.bijector.bijectors[0].shift.assign([0.5, 0.0])
+    assert Whitening(flow, as_density(target), "auto", [0, 1]).start is None
 
 
 def test_the_flow_is_in_units_after_an_exception(start):

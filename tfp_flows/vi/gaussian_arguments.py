@@ -19,7 +19,7 @@ from tfp_flows.training import xla_errors
 from tfp_flows.vi.gaussian import Gaussian
 
 # Largest D: there an iteration takes some five seconds.
-_LARGEST = 1_000
+LARGEST_SIZE = 1_000
 
 # Points `[S, D]` to log densities `[S]` and gradients `[S, D]`.
 ValueAndGradientFn: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -37,10 +37,10 @@ def resolve_event(
             "points are."
         )
     event_size = numerics.check_size("event_size", event_size)
-    if event_size > _LARGEST:
+    if event_size > LARGEST_SIZE:
         raise ValueError(
             f"A full covariance of {event_size} numbers is too large: a Gaussian start "
-            f"takes event_size <= {_LARGEST}."
+            f"takes event_size <= {LARGEST_SIZE}."
         )
     if density.event_size not in (None, event_size):
         raise ValueError(

@@ -1,7 +1,6 @@
 """A Gaussian near a target: where flows and chains may start."""
 
 import dataclasses
-import math
 import time
 from typing import Any
 
@@ -23,14 +22,13 @@ from tfp_flows.vi.gaussian_arguments import (
     resolve_event,
     resolve_sample_size,
 )
+from tfp_flows.vi.gaussian_judgement import judge
 from tfp_flows.vi.gaussian_search import GaussianSearch
 from tfp_flows.vi.natural_gradient import build_estimate_fn, draw
 
-# Samples that judge the Gaussian at the end.
-_NUM_JUDGED = 4_096
-# Pareto k-hat above which importance weights are not reliable at any practical number
-# of samples (Vehtari et al. 2024).
-_KHAT = 0.7
+# What a start may lack at most to be near: nats below log Z, and mass outside. Not k-hat,
+# which is large wherever tails are exponential.
+_NEAR_GAP, _NEAR_OUTSIDE = 1.0, 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +41,13 @@ class GaussianStart:
         its transpose.
       elbo: evidence lower bound of the Gaussian in nats, from fresh samples.
       elbo_standard_error: its standard error.
-      khat: Pareto k-hat of the importance weights of these samples.
-      support_mass: share of them at which the target and its gradient are finite; the
-        other numbers are of these.
+      log_evidence: log Z of the target by importance sampling, from these samples and
+        those of Gaussians 2, 4 and 8 times as wide.
+      khat: Pareto k-hat of the importance weights of the Gaussian alone.
+      support_mass: share of its samples at which the target is finite, of which `elbo`
+        and `khat` are.
+      outside_mass: share of the target's mass beyond the ellipsoid that holds 99.9 % of
+        the Gaussian, as far as the wider ones reach: other modes, and heavy tails.
       converged: whether the updates came to rest; if not, the Gaussian is the last one.
       num_iterations: how often the target was evaluated, at S points each.
       seconds: wall time, compilation included.
@@ -55,16 +57,26 @@ class GaussianStart:
     scale_tril: np.ndarray
     elbo: float
     elbo_standard_error: float
+    log_evidence: float
     khat: float
     support_mass: float
+    outside_mass: float
     converged: bool
     num_iterations: int
     seconds: float
 
     @property
     def is_near(self) -> bool:
-        """Whether importance weights make up for what the Gaussian lacks."""
-        return self.khat <= _KHAT and self.support_mass == 1.0
+        """Whether a flow that begins here has little left to find.
+
+        It has not, for example, where the target has several modes, of which the Gaussian
+        covers one, or all and the space between them.
+        """
+        return (
+            self.log_evidence - self.elbo <= _NEAR_GAP
+            and self.outside_mass <= _NEAR_OUTSIDE
+            and self.support_mass == 1.0
+        )
 
     def distribution(self) -> tfd.MultivariateNormalTriL:
         """The Gaussian, event shape `[D]`."""
@@ -103,8 +115,9 @@ class GaussianStart:
         return (
             f"Gaussian start in {len(self.location)} dimensions: {state} after "
             f"{self.num_iterations} evaluations in {self.seconds:.1f} s, ELBO "
-            f"{self.elbo:.4g} +- {self.elbo_standard_error:.2g} nats, k-hat "
-            f"{self.khat:.2f}"
+            f"{self.elbo:.4g} +- {self.elbo_standard_error:.2g} nats, "
+            f"{self.log_evidence - self.elbo:.2g} below log Z, k-hat {self.khat:.2f}, "
+            f"{self.outside_mass:.1%} of the mass outside"
         )
 
 
@@ -213,23 +226,14 @@ def gaussian_start(
         # A wrong gradient explains what else goes wrong.
         check_slopes(value_and_gradient_fn, points_of(search.gaussian))
 
-    num_iterations = search.num_iterations
-    log_weights = np.concatenate(
-        [
-            search.look_at(search.gaussian).log_weights
-            for _ in range(math.ceil(_NUM_JUDGED / sample_size))
-        ]
-    )
-    inside = log_weights[np.isfinite(log_weights)]
-    support_mass = len(inside) / len(log_weights)
+    def log_prob_of(points: tf.Tensor) -> np.ndarray:
+        return value_and_gradient_fn(tf.cast(points, dtype))[0].numpy().astype(float)
+
     return GaussianStart(
         location=search.gaussian.location.numpy().astype(dtype.as_numpy_dtype),
         scale_tril=search.gaussian.scale_tril.numpy().astype(dtype.as_numpy_dtype),
-        elbo=float(np.mean(inside)) + math.log(support_mass),
-        elbo_standard_error=float(np.std(inside) / math.sqrt(len(inside))),
-        khat=numerics.pareto_khat(inside),
-        support_mass=support_mass,
+        **judge(search.gaussian, log_prob_of, sample_size, seed),
         converged=search.converged,
-        num_iterations=num_iterations,
+        num_iterations=search.num_iterations,
         seconds=time.perf_counter() - started,
     )

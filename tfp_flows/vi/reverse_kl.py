@@ -35,7 +35,7 @@ def fit_reverse_kl(
     num_steps: int | None = None,
     sample_size: int | None = None,
     num_starts: int | None = None,
-    start: Start = None,
+    start: Start = "auto",
     optimizer: Optimizer = None,
     early_stopping: bool = False,
     seed: Seed = None,
@@ -101,11 +101,12 @@ def fit_reverse_kl(
         compete. More than one need a flow as the builders return it, which knows how to
         `rebuild` itself. `None` is 8, or as many as leave 64 samples to each, for such
         flows and the default optimizer; else 1. Pass 1 to train on from where a flow is.
-      start: `"gaussian"`, the Gaussian nearest to the target by `tff.vi.gaussian_start`,
-        or one that was found before: the affine map of the flow, which must be built with
-        `affine=True`, begins there, in place of where it is, and the fit goes on in the
-        coordinates in which that is a standard normal. The default of `annealing_fn` is
-        then `None`. With several starts all begin there.
+      start: where the affine map of a flow built with `affine=True` begins, in place of
+        where it is. `"gaussian"`: at the Gaussian nearest to the target, by
+        `tff.vi.gaussian_start`; or at one found before. The fit goes on in coordinates in
+        which that is a standard normal, and all starts begin there. `"auto"`: the same if
+        the map is the identity, as built, and the Gaussian `is_near`, as those of most
+        posteriors are, and of targets with several modes are not. `None`: where it is.
       optimizer: a Keras 3 or tf_keras optimizer; its state goes on from where it is. With
         several starts its slots are theirs. `None` is that of the recipe; for flows of
         more than 320 parameters, `tff.vi.default_optimizer(num_steps)`.
@@ -115,8 +116,8 @@ def fit_reverse_kl(
         lowered by 0.3 instead. Its default optimizer has no decay of its own.
       seed: `int` or stateless TFP seed; `None` draws a new one.
       annealing_fn: callable, scalar `int32` step to scalar beta; `None` is beta = 1
-        throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`, or `None` with a
-        `start`.
+        throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`, or `None` if the
+        flow begins at a Gaussian that `is_near`.
       gradient_estimator: `"reparameterized"`, the total derivative of the Monte Carlo
         objective, or `"path"`, the path derivative alone ([2]), whose noise vanishes at a
         perfect fit; for a `tfd.TransformedDistribution`. Both are unbiased.
@@ -197,12 +198,13 @@ def fit_reverse_kl(
     if seed is None and checkpoint_dir is not None:
         seed = training.Checkpoint(checkpoint_dir).seed
     seed = numerics.stateless_seed(seed)
-    if isinstance(annealing_fn, str) and annealing_fn == "default":
-        annealing_fn = linear_annealing(num_steps) if start is None else None
-    elif annealing_fn is not None:
+    has_default = isinstance(annealing_fn, str) and annealing_fn == "default"
+    if not has_default and annealing_fn is not None:
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
         check_annealing(annealing_fn, np.unique(looks))
     whitening = Whitening(flow, density, start, seed)
+    if has_default:
+        annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
     objective = _OBJECTIVES[gradient_estimator](
         whitening.density,
         sample_size=sample_size,
@@ -210,7 +212,7 @@ def fit_reverse_kl(
         num_starts=num_starts,
     )
     settings: dict[str, Any] = dict(early_stopping=bool(early_stopping))
-    if start is not None:
+    if whitening.start is not None:
         settings["start"] = "gaussian"
     events: list[training.Event] = [training.RiseTest(num_steps)]
     if early_stopping:

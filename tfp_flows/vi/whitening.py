@@ -3,37 +3,47 @@
 import types
 from typing import Literal, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.density import Density
+from tfp_flows.vi.gaussian_arguments import LARGEST_SIZE
 from tfp_flows.vi.gaussian_start import GaussianStart, gaussian_start
 
 tfb = tfp.bijectors
 
+# Those that a search is precise enough in.
+_DTYPES = (tf.float32, tf.float64)
+
 # Where a flow begins.
-Start: TypeAlias = GaussianStart | Literal["gaussian"] | None
+Start: TypeAlias = GaussianStart | Literal["gaussian", "auto"] | None
 
 
 class AffineMap:
     """The trainable map L x + m that ends a flow built with `affine=True`."""
 
-    def __init__(self, flow: tfd.Distribution) -> None:
-        """Finds the map.
+    def __init__(self, shift: tf.Variable, scale_tril: tf.Variable) -> None:
+        """Takes m, `[..., D]`, and L, `[..., D, D]`, lower triangular."""
+        self._shift, self._scale_tril = shift, scale_tril
 
-        Raises:
-          ValueError: if the flow has none.
-        """
+    @classmethod
+    def of(cls, flow: tfd.Distribution) -> "AffineMap | None":
+        """That of a flow, or `None` if it has none."""
         last = getattr(getattr(flow, "bijector", None), "bijectors", [])[:2]
-        kinds = tuple(map(type, last))
-        if kinds != (tfb.Shift, tfb.ScaleMatvecTriL):
-            raise ValueError(
-                f"{flow.name} has no affine map to begin at a Gaussian; build it with "
-                "affine=True, or pass start=None."
-            )
-        self._shift = last[0].parameters["shift"]
-        self._scale_tril = last[1].parameters["scale_tril"]
+        if tuple(map(type, last)) != (tfb.Shift, tfb.ScaleMatvecTriL):
+            return None
+        shift, scale_tril = last[0].parameters["shift"], last[1].parameters["scale_tril"]
+        is_trainable = hasattr(shift, "assign") and hasattr(scale_tril, "assign")
+        return cls(shift, scale_tril) if is_trainable else None
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the identity, as builders make it."""
+        scale_tril = tf.convert_to_tensor(self._scale_tril)
+        identity = tf.linalg.diag(tf.ones_like(self._shift))
+        return not np.any(self._shift) and bool(np.all(scale_tril == identity))
 
     def reset(self) -> None:
         """Makes it the identity."""
@@ -69,10 +79,9 @@ class Whitening:
         """Finds the start.
 
         Args:
-          flow: `tfd.Distribution` over vectors, with an affine map unless `start` is
-            `None`.
+          flow: `tfd.Distribution` over vectors.
           density: `Density` in the target's own coordinates.
-          start: `"gaussian"`, a `GaussianStart`, or `None`.
+          start: as `fit_reverse_kl` takes it.
           seed: stateless TFP seed of the search.
 
         Raises:
@@ -80,27 +89,15 @@ class Whitening:
           ValueError: if the flow has no affine map, `start` is of another size, or the
             search refuses the target.
         """
-        self.density = density
-        self.start: GaussianStart | None = None
-        self._affine: AffineMap | None = None
-        if start is None:
-            return
-        affine, event_size = AffineMap(flow), flow.event_shape[0]
-        if isinstance(start, str) and start == "gaussian":
-            seed = tfp.random.split_seed(seed, n=1, salt="Whitening")[0]
-            start = gaussian_start(density, event_size, dtype=flow.dtype, seed=seed)
-        if not isinstance(start, GaussianStart):
-            raise TypeError(
-                "`start` must be 'gaussian', a tff.vi.GaussianStart or None, but got "
-                f"{start!r}."
-            )
-        if len(start.location) != event_size:
-            raise ValueError(
-                f"`start` is a Gaussian over vectors of size {len(start.location)}, but "
-                f"{flow.name} a flow of vectors of size {event_size}."
-            )
-        self.density, self.start = start.whitened(density), start
-        self._affine = affine
+        self.density, self._affine = density, AffineMap.of(flow)
+        self.start = _resolve(start, flow, self._affine, density, seed)
+        if self.start is not None:
+            self.density = self.start.whitened(density)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether there is a start with little left to find."""
+        return self.start is not None and self.start.is_near
 
     def __enter__(self) -> "Whitening":
         """Makes the affine map of the flow the identity."""
@@ -117,3 +114,40 @@ class Whitening:
         """Has the affine map of the flow take up the Gaussian."""
         if self._affine is not None and self.start is not None:
             self._affine.follow_with(self.start)
+
+
+def _resolve(
+    start: Start,
+    flow: tfd.Distribution,
+    affine: AffineMap | None,
+    density: Density,
+    seed: tf.Tensor,
+) -> GaussianStart | None:
+    if start is None:
+        return None
+    is_given = isinstance(start, GaussianStart)
+    if not is_given and start not in ("gaussian", "auto"):
+        raise TypeError(
+            "`start` must be 'gaussian', 'auto', a tff.vi.GaussianStart or None, but got "
+            f"{start!r}."
+        )
+    event_size = flow.event_shape[0]
+    if start == "auto":
+        is_possible = flow.dtype in _DTYPES and event_size <= LARGEST_SIZE
+        if affine is None or not affine.is_identity or not is_possible:
+            return None
+    if affine is None:
+        raise ValueError(
+            f"{flow.name} has no affine map to begin at a Gaussian; build it with "
+            "affine=True, or pass start=None."
+        )
+    if is_given:
+        if len(start.location) != event_size:
+            raise ValueError(
+                f"`start` is a Gaussian over vectors of size {len(start.location)}, but "
+                f"{flow.name} a flow of vectors of size {event_size}."
+            )
+        return start
+    seed = tfp.random.split_seed(seed, n=1, salt="start")[0]
+    found = gaussian_start(density, event_size, dtype=flow.dtype, seed=seed)
+    return found if start == "gaussian" or found.is_near else None
