@@ -10,9 +10,8 @@ from tfp_flows.distributions import autoregressive_flow
 
 def test_sizes():
     stack = autoregressive_flow(10, 3, seed=0).bijector
-    assert stack.w.shape == (3, 80, 10)
-    assert stack.v.shape == (3, 2, 10, 80)
-    assert autoregressive_flow(2, 1, seed=0).bijector.b.shape == (1, 32)
+    assert stack.w.shape == (3, 84, 10)
+    assert stack.v.shape == (3, 2, 10, 84)
     flow = autoregressive_flow(4, 2, hidden_units=7, seed=0, batch_shape=[5])
     assert flow.bijector.b.shape == (5, 2, 7)
 

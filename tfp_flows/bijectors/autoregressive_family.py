@@ -25,7 +25,7 @@ class AutoregressiveFamily(Family):
     Attributes:
       num_layers: K, Python `int`.
       init_scale: standard deviation of the entries of `v sqrt(H)`; 0 is the identity.
-      hidden_units: H, Python `int`; `None` is max(8 D, 32).
+      hidden_units: H, Python `int`; `None` is 64 + 2 D.
 
     Raises:
       ValueError: if `num_layers` or `hidden_units` is no integer >= 1, or `init_scale` is
@@ -69,7 +69,7 @@ class AutoregressiveFamily(Family):
 
         `v` is of shape `[..., K, 2, D, H]`, and `c` `[..., K, 2, D]`.
         """
-        h = self.hidden_units or max(8 * event_size, 32)
+        h = self.hidden_units or 64 + 2 * event_size
         shape = (*batch_shape, self.num_layers)
         w_seed, v_seed = tfp.random.split_seed(seed, n=2, salt="autoregressive_flow")
         w = tf.random.stateless_normal((*shape, h, event_size), w_seed, dtype=dtype)

@@ -257,7 +257,7 @@ def autoregressive_flow(
 
     ```python
     flow = tff.autoregressive_flow(10, 3, seed=0)
-    flow.trainable_variables       # w: [3, 80, 10], b: [3, 80], v: [3, 2, 10, 80], c: ...
+    flow.trainable_variables       # w: [3, 84, 10], b: [3, 84], v: [3, 2, 10, 84], c: ...
     x, log_q = flow.experimental_sample_and_log_prob(1000, seed=1)
     ```
 
@@ -266,7 +266,7 @@ def autoregressive_flow(
       num_layers: K, Python `int`: at least 2, for the first coordinate to be more than
         moved; every second layer takes the coordinates last to first.
       hidden_units: H, Python `int`, of the one hidden layer of each network; `None` is
-        max(8 D, 32).
+        64 + 2 D.
       seed: `int` or stateless TFP seed of the initial values; `None` draws a new one.
       dtype: floating dtype of the variables and samples.
       fused: whether the layers are one `AutoregressiveStack`, or K `Autoregressive`s.

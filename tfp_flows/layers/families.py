@@ -128,7 +128,7 @@ class AmortizedAutoregressive(Amortized):
     as [1] has it: b `[K, H]` and c `[K, 2, D]` are of the data point, w `[K, H, D]` and v
     `[K, 2, D, H]` weights of the layer. See `tff.bijectors.Autoregressive` for shift and
     scale, and `AmortizedPlanar` for the shapes, arguments and errors; `hidden_units` is
-    H, by default max(8 D, 32).
+    H, by default 64 + 2 D.
 
     #### Example
 
@@ -229,8 +229,7 @@ class SharedAutoregressive(Shared):
 
     See `tff.bijectors.Autoregressive` for shift, scale and the log-det, and
     `SharedPlanar` for the shapes, arguments and errors; `hidden_units` is H, by default
-    max(8 D, 32). The weights are w `[K, H, D]`, b `[K, H]`, v `[K, 2, D, H]` and c `[K,
-    2, D]`.
+    64 + 2 D. The weights are w `[K, H, D]`, b `[K, H]`, v `[K, 2, D, H]`, c `[K, 2, D]`.
 
     #### Example
 
