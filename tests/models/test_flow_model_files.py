@@ -195,5 +195,20 @@ drawn = [sample for sample in drawn if len(sample) == 128]
 assert len(np.unique(drawn, axis=0)) == 100
 assert abs(-np.mean(model(np.float32([[1.0, 1.0]]))) - np.log(2 * np.pi)) < 0.5
 np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-4)
+
+def conditional(scope):
+    with scope:
+        model = models.ConditionalFlow(1, [2], layers.AmortizedRadial(1, seed=0), seed=1)
+        model.compile("sgd", jit_compile=False)
+    model.fit(x, x[:, :1], batch_size=20, shuffle=False, verbose=0)
+    return model.log_prob(x, x[:, :1])
+
+scopes = strategy.scope(), tf.distribute.get_strategy().scope()
+np.testing.assert_allclose(*map(conditional, scopes), rtol=1e-4, atol=1e-4)
+with strategy.scope():
+    vae = models.FlowVAE(1, (2,), likelihood="gaussian", seed=0)
+    vae.compile("sgd", jit_compile=False)
+assert np.isfinite(vae.fit(x, batch_size=20, verbose=0).history["loss"])
+assert vae.likelihood.scale != 1.0
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

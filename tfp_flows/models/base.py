@@ -279,9 +279,10 @@ def _check_run(model: BaseModel, method: str, sizes: dict[str, Any]) -> None:
         has_workers = strategy.num_replicas_in_sync > len(own_devices)
     if has_workers:
         raise NotImplementedError(
-            f"{type(model).__name__}.{method} cannot run under a "
-            f"{type(strategy).__name__} of several workers, with which Keras 3 does not "
-            "train; use tf.distribute.MirroredStrategy, over the devices of one machine."
+            f"{type(model).__name__}.{method} cannot run under a strategy of several "
+            "workers (MultiWorkerMirroredStrategy, ParameterServerStrategy), with which "
+            "Keras 3 does not train; use tf.distribute.MirroredStrategy, over the "
+            "devices of one machine."
         )
 
 
