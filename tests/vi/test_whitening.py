@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 import tfp_flows as tff
 from tfp_flows.density import as_density
-from tfp_flows.vi.whitening import Whitening
+from tfp_flows.vi.whitening import AffineMap, Whitening
 
 MEAN, SD = np.array([-8e4, 3e-3]), np.array([2e3, 1e-3])
 
@@ -147,3 +147,12 @@ def test_errors(flow, start, error, message):
 def test_a_start_of_another_size(start):
     with pytest.raises(ValueError, match="vectors of size 2, but planar_flow"):
         fit(tff.planar_flow(3, 2, affine=True, name="planar_flow"), start=start)
+
+
+def test_a_flow_that_was_trained_goes_on_from_its_affine_map(start):
+    flow = build(init_scale=0.0)
+    AffineMap.of(flow).follow_with(start)
+    before = [variable.numpy() for variable in flow.trainable_variables]
+    with Whitening(flow, as_density(target), "auto", None):
+        for variable, value in zip(flow.trainable_variables, before, strict=True):
+            np.testing.assert_array_equal(variable, value)

@@ -198,12 +198,11 @@ def fit_reverse_kl(
     if seed is None and checkpoint_dir is not None:
         seed = training.Checkpoint(checkpoint_dir).seed
     seed = numerics.stateless_seed(seed)
-    has_default = isinstance(annealing_fn, str) and annealing_fn == "default"
-    if not has_default and annealing_fn is not None:
+    if callable(annealing_fn) or annealing_fn not in ("default", None):
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
-        check_annealing(annealing_fn, np.unique(looks))
+        check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
     whitening = Whitening(flow, density, start, seed)
-    if has_default:
+    if annealing_fn == "default":
         annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
     objective = _OBJECTIVES[gradient_estimator](
         whitening.density,

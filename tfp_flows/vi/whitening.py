@@ -101,7 +101,7 @@ class Whitening:
 
     def __enter__(self) -> "Whitening":
         """Makes the affine map of the flow the identity."""
-        if self._affine is not None:
+        if self._affine is not None and self.start is not None:
             self._affine.reset()
         return self
 
@@ -125,8 +125,7 @@ def _resolve(
 ) -> GaussianStart | None:
     if start is None:
         return None
-    is_given = isinstance(start, GaussianStart)
-    if not is_given and start not in ("gaussian", "auto"):
+    if not isinstance(start, GaussianStart) and start not in ("gaussian", "auto"):
         raise TypeError(
             "`start` must be 'gaussian', 'auto', a tff.vi.GaussianStart or None, but got "
             f"{start!r}."
@@ -141,7 +140,7 @@ def _resolve(
             f"{flow.name} has no affine map to begin at a Gaussian; build it with "
             "affine=True, or pass start=None."
         )
-    if is_given:
+    if isinstance(start, GaussianStart):
         if len(start.location) != event_size:
             raise ValueError(
                 f"`start` is a Gaussian over vectors of size {len(start.location)}, but "
