@@ -1,0 +1,1 @@
+"""Real posteriors as joint distributions, with reference moments of their parameters."""
