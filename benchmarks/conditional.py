@@ -209,8 +209,7 @@ def document(found):
             row["family"],
             DIRECTIONS[row["invert"]],
             f"{row['excess']:.4f} ± {row['standard_error']:.4f}",
-            f"{row['milliseconds_per_step']:.2f}",
-            f"{row['milliseconds_to_sample']:.2f}",
+            *map(_time, (row["milliseconds_per_step"], row["milliseconds_to_sample"])),
         ]
         for row in found["toys"]
     ]
@@ -233,6 +232,11 @@ def document(found):
         table.append([head, mean, MISSING if head == NORMAL else gain])
     lines += table_lines(["head", "NLL", "difference"], table)
     return "\n".join(lines)
+
+
+def _time(milliseconds):
+    """A time, or a dash where the machine was too busy for one."""
+    return MISSING if milliseconds is None else f"{milliseconds:.2f}"
 
 
 def main():
