@@ -1,4 +1,4 @@
-"""Checks of sizes, numbers and weights."""
+"""Checks of sizes, numbers and choices."""
 
 import numpy as np
 import pytest
@@ -41,43 +41,19 @@ def test_what_is_no_number_in_range_is_refused(value):
         numerics.check_positive("rate", value)
 
 
-@pytest.mark.parametrize("weights", [[0, 2], [[0.5], [0.0]], [True, False]], ids=str)
-def test_weights_of_examples_pass(weights):
-    values = numerics.check_weights("fit", weights, 2, are_all=True)
-    np.testing.assert_array_equal(values, weights)
-
-
-@pytest.mark.parametrize(
-    ("weights", "error", "message"),
-    [
-        ([1.0], ValueError, r"fit needs w of shape \[2\].* but got shape \(1,\)"),
-        ([[1.0, 1.0]], ValueError, r"but got shape \(1, 2\)"),
-        (["a", "b"], TypeError, "w of real numbers, but got dtype <U1"),
-        ([1j, 1.0], TypeError, "complex128"),
-        ([np.nan, 1.0], ValueError, "a w that is NaN, infinite or negative"),
-        ([np.inf, 1.0], ValueError, "infinite"),
-        ([-1.0, 1.0], ValueError, "negative"),
-        ([0.0, 0.0], ValueError, "a w of 0 for all examples"),
-    ],
-    ids=str,
-)
-def test_other_weights_are_refused(weights, error, message):
-    with pytest.raises(error, match=message):
-        numerics.check_weights("fit", weights, 2, name="w", are_all=True)
-
-
-def test_a_batch_may_have_no_weight():
-    np.testing.assert_array_equal(numerics.check_weights("fit", [0, 0], 2), [0, 0])
-
-
 def test_sizes_that_no_shape_has():
     with pytest.raises(ValueError, match="`num_layers` must be at most 2147483647"):
         numerics.check_size("num_layers", 2**31)
 
 
-@pytest.mark.parametrize("value", [[], (3,), np.array([2, 3]), tf.TensorShape([2])])
+@pytest.mark.parametrize(
+    "value",
+    [[2, 3], (2, 3), np.array([2, 3]), tf.constant([2, 3]), tf.TensorShape([2, 3])],
+    ids=lambda value: type(value).__name__,
+)
 def test_shapes_become_tuples(value):
-    assert numerics.check_shape("batch_shape", value) == tuple(value)
+    assert numerics.check_shape("batch_shape", value) == (2, 3)
+    assert numerics.check_shape("batch_shape", value[:0]) == ()
 
 
 @pytest.mark.parametrize("value", [3, None, "a", [0], [2.0], [[1]], [None], {"a": 1}])
@@ -91,3 +67,10 @@ def test_flags():
     for value in ("False", 1, None, np.ones(2)):
         with pytest.raises(TypeError, match="`affine` must be True or False"):
             numerics.check_flag("affine", value)
+
+
+@pytest.mark.parametrize("value", ["b", [], {}, None, np.array(["a", "c"])], ids=str)
+def test_only_choices_are_chosen(value):
+    assert numerics.check_choice("form", "a", ("a", "c")) == "a"
+    with pytest.raises(ValueError, match="`form` must be one of 'a', 'c', but got"):
+        numerics.check_choice("form", value, ("a", "c"))

@@ -41,6 +41,11 @@ def dataset(points, batch_size=10):
         ),
         (dict(data=(10 * POINTS).astype(int)), TypeError, "int.*astype.*noise"),
         (dict(data=POINTS > 0.0), TypeError, "bool"),
+        (
+            dict(data=np.ma.masked_array(POINTS, POINTS > 0.0)),
+            TypeError,
+            "data as a mask",
+        ),
         (dict(data=np.array([["a", "b"]])), TypeError, "floating-point"),
         (dict(data=[[1.0, 2.0], [3.0]]), TypeError, "no array"),
         (dict(data=tf.constant(POINTS, tf.float64)), TypeError, "float64.*float32"),

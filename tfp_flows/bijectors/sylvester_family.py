@@ -52,11 +52,7 @@ class SylvesterFamily(Family):
         """M, and H or `None`; raises ValueError if an argument does not fit the form."""
         form, num_units = self.form, self.num_units
         num_reflections = self.num_reflections
-        if form not in SYLVESTER_FORMS:
-            raise ValueError(
-                f"`form` must be one of {', '.join(map(repr, SYLVESTER_FORMS))}, but got "
-                f"{form!r}."
-            )
+        numerics.check_choice("form", form, SYLVESTER_FORMS)
         for name, value in (
             ("num_units", num_units),
             ("num_reflections", num_reflections),

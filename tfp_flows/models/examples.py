@@ -175,11 +175,7 @@ def plain_array(method: str, name: str, values: Any) -> Any:
         )
     if tf.is_tensor(values):
         return values
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(
-            f"{method} got {name} as a masked array, whose mask would be lost; leave out "
-            "what is masked, and pass a plain array."
-        )
+    numerics.check_not_masked(method, name, values)
     values = np.asarray(values)
     if values.dtype.kind in "OSUMm":
         raise TypeError(

@@ -1,18 +1,23 @@
 """Numerics that the flows share: constraints, stable log-dets, safe norms, roots."""
 
+from tfp_flows.numerics.arrays import (
+    check_finite_points,
+    check_not_masked,
+    check_weights,
+)
 from tfp_flows.numerics.chain_statistics import (
     bulk_ess,
     load_arviz,
     split_rhat,
 )
 from tfp_flows.numerics.checks import (
+    check_choice,
     check_flag,
     check_name,
     check_number,
     check_positive,
     check_shape,
     check_size,
-    check_weights,
 )
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
@@ -46,11 +51,14 @@ __all__ = [
     "broadcast_batches",
     "bulk_ess",
     "check_batches",
+    "check_choice",
     "check_dtype",
     "check_event_size",
     "check_finite",
+    "check_finite_points",
     "check_flag",
     "check_name",
+    "check_not_masked",
     "check_number",
     "check_positive",
     "check_same_event",

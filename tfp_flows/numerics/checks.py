@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
 def check_shape(name: str, value: Any) -> tuple[int, ...]:
     """`value` as a `tuple` of sizes of at least 1; else a ValueError."""
     try:
-        sizes = tuple(value)
+        sizes = tuple(np.asarray(value) if hasattr(value, "__array__") else value)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be a sequence of integers, such as (3,), but got {value!r}."
@@ -45,6 +46,17 @@ def check_name(name: Any) -> str:
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a str, but got {name!r}.")
     return name
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    """`value` if it is one of the `choices`; else a ValueError."""
+    choices = tuple(choices)
+    # Other types may have no hash, or compare element by element.
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(map(repr, choices))}, but got {value!r}."
+        )
+    return value
 
 
 def check_number(name: str, value: Any, *, least: float, most: float = math.inf) -> float:
@@ -68,48 +80,3 @@ def check_positive(name: str, value: Any) -> float:
 def _is_finite(value: Any) -> bool:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return is_number and math.isfinite(value)
-
-
-def check_weights(
-    caller: str,
-    weights: Any,
-    num_examples: int,
-    *,
-    name: str = "sample_weight",
-    are_all: bool = False,
-) -> np.ndarray:
-    """Weights of examples, of which there are as many, finite and not negative.
-
-    Args:
-      caller: what was called, for the messages.
-      weights: array of shape `[N]` or `[N, 1]`.
-      num_examples: N.
-      name: of the argument, for the messages.
-      are_all: whether these are the weights of all examples, of which one at least must
-        be positive, rather than those of a batch.
-
-    Returns:
-      Array of the same shape.
-
-    Raises:
-      TypeError: if they are no real numbers.
-      ValueError: if the shape is another, or a weight is NaN, infinite or negative.
-    """
-    values = np.asarray(weights)
-    if values.shape not in ((num_examples,), (num_examples, 1)):
-        raise ValueError(
-            f"{caller} needs {name} of shape [{num_examples}], one number per example, "
-            f"but got shape {values.shape}."
-        )
-    if values.dtype.kind in "cmMOSU":
-        raise TypeError(
-            f"{caller} needs {name} of real numbers, but got dtype {values.dtype}."
-        )
-    if not np.all(np.isfinite(values) & (values >= 0)):
-        raise ValueError(f"{caller} got a {name} that is NaN, infinite or negative.")
-    if are_all and not np.any(values):
-        raise ValueError(
-            f"{caller} got a {name} of 0 for all examples, which leaves nothing; give "
-            "some of them a positive weight."
-        )
-    return values

@@ -89,11 +89,8 @@ def fit_posterior(
         where fits start, or a number is out of range. All of this comes before long work.
       FitError: if the fit of the flow fails.
     """
-    if family is not None and family not in bijectors.FAMILIES:
-        raise ValueError(
-            f"`family` must be one of {', '.join(map(repr, bijectors.FAMILIES))}, but "
-            f"got {family!r}."
-        )
+    if family is not None:
+        numerics.check_choice("family", family, bijectors.FAMILIES)
     sizes = dict(
         num_layers=num_layers,
         num_steps=num_steps,

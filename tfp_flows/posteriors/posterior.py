@@ -190,11 +190,7 @@ class Posterior:
     def _resolve(
         self, weighting: Weighting, weighted: Weighting = "resample"
     ) -> Weighting:
-        if weighting not in _WEIGHTINGS:
-            raise ValueError(
-                f"`weighting` must be one of {', '.join(map(repr, _WEIGHTINGS))}, but "
-                f"got {weighting!r}."
-            )
+        numerics.check_choice("weighting", weighting, _WEIGHTINGS)
         if weighting == "auto":
             return "none" if self.verdict == "good" else weighted
         return weighting

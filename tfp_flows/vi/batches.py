@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
 from tfp_flows.vi.data_arguments import (
     check_dtype,
-    check_finite_points,
     check_shape,
 )
 from tfp_flows.vi.weighted_points import WeightedPoints
@@ -145,7 +145,7 @@ class DatasetBatches:
     def _check(self, points: np.ndarray) -> None:
         name = f"data (batch {self._num_read})"
         check_shape(self._flow, points.shape, name)
-        check_finite_points(points, name)
+        numerics.check_finite_points(points, name)
         if self.batch_size is not None and len(points) > self.batch_size:
             raise ValueError(
                 f"`{name}` has {len(points)} points, more than the first batch, of "

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
 from tfp_flows.types import Points
 
 
@@ -22,6 +23,7 @@ def as_points(flow: tfd.Distribution, data: Any, name: str) -> np.ndarray:
     if tf.is_tensor(data) or isinstance(data, tf.Variable):
         check_dtype(flow, data.dtype, name)
         data = tf.convert_to_tensor(data)
+    numerics.check_not_masked("The fit", name, data)
     try:
         points = np.asarray(data)
     except ValueError as error:
@@ -36,7 +38,7 @@ def as_points(flow: tfd.Distribution, data: Any, name: str) -> np.ndarray:
     # NumPy computes in float64 by default: cast, as TFP does with arrays.
     with np.errstate(over="ignore"):
         points = points.astype(flow.dtype.as_numpy_dtype, copy=False)
-    check_finite_points(points, name)
+    numerics.check_finite_points(points, name)
     return points
 
 
@@ -59,20 +61,6 @@ def check_shape(flow: tfd.Distribution, shape: Sequence[int | None], name: str) 
             f"`{name}` has shape {tuple(shape)}, but {flow.name} is a density of points "
             f"of shape {event_shape}; pass an array of shape [{expected}], one row per "
             "point."
-        )
-
-
-def check_finite_points(points: np.ndarray, name: str) -> None:
-    """Raises ValueError if a number of `points`, `[N, ...]`, is NaN or infinite."""
-    is_bad = ~np.isfinite(points.astype(np.float64, copy=False))
-    is_bad = np.any(is_bad, axis=tuple(range(1, is_bad.ndim)))
-    if np.any(is_bad):
-        first = int(np.argmax(is_bad))
-        value = np.array2string(points[first], precision=4, threshold=8)
-        raise ValueError(
-            f"`{name}` is NaN or infinite in {points.dtype} at {np.sum(is_bad)} of "
-            f"{len(points)} points, for example {value} at index {first}; drop or mend "
-            "them first."
         )
 
 

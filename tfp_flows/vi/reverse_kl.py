@@ -187,11 +187,7 @@ def fit_reverse_kl(
     default_num_steps, default_sample_size = default_budget(flow)
     num_steps = check_num_steps(default_num_steps if num_steps is None else num_steps)
     sample_size = sample_size or default_sample_size
-    if gradient_estimator not in tuple(_OBJECTIVES):
-        raise ValueError(
-            f"`gradient_estimator` must be one of {', '.join(map(repr, _OBJECTIVES))}, "
-            f"but got {gradient_estimator!r}."
-        )
+    numerics.check_choice("gradient_estimator", gradient_estimator, _OBJECTIVES)
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
     density = as_density(target_log_prob_fn)
     check_events(flow, density)
