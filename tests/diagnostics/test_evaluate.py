@@ -31,6 +31,14 @@ KL_WIDE = 2 * (math.log(2.0) + 1.0 / 8.0 - 0.5)
 LOG_Z_WIDE = math.log(2.0 * math.pi * 4.0)
 
 
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16], ids=lambda d: d.name)
+def test_sixteen_bits(dtype):
+    report = tff.diagnostics.evaluate(
+        standard_flow(dtype), wide_normal, num_samples=1_000, seed=1
+    )
+    assert report.elbo == pytest.approx(LOG_Z_WIDE - KL_WIDE, abs=0.1)
+
+
 def test_elbo_and_evidence_match_closed_forms():
     report = tff.diagnostics.evaluate(standard_flow(), wide_normal, seed=1)
     assert abs(report.elbo - (LOG_Z_WIDE - KL_WIDE)) < 4 * report.elbo_standard_error

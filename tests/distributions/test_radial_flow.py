@@ -67,3 +67,8 @@ def test_layers_and_batch_members_start_apart():
     stack = radial_flow(2, 3, seed=0, batch_shape=[4]).bijector
     for parameter in (stack.center.numpy(), stack.beta.numpy()):
         assert len(np.unique(parameter)) == parameter.size
+
+
+def test_bfloat16_is_refused():
+    with pytest.raises(TypeError, match="does not know bfloat16; pass"):
+        radial_flow(2, 3, dtype=tf.bfloat16)

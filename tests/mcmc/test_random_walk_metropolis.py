@@ -185,6 +185,13 @@ def test_float64(kwargs):
     assert np.all(chains.samples != chains.samples.astype(np.float32))
 
 
+def test_bfloat16_ends_in_arrays_of_numpy():
+    chains = run(standard_normal, event_size=2, dtype=tf.bfloat16, num_chains=8)
+    assert chains.samples.dtype == np.float32
+    assert np.std(chains.samples) == pytest.approx(1.0, abs=0.3)
+    assert "R-hat" in str(chains)
+
+
 def test_thinning_keeps_every_third_sample():
     every = run(gaussian(), num_samples=16)
     thinned = run(gaussian(), num_samples=6, thinning=3)

@@ -34,6 +34,11 @@ def run(target, **kwargs):
         (dict(parameter_scales=[1.0]), "one for each of D = 2 .* got \\[1.0\\]"),
         (dict(parameter_scales=[1.0, 0.0]), "must be finite numbers > 0"),
         (dict(parameter_scales="sd"), "None, 'burnin' .* but got 'sd'"),
+        (dict(parameter_scales=["a", "b"]), "must be finite numbers > 0"),
+        (dict(parameter_scales=[1j, 1.0]), "must be finite numbers > 0"),
+        (dict(parameter_scales=[1.0, 1e300]), "> 0 in float32, but got .*1e.300"),
+        (dict(initial_scale=1e-300), "`initial_scale` must be .* in float32"),
+        (dict(initial_spread=1e39), "`initial_spread` must be .* in float32"),
         (dict(parameter_scales="burnin", num_burnin=0), "with num_burnin=0"),
     ],
 )
@@ -78,6 +83,30 @@ def test_wrong_events(target, kwargs, message):
 def test_wrong_shape_of_initial_state(shape):
     with pytest.raises(ValueError, match=r"\[8, D\], but got shape"):
         run(standard_normal, initial_state=tf.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (np.full([8, 2], np.nan), "`initial_state` is NaN or infinite in float32 at 8"),
+        (np.eye(8, 2) / 0.0, "at 8 of 8 points"),
+        (1e300 * np.eye(8, 2), "in float32 at 2 of 8 points.*index 0"),
+        (np.zeros([8, 2], complex), "real numbers, but is complex128"),
+        ([["a", "b"]] * 8, "real numbers, but is string"),
+        ([[1.0], [2.0, 3.0]], "must be numbers, but got"),
+    ],
+    ids=["nan", "inf", "overflow", "complex", "text", "ragged"],
+)
+@pytest.mark.filterwarnings("ignore:(divide|invalid):RuntimeWarning")
+def test_initial_states_that_are_no_finite_numbers(state, message):
+    with pytest.raises(ValueError, match=message):
+        run(lambda x: tf.zeros_like(x[..., 0]), initial_state=state, dtype=tf.float32)
+
+
+def test_masked_initial_state():
+    state = np.ma.masked_array(np.zeros([8, 2]), mask=np.eye(8, 2))
+    with pytest.raises(TypeError, match="initial_state as a masked array"):
+        run(standard_normal, initial_state=state)
 
 
 @pytest.mark.parametrize(

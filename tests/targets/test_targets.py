@@ -228,6 +228,13 @@ def test_unknown_name_lists_the_known():
         targets.get("u5")
 
 
+def test_more_samples_than_tensorflow_counts(target):
+    assert target.sample([2, tf.constant(3)], seed=0).shape == (2, 3, 2)
+    for shape in (10**12, (2, 2**32 + 5), 10**20):
+        with pytest.raises(ValueError, match="`sample_shape` must be at most 2147483647"):
+            target.sample(shape, seed=0)
+
+
 def test_wrong_event_size(target):
     for method in (target.log_prob, target.unnormalized_log_prob):
         with pytest.raises(ValueError, match=r"\(5, 3\).*event_size=2"):

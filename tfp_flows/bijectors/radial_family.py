@@ -34,7 +34,16 @@ class RadialFamily(Family):
         dtype: tf.DType,
         batch_shape: Sequence[int] = (),
     ) -> dict[str, tf.Tensor]:
-        """As of `Family`: `center` `[..., K, D]`, `alpha` and `beta` `[..., K]`."""
+        """As of `Family`: `center` `[..., K, D]`, `alpha` and `beta` `[..., K]`.
+
+        Raises:
+          TypeError: if `dtype` is bfloat16.
+        """
+        if dtype == tf.bfloat16:
+            raise TypeError(
+                "Radial layers keep `alpha` positive by tfb.Softplus, which does not "
+                "know bfloat16; pass dtype=tf.float32."
+            )
         shape = (*batch_shape, self.num_layers)
         center_seed, beta_seed = tfp.random.split_seed(seed, n=2, salt="radial_flow")
         center = tf.random.stateless_normal(

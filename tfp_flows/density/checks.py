@@ -61,6 +61,12 @@ def check_values(points: tf.Tensor, log_prob: tf.Tensor) -> None:
         )
 
 
+def tolerance(dtype: tf.DType) -> float:
+    """How much, of its size, a log density may differ by rounding: epsilon's root."""
+    # Not by np.finfo, which does not know bfloat16.
+    return float(np.spacing(dtype.as_numpy_dtype(1.0))) ** 0.5
+
+
 def check_independence(
     log_prob_fn: Callable,
     points: tf.Tensor,
@@ -97,7 +103,10 @@ def check_independence(
             f"The target returned shape {first.shape} for {few} of {size} points, of "
             f"shape {some.shape}. {_POINT_ADVICE}"
         )
-    rounding = np.sqrt(np.finfo(values.dtype).eps)
+    rounding = tolerance(points.dtype)
+    first, second, expected = (
+        np.asarray(x, np.float64) for x in (first, second, expected)
+    )
     is_random = not np.array_equal(first, second, equal_nan=True)
     if not is_random and not np.allclose(first, expected, rounding, rounding):
         raise ValueError(

@@ -14,6 +14,7 @@ from tfp_flows.density.checks import (
     check_values,
     evaluate_first,
     first_line,
+    tolerance,
 )
 
 _NUM_FINGERPRINT = 8
@@ -129,7 +130,7 @@ class Density:
         except FAILURES:  # parameters of another dtype
             return None
         expected = self(points).numpy().astype(np.float64)
-        rounding = np.sqrt(np.finfo(points.dtype.as_numpy_dtype).eps)
+        rounding = tolerance(points.dtype)
         same = values.dtype == tf.float64 and np.allclose(
             values, expected, rounding, rounding
         )

@@ -59,5 +59,5 @@ def _layers(bijector: Any) -> Iterator[np.ndarray]:
     elif isinstance(bijector, tfp.bijectors.Invert):
         yield from reversed([m[..., ::-1] for m in _layers(bijector.bijector)])
     elif hasattr(bijector, "injectivity_margin"):
-        margins = np.asarray(bijector.injectivity_margin)
+        margins = np.asarray(bijector.injectivity_margin.numpy())
         yield margins if hasattr(bijector, "num_layers") else margins[..., np.newaxis]

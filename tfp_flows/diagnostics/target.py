@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.density import Density
 
 # Bytes that a tensor of the density may take, and points per call, at most.
@@ -39,12 +40,12 @@ class Target:
         """
         self.num_samples = num_samples
         self.num_starts = int(np.clip(num_samples // 768, 4, 32)) * 4
-        self._epsilon = np.finfo(points.dtype.as_numpy_dtype).eps
+        self._epsilon = numerics.epsilon(points.dtype)
         if self.rounding(density.check(points).numpy()) > _ROUNDING:
             precise = density.in_float64(points)
             if precise is not None:
                 density, points = precise, tf.cast(points, tf.float64)
-                self._epsilon = np.finfo(np.float64).eps
+                self._epsilon = numerics.epsilon(tf.float64)
         self._density, self._dtype = density, points.dtype
         points = tf.gather(points, np.arange(self.num_starts) % len(points))
         self._gradient_fn: Callable = density.value_and_gradient
@@ -62,7 +63,7 @@ class Target:
     @property
     def resolution(self) -> float:
         """The relative rounding of points."""
-        return float(np.finfo(self._dtype.as_numpy_dtype).eps)
+        return numerics.epsilon(self._dtype)
 
     def rounding(self, log_prob: np.ndarray) -> float:
         """By how many nats log densities `[S]` may be rounded."""

@@ -12,6 +12,16 @@ from tfp_flows.density import Density
 BURNIN = "burnin"
 
 
+def check_in_range(name: str, values: float | list[float], dtype: tf.DType) -> None:
+    """Raises ValueError unless positive numbers are such in `dtype`, too."""
+    with np.errstate(over="ignore", under="ignore"):
+        cast = np.asarray(values).astype(dtype.as_numpy_dtype).astype(np.float64)
+    if not np.all((cast > 0.0) & np.isfinite(cast)):
+        raise ValueError(
+            f"`{name}` must be finite and > 0 in {dtype.name}, but got {values!r}."
+        )
+
+
 def check_parameter_scales(
     scales: npt.ArrayLike | str | None, event_size: int, num_burnin: int
 ) -> list[float] | str | None:
@@ -25,8 +35,12 @@ def check_parameter_scales(
                 f"or D numbers, but got {scales!r} with num_burnin={num_burnin}."
             )
         return scales
-    array = np.asarray(scales, np.float64)
-    if array.shape != (event_size,) or not np.all((array > 0.0) & np.isfinite(array)):
+    try:
+        array = np.asarray(scales, np.float64)
+        is_good = array.shape == (event_size,) and np.all(array > 0.0)
+    except (TypeError, ValueError):
+        is_good = False
+    if not is_good or not np.all(np.isfinite(array)):
         raise ValueError(
             "`parameter_scales` must be finite numbers > 0, one for each of D = "
             f"{event_size} dimensions, but got {scales!r}."

@@ -19,7 +19,7 @@ class ChainResult:
     """Samples of Markov chains with their diagnostics.
 
     Attributes:
-      samples: `[num_samples, num_chains, D]` float array.
+      samples: `[num_samples, num_chains, D]` float array; of chains of bfloat16, float32.
       acceptance_rate_per_chain: `[num_chains]` float array, the share of accepted
         proposals among the transitions that led to `samples`; burn-in does not count.
       proposal_scale: standard deviation of the proposals in the sampling phase; the

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
 from tfp_flows.density import Density
 
 # Rounds of redrawing the initial points at which the target is -inf.
@@ -14,15 +15,26 @@ _MAX_ROUNDS = 100
 def convert_initial_state(
     initial_state: npt.ArrayLike | tf.Tensor | None, num_chains: int
 ) -> tf.Tensor | None:
-    """`initial_state` as a `Tensor` `[num_chains, D]`, or raises ValueError."""
+    """`initial_state` as a `Tensor` of real numbers `[num_chains, D]`.
+
+    Raises:
+      TypeError: if it is a masked array.
+      ValueError: if it is no such `Tensor`.
+    """
     if initial_state is None:
         return None
+    caller = "random_walk_metropolis"
+    numerics.check_not_masked(caller, "initial_state", initial_state)
     try:
         state = tf.convert_to_tensor(initial_state)
     except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as error:
         raise ValueError(
             f"`initial_state` must be numbers, but got {initial_state!r} ({error})."
         ) from error
+    if not (state.dtype.is_floating or state.dtype.is_integer):
+        raise ValueError(
+            f"`initial_state` must be real numbers, but is {state.dtype.name}."
+        )
     if state.shape.rank != 2 or state.shape[0] != num_chains:
         raise ValueError(
             f"`initial_state` must have shape [num_chains, D] = [{num_chains}, D], but "
@@ -55,11 +67,12 @@ def start_chains(
 
     Raises:
       TypeError: if the target returns another dtype.
-      ValueError: if the target fails its checks, is not finite at a given point, or if
-        100 draws per chain do not find its support.
+      ValueError: if a given point is not finite, the target fails its checks or is not
+        finite there, or if 100 draws per chain do not find its support.
     """
     if state is not None:
         state = tf.cast(state, dtype)
+        numerics.check_finite_points(state.numpy(), "initial_state")
         _check_inside(state, density.check(state).numpy())
         return state
     state = tf.zeros(shape, dtype)

@@ -14,6 +14,7 @@ from tfp_flows import numerics
 from tfp_flows.density import Density, as_density
 from tfp_flows.mcmc.arguments import (
     BURNIN,
+    check_in_range,
     check_parameter_scales,
     resolve_points,
 )
@@ -104,10 +105,10 @@ def random_walk_metropolis(
       TypeError: if the target is not callable, the dtype is contradictory or not
         floating, or the target returns another dtype.
       ValueError: if a number is out of range, D is unknown or contradictory,
-        `initial_state` has another shape or lies outside the support, no starting point
-        is found, or the target fails, returns another shape than `[num_chains]`, is NaN
-        or +inf at its first evaluation, or gives a point another density when it comes
-        with others. All of this comes before compilation.
+        `initial_state` has another shape, is not finite or lies outside the support, no
+        starting point is found, or the target fails, returns another shape than
+        `[num_chains]`, is NaN or +inf at its first evaluation, or gives a point another
+        density when it comes with others. All of this comes before compilation.
 
     #### References
 
@@ -132,6 +133,10 @@ def random_walk_metropolis(
     if initial_scale is None:
         initial_scale = optimal_scale(event_size)
     initial_scale = numerics.check_positive("initial_scale", initial_scale)
+    check_in_range("initial_spread", initial_spread, dtype)
+    check_in_range("initial_scale", initial_scale, dtype)
+    if isinstance(parameter_scales, list):
+        check_in_range("parameter_scales", parameter_scales, dtype)
     seed = numerics.stateless_seed(seed)
     settings = dict(
         num_chains=num_chains,
@@ -178,6 +183,8 @@ def _run_chains(
     samples, num_accepted, num_invalid, scales = (
         x.numpy() for x in run.get_concrete_function(*arguments)(*arguments)
     )
+    if samples.dtype == tf.bfloat16.as_numpy_dtype:  # unknown to NumPy
+        samples = samples.astype(np.float32)
     if num_invalid.any():
         _warn_of_invalid(num_invalid.sum(), num_invalid.size * len(samples))
     return ChainResult(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
+
 _FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
 # A prime that is rarely the size of anything in a model.
 _NUM_POINTS = 7
@@ -93,5 +95,5 @@ def _agrees(log_prob_fn: Callable, points: tf.Tensor, alone: tf.Tensor) -> bool:
         return False
     if together.shape != alone.shape:
         return False
-    rounding = np.sqrt(np.finfo(alone.dtype.as_numpy_dtype).eps)
+    rounding = numerics.epsilon(alone.dtype) ** 0.5
     return np.allclose(together, alone, rounding, rounding, equal_nan=True)

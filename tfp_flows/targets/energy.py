@@ -3,8 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_flows import numerics
 
 
 class Energy(tfp.distributions.Distribution):
@@ -69,6 +72,17 @@ class Energy(tfp.distributions.Distribution):
 
     def _default_event_space_bijector(self) -> tfp.bijectors.Bijector:
         return tfp.bijectors.Identity()
+
+    def sample(self, sample_shape: Any = (), *args: Any, **kwargs: Any) -> tf.Tensor:
+        """As of `tfd.Distribution`.
+
+        Raises:
+          ValueError: if a size is no integer, or one that TensorFlow's 32 bits cut off.
+        """
+        for sizes in tf.nest.flatten(sample_shape):
+            for size in [] if tf.is_tensor(sizes) else np.ravel(sizes):
+                numerics.check_size("sample_shape", size, least=0)
+        return super().sample(sample_shape, *args, **kwargs)
 
     @property
     def plot_limits(self) -> tuple[float, float]:

@@ -105,8 +105,9 @@ def structure(value: Any) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, tf.Tensor | np.ndarray | np.generic | float | int):
+        value = value.numpy() if isinstance(value, tf.Tensor) else np.asarray(value)
         # Another machine rounds otherwise.
-        return np.array2string(np.asarray(value), precision=4, threshold=20)
+        return np.array2string(value, precision=4, threshold=20)
     return type(value).__name__
 
 
