@@ -45,7 +45,9 @@ def test_batches(entry, rng):
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry", registry.one_stack_per_class(), ids=lambda entry: entry.name
+)
 def test_xla_agrees_with_eager(entry, rng):
     _, bijector = entry.make(rng, event_size=3)
     z = tf.constant(rng.normal(size=(5, 3)))

@@ -18,10 +18,10 @@ def inverse_and_log_det(bijector, y):
     return bijector.inverse(y), bijector.inverse_log_det_jacobian(y)
 
 
-@pytest.fixture(params=[forward_and_log_det, inverse_and_log_det], ids=["fwd", "inv"])
-def maps(request):
-    """A map and its log-det, of a bijector and points: forward, then inverse."""
-    return request.param
+def round_trip(bijector, x):
+    y, log_det = forward_and_log_det(bijector, x)
+    # Another tensor, of which caches know nothing.
+    return y, log_det, *inverse_and_log_det(bijector, tf.identity(y))
 
 
 def assert_same(actual, expected):
@@ -31,6 +31,12 @@ def assert_same(actual, expected):
         actual,
         expected,
     )
+
+
+def assert_round_trip(actual, bijector, x):
+    """The image and its log-det are those of eager mode; the inverse undoes them."""
+    y, log_det = forward_and_log_det(bijector, x)
+    assert_same(actual, (y, log_det, tf.broadcast_to(x, y.shape), -log_det))
 
 
 def assert_xla_agrees_with_eager(maps, entry, event_size, rng):
@@ -48,46 +54,52 @@ def assert_xla_agrees_with_eager(maps, entry, event_size, rng):
     assert_same(compiled(parameters, x), value_and_gradients(parameters, tf.identity(x)))
 
 
-@registry.at_each_size(registry.one_per_class())
+@registry.at_each_size(registry.one_stack_per_class())
 def test_forward_under_xla_agrees_with_eager(entry, event_size, rng):
     assert_xla_agrees_with_eager(forward_and_log_det, entry, event_size, rng)
 
 
-@one_per_class
+@pytest.mark.parametrize(
+    "entry", registry.one_stack_per_class(), ids=lambda entry: entry.name
+)
 def test_inverse_under_xla_agrees_with_eager(entry, rng):
     assert_xla_agrees_with_eager(inverse_and_log_det, entry, 3, rng)
 
 
+@one_per_class
 @pytest.mark.parametrize("batch_shape", [(), (1, 2)], ids=str)
-def test_points_of_unknown_rank(entry, batch_shape, maps, rng):
+def test_points_of_unknown_rank(entry, batch_shape, rng):
     _, bijector = entry.make(rng, batch_shape=batch_shape, event_size=3)
+    maps = round_trip if batch_shape else forward_and_log_det
     compiled = tf.function(
         lambda points: maps(bijector, points),
         input_signature=[tf.TensorSpec(None, tf.float64)],
     )
     for shape in [(), (0, 1), (4, 1, 5, 2)]:
         x = tf.constant(rng.normal(size=(*shape, 3)))
-        actual, expected = compiled(x), maps(bijector, x)
+        actual = compiled(x)
         full = np.broadcast_shapes(batch_shape, shape)
-        assert [a.shape for a in actual] == [(*full, 3), full]
-        assert_same(actual, expected)
+        assert [a.shape for a in actual] == [(*full, 3), full] * (len(actual) // 2)
+        assert_same(actual[:2], forward_and_log_det(bijector, x))
+        if batch_shape:
+            assert_round_trip(actual, bijector, x)
 
 
-def test_graphs_of_sessions_agree_with_eager(entry, maps, rng):
+def test_graphs_of_sessions_agree_with_eager(entry, rng):
     # There, == of tensors is that of Python objects.
     values = entry.draw(rng, 1.0, (), 3)
     x = rng.normal(size=(5, 3))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         bijector = entry.build(**values)
         points = tf.constant(x)
-        tensors = *maps(bijector, points), bijector.forward_score(points, points)
-        y, log_det, score = session.run(tensors)
+        score = bijector.forward_score(points, points)
+        *actual, score = session.run([*round_trip(bijector, points), score])
     bijector = entry.build(**values)
-    assert_same((y, log_det), maps(bijector, x))
+    assert_round_trip(tuple(actual), bijector, x)
     np.testing.assert_allclose(score, bijector.forward_score(x, x), rtol=1e-10)
 
 
-def test_parameters_of_unknown_shape(entry, maps, rng):
+def test_parameters_of_unknown_shape(entry, rng):
     # Batch and event sizes may be unknown; the number of layers of a stack may not.
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)
     x = tf.constant(rng.normal(size=(5, 4, 3)))
@@ -98,10 +110,10 @@ def test_parameters_of_unknown_shape(entry, maps, rng):
             shape[1] = registry.NUM_LAYERS
         signature[name] = tf.TensorSpec(shape, tf.float64)
     compiled = tf.function(
-        lambda parameters, points: maps(entry.build(**parameters), points),
+        lambda parameters, points: round_trip(entry.build(**parameters), points),
         input_signature=[signature, tf.TensorSpec([None, None, None], tf.float64)],
     )
-    assert_same(compiled(parameters, x), maps(bijector, tf.identity(x)))
+    assert_round_trip(compiled(parameters, x), bijector, x)
 
 
 def test_is_a_composite_tensor(entry, rng):
@@ -115,11 +127,11 @@ def test_is_a_composite_tensor(entry, rng):
 
 
 @one_per_class
-def test_passes_through_tf_function_and_while_loop(entry, maps, rng):
+def test_passes_through_tf_function_and_while_loop(entry, rng):
     x = tf.constant(rng.normal(size=(5, 2)))
 
     def body(i, bijector, z, total):
-        z, log_det = maps(bijector, z)
+        z, log_det = forward_and_log_det(bijector, z)
         return i + 1, bijector, z, total + log_det
 
     @tf.function(autograph=False)
@@ -130,8 +142,8 @@ def test_passes_through_tf_function_and_while_loop(entry, maps, rng):
     for _ in range(2):
         _, bijector = entry.make(rng)
         _, returned, y, total = iterate(bijector, x)
-        middle, first = maps(bijector, tf.identity(x))
-        z, second = maps(bijector, tf.identity(middle))
+        middle, first = forward_and_log_det(bijector, tf.identity(x))
+        z, second = forward_and_log_det(bijector, tf.identity(middle))
         assert isinstance(returned, entry.bijector_class)
         assert_same((y, total), (z, first + second))
     assert iterate.experimental_get_tracing_count() == 1
@@ -152,7 +164,7 @@ def test_variables_pass_through_tf_function_live(entry, rng):
     np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-12)
 
 
-@registry.at_each_size(registry.one_per_class())
+@registry.at_each_size(registry.one_stack_per_class())
 def test_vectorized_map_over_points(entry, event_size, rng):
     _, bijector = entry.make(rng, event_size=event_size)
     x = tf.constant(rng.normal(size=(5, 4, event_size)))
@@ -161,8 +173,9 @@ def test_vectorized_map_over_points(entry, event_size, rng):
 
 
 @one_per_class
-def test_vectorized_map_over_parameters(entry, maps, rng):
+def test_vectorized_map_over_parameters(entry, rng):
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)
     x = tf.constant(rng.normal(size=(4, 3)))
+    maps = round_trip if entry.stacked else forward_and_log_det
     mapped = tf.vectorized_map(lambda p: maps(entry.build(**p[0]), p[1]), (parameters, x))
     assert_same(mapped, maps(bijector, tf.identity(x)))

@@ -121,6 +121,7 @@ def test_gradients_match_central_differences(entry, problem, rng):
         assert directional(gradient, directions) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
 def test_second_gradients_match_central_differences(entry, problem, rng):
     arguments, weights = problem
 

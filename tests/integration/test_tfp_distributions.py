@@ -1,7 +1,10 @@
 """Flows inside TFP's meta-distributions, and bijectors among TFP's own."""
 
+import itertools
+
 import numpy as np
 import pytest
+import registry
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -111,10 +114,16 @@ def mixed_chains(bijector):
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "compiled"),
-    [*((name, False) for name in mixed_chains(tfb.Identity())), ("twice", True)],
-)
+def pairs_of_entry_and_chain():
+    """Each bijector in one chain or another, so that each chain has two or more."""
+    names = itertools.cycle(mixed_chains(tfb.Identity()))
+    for entry, name in zip(registry.ENTRIES, names, strict=False):
+        yield pytest.param(entry, name, False, id=f"{entry.name}-{name}")
+    for entry in registry.one_stack_per_class():
+        yield pytest.param(entry, "twice", True, id=f"{entry.name}-twice-compiled")
+
+
+@pytest.mark.parametrize(("entry", "name", "compiled"), pairs_of_entry_and_chain())
 def test_mixed_chains(entry, name, compiled, rng):
     chain = mixed_chains(entry.make(rng)[1])[name]
     x = tf.constant(rng.normal(size=(5, 2)))
