@@ -1,6 +1,7 @@
 """Evaluations against closed forms and ArviZ."""
 
 import dataclasses
+import functools
 import json
 import math
 
@@ -236,6 +237,25 @@ def test_samples_are_those_of_the_weights():
     # Kept or not, in batches, they are the same.
     assert report == tff.diagnostics.evaluate(flow, target, num_samples=70_000, seed=1)
     assert report.samples.shape == (70_000, 2)
+
+
+def test_quantities_are_what_the_verdict_is_about():
+    flow = tfd.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
+    target = tfd.MultivariateNormalDiag([0.0, 0.08], [1.0, 1.0])
+    judge = functools.partial(tff.diagnostics.evaluate, num_samples=10_000, seed=1)
+    as_is, scaled = (
+        judge(flow, target, quantities_fn=fn)
+        for fn in (None, lambda x: dict(mu=x[:, 0], beta=tf.exp(x[:, tf.newaxis, 1:])))
+    )
+    assert as_is.moments.names == ["x[0]", "x[1]"]
+    assert as_is.verdict == "good"
+    assert scaled.moments.names == ["mu", "beta[0, 0]"]
+    assert scaled.moments.mean[0] == as_is.moments.mean[0]
+    # Means and standard deviations of log-normal variables.
+    mean, sd = math.exp(0.5), math.sqrt(math.exp(2.0) - math.exp(1.0))
+    shift = mean * (math.exp(-0.08) - 1.0) / sd
+    assert scaled.moments.mean[1] == pytest.approx(shift, abs=0.01)
+    assert scaled.moments.sd[1] == pytest.approx(-0.08, abs=0.03)
 
 
 def test_claimed_normalizers_are_not_trusted():

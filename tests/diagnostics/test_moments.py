@@ -12,7 +12,7 @@ def draw(rng, n):
     """Samples of N(1000, I) with their log weights to N(1000 + LOC, SCALE^2)."""
     z = rng.normal(size=(n, 2))
     squares = z**2 - ((z - LOC) / SCALE) ** 2
-    return z + 1_000.0, 0.5 * np.sum(squares, axis=1)
+    return dict(z=z + 1_000.0), 0.5 * np.sum(squares, axis=1)
 
 
 def test_errors_match_closed_forms(rng):

@@ -30,7 +30,8 @@ def with_known_z(kl, **changes):
 
 
 def moments(mean=0.0, sd=0.0, error=0.001):
-    return dict(moments=MomentErrors([mean, 0.0], [error] * 2, [0.0, sd], [error] * 2))
+    errors = [[mean, 0.0], [error] * 2, [0.0, sd], [error] * 2]
+    return dict(moments=MomentErrors(["mu", "tau"], *errors))
 
 
 def outside(share, **changes):
@@ -88,8 +89,8 @@ def outside(share, **changes):
             "an effective sample size of 300; 20,000 samples would tell",
         ),
         (moments(mean=-0.09, sd=0.09), GOOD, None),
-        (moments(mean=-0.11), USABLE, "mean of coordinate 0 off by 0.11 standard dev"),
-        (moments(sd=-0.12), USABLE, "deviation of coordinate 1 off by 13%"),
+        (moments(mean=-0.11), USABLE, "mean of mu off by 0.11 standard dev"),
+        (moments(sd=-0.12), USABLE, "deviation of tau off by 13%"),
         (moments(mean=0.09, error=0.01), UNDECIDED, "mean .* 40,000 samples would tell"),
         (dict(support_mass=0.99), USABLE, "1.00% of the samples outside"),
         (dict(support_mass=0.9), BAD, "10.00% of the samples outside"),

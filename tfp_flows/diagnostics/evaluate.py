@@ -1,8 +1,11 @@
 """How well a flow fits a density."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
@@ -22,6 +25,7 @@ def evaluate(
     target_log_prob_fn: LogProbFn | tfp.distributions.Distribution,
     *,
     num_samples: int = 100_000,
+    quantities_fn: Callable[[tf.Tensor], Mapping[str, npt.ArrayLike]] | None = None,
     keep_samples: bool = False,
     seed: Seed = None,
 ) -> Evaluation:
@@ -54,6 +58,9 @@ def evaluate(
         `mode_mass` too.
       num_samples: number of samples, at least 100. A fit can be found good from 4,000
         on: fewer need not show what a thousandth of q does.
+      quantities_fn: what will be averaged over draws, whose means and standard deviations
+        the verdict is then about: a function of samples `[S, D]` to arrays `[S, ...]` by
+        name, such as constrained parameters. `None` is the D coordinates.
       keep_samples: whether to return the samples, too, `num_samples * D` numbers, for
         `Evaluation.resample` and averages with weights.
       seed: `int` or stateless TFP seed; `None` draws a new one.
@@ -78,6 +85,7 @@ def evaluate(
       (`khat` as a judgement of a variational fit)
     """
     num_samples = numerics.check_size("num_samples", num_samples)
+    keep_samples = numerics.check_flag("keep_samples", keep_samples)
     if num_samples < 100:
         raise ValueError(
             f"`num_samples` must be at least 100 to judge a tail, but got {num_samples}."
@@ -101,6 +109,9 @@ def evaluate(
     found = estimates(log_weights)
     smoothed, khat = numerics.psis(log_weights)
     first = draws.samples[:BATCH]
+    quantities: Mapping[str, npt.ArrayLike] = dict(x=first)
+    if quantities_fn is not None:
+        quantities = quantities_fn(tf.constant(first))
     return Evaluation(
         **found,
         khat=khat,
@@ -109,7 +120,7 @@ def evaluate(
         log_normalizer=log_normalizer,
         mode_mass=draws.mode_mass,
         true_mode_mass=_true_mode_mass(density),
-        moments=moment_errors(first, smoothed[:BATCH]),
+        moments=moment_errors(quantities, smoothed[: len(first)]),
         outside=look_outside(target, first, draws.log_weights, seed),
         rounding=draws.rounding,
         injectivity_margin=min(

@@ -1,6 +1,7 @@
 """Errors of averages over draws of a flow that are not weighted."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +11,18 @@ import numpy.typing as npt
 class MomentErrors:
     """By how much means and standard deviations of q are off, as its weights tell.
 
-    All are lists over the D coordinates, or over the `quantities` that were asked for.
+    All are lists over the numbers that are averaged: the D coordinates, or the
+    `quantities_fn` of `tff.diagnostics.evaluate`.
 
     Attributes:
+      names: of the numbers.
       mean: (E_q[x] - E_p[x]) / sd_p[x].
       mean_standard_error: of these.
       sd: log(sd_q[x] / sd_p[x]).
       sd_standard_error: of these.
     """
 
+    names: list[str]
     mean: list[float]
     mean_standard_error: list[float]
     sd: list[float]
@@ -29,18 +33,41 @@ class MomentErrors:
         return f"means off by at most {mean:.2g} sd, sd by {np.expm1(sd):.1%}"
 
 
-def moment_errors(samples: npt.ArrayLike, log_weights: np.ndarray) -> MomentErrors:
+def columns_of(draws: Mapping[str, npt.ArrayLike]) -> tuple[list[str], np.ndarray]:
+    """Names of all numbers, and their draws in float64.
+
+    Args:
+      draws: name = array `[S, *shape]`.
+
+    Returns:
+      List of P names, "name" or "name[0, 1]", and an array `[S, P]`.
+    """
+    names: list[str] = []
+    columns = []
+    for name, values in draws.items():
+        array = np.asarray(values, np.float64)
+        names += [
+            f"{name}[{', '.join(map(str, index))}]" if index else name
+            for index in np.ndindex(*array.shape[1:])
+        ]
+        columns.append(np.reshape(array, [len(array), -1]))
+    return names, np.concatenate(columns, axis=1)
+
+
+def moment_errors(
+    draws: Mapping[str, npt.ArrayLike], log_weights: np.ndarray
+) -> MomentErrors:
     """Compares averages over the same samples, without their weights and with them.
 
     Args:
-      samples: `[S, D]` array, of q.
+      draws: name = array `[S, *shape]`, of q.
       log_weights: `[S]` array, -inf outside the support of p.
 
     Returns:
       `MomentErrors`. Standard errors are of the differences, by the delta method: they
       vanish where the weights are equal.
     """
-    x = np.asarray(samples, np.float64)
+    names, x = columns_of(draws)
     # Differences from the mean, so that large values do not cancel in the squares.
     x = x - np.mean(x, axis=0)
     weights = np.exp(log_weights - np.max(log_weights))
@@ -59,6 +86,7 @@ def moment_errors(samples: npt.ArrayLike, log_weights: np.ndarray) -> MomentErro
     to_mean = (x - weights * (x - mean_p)) / sd_p - mean * to_sd_p
     root = np.sqrt(len(x))
     return MomentErrors(
+        names=names,
         mean=mean.tolist(),
         mean_standard_error=(np.std(to_mean, axis=0) / root).tolist(),
         sd=(0.5 * np.log(variance_q / variance_p)).tolist(),

@@ -192,18 +192,18 @@ def _moments(evaluation: "Evaluation") -> Iterator[_Finding]:
 
     def worst(
         values: list[float], errors: list[float], limit: float
-    ) -> tuple[int, float, int, str]:
+    ) -> tuple[int, float, str, str]:
         found = []
-        for index, (value, error) in enumerate(zip(values, errors, strict=True)):
+        for name, value, error in zip(moments.names, values, errors, strict=True):
             level, hint = _compare(abs(value), error, limit, n)
-            found.append((level, abs(value), index, hint))
+            found.append((level, abs(value), name, hint))
         return max(found)
 
-    level, value, index, hint = worst(moments.mean, moments.mean_standard_error, _MEAN)
-    text = f"the mean of coordinate {index} off by {value:.2g} standard deviations"
+    level, value, name, hint = worst(moments.mean, moments.mean_standard_error, _MEAN)
+    text = f"the mean of {name} off by {value:.2g} standard deviations"
     yield _Finding(level, _RIGHT, text, hint)
-    level, value, index, hint = worst(moments.sd, moments.sd_standard_error, _SD)
-    text = f"the standard deviation of coordinate {index} off by {math.expm1(value):.0%}"
+    level, value, name, hint = worst(moments.sd, moments.sd_standard_error, _SD)
+    text = f"the standard deviation of {name} off by {math.expm1(value):.0%}"
     yield _Finding(level, _RIGHT, text, hint)
 
 

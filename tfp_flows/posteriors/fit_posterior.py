@@ -1,5 +1,6 @@
 """From a joint distribution and its data to a posterior that is judged."""
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -109,9 +110,13 @@ def fit_posterior(
         model.log_prob_fn, model.event_size, dtype=model.dtype, seed=start_seed
     )
     gaussian = start.distribution()
-    evaluation = diagnostics.evaluate(
-        gaussian, model.log_prob_fn, num_samples=num_evaluation_samples, seed=judge_seed
+    judge = functools.partial(
+        diagnostics.evaluate,
+        num_samples=num_evaluation_samples,
+        quantities_fn=lambda vectors: model.named(model.constrain(vectors)),
+        seed=judge_seed,
     )
+    evaluation = judge(gaussian, model.log_prob_fn)
     if evaluation.verdict == "good" and num_steps is None:
         return Posterior(model, gaussian, evaluation)
     flow, fit = _fit_flow(
@@ -126,10 +131,7 @@ def fit_posterior(
         checkpoint_dir=checkpoint_dir,
         progress_bar=progress_bar,
     )
-    evaluation = diagnostics.evaluate(
-        flow, model.log_prob_fn, num_samples=num_evaluation_samples, seed=judge_seed
-    )
-    return Posterior(model, flow, evaluation, fit)
+    return Posterior(model, flow, judge(flow, model.log_prob_fn), fit)
 
 
 def _fit_flow(

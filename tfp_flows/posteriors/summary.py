@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfp_flows.diagnostics.moments import columns_of
+
 if TYPE_CHECKING:
     import pandas
 
@@ -29,7 +31,7 @@ def summarize(
     import pandas
 
     weights = np.exp(log_weights)[:, np.newaxis]
-    rows, columns = _columns(draws)
+    rows, columns = columns_of(draws)
     mean = np.sum(weights * columns, axis=0)
     square = (columns - mean) ** 2
     variance = np.sum(weights * square, axis=0)
@@ -44,20 +46,6 @@ def summarize(
     with np.errstate(invalid="ignore", divide="ignore"):
         table["mcse_sd"] = error / (2.0 * sd)
     return pandas.DataFrame(table, index=rows)
-
-
-def _columns(draws: dict[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
-    """Names of all numbers, and their draws `[n, number]` in float64."""
-    rows: list[str] = []
-    columns = []
-    for name, values in draws.items():
-        shape = values.shape[1:]
-        rows += [
-            f"{name}[{', '.join(map(str, index))}]" if index else name
-            for index in np.ndindex(*shape)
-        ]
-        columns.append(np.reshape(values, [len(values), -1]).astype(np.float64))
-    return rows, np.concatenate(columns, axis=1)
 
 
 def _quantile(columns: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
