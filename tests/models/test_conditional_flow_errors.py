@@ -83,6 +83,9 @@ def test_bad_arguments():
         build(AmortizedPlanar(2, dtype="float64"))
     with pytest.raises(ValueError, match="`event_size` must be an integer"):
         build(event_size=0)
+    for sizes in ((10**9, [3]), (1, [10**9])):
+        with pytest.raises(ValueError, match=r"would have [\d,]+ weights, more than"):
+            ConditionalFlow(*sizes, [])
     with pytest.raises(TypeError, match="`network` must be a"):
         build(network=lambda x: x)
     with pytest.raises(ValueError, match="`network` must map x to features"):

@@ -116,6 +116,13 @@ def test_bad_images_fail_before_any_work(model, images, error, message):
     [
         (dict(latent_size=0), ValueError, "latent_size.*0"),
         (dict(image_shape=(8, 0)), ValueError, "image_shape.*0"),
+        (dict(latent_size=10**9), ValueError, r"would have [\d,]+ weights, more than"),
+        (dict(image_shape=(10**6, 10**6)), ValueError, r"[\d,]+ weights, more than"),
+        (
+            dict(image_shape=(4, 10**9), encoder="gated_conv"),
+            ValueError,
+            r"A convolution would have [\d,]+ weights, more than",
+        ),
         (dict(binarization="random"), ValueError, "'random'.*'dynamic'"),
         (dict(encoder="cnn"), ValueError, "'cnn'.*mlp, gated_conv"),
         (dict(decoder=3), TypeError, "decoder.*3"),
