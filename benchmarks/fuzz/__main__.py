@@ -109,7 +109,7 @@ def count(calls, num_inputs, seed):
         counts[call.name][outcome.kind] += 1
         if outcome.kind in ("unclear", "silent"):
             examples.append(f"{outcome.kind}: {what[:200]}: {outcome.why[:300]}")
-            print(examples[-1], flush=True)
+            print(examples[-1], flush=True)  # those before a crash are known
 
     call_once()
     return dict(counts), examples

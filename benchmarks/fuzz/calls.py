@@ -242,6 +242,13 @@ _FITS = [
         weight=2,
     ),
     _numbers(
+        "vi.gaussian_start",
+        tff.vi.gaussian_start,
+        lambda: dict(target_log_prob_fn=target, event_size=2, num_iterations=3, seed=0),
+        lambda found: [*found.location, *found.scale_tril.ravel(), found.elbo],
+        weight=2,
+    ),
+    _numbers(
         "vi.linear_annealing",
         tff.vi.linear_annealing,
         lambda: dict(num_steps=10),
@@ -269,6 +276,15 @@ _KERAS = [
         tff.layers.AmortizedSylvester,
         lambda: dict(num_layers=2, seed=0),
         lambda layer: layer([tf.zeros([3, 2]), tf.ones([3, 4])]),
+        weight=2,
+    ),
+    _numbers(
+        "FlowModel",
+        lambda event_size, seed=None: tff.models.FlowModel(
+            event_size, tff.layers.SharedPlanar(1, seed=0), seed=seed
+        ),
+        lambda: dict(event_size=2),
+        lambda model: model.sample(3, seed=0),
         weight=2,
     ),
     _numbers("FlowVAE.elbo", _elbo, lambda: dict(images=images()), weight=2),

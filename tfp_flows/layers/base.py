@@ -1,7 +1,6 @@
 """What amortised and shared flow layers have in common."""
 
 import dataclasses
-import numbers
 import random
 from typing import Any, ClassVar
 
@@ -64,12 +63,8 @@ class FlowLayer(keras.layers.Layer):
         options = {name: kwargs.pop(name) for name in names & set(kwargs)}
         # Keras would round the points to half precision before `call`.
         super().__init__(autocast=False, **kwargs)
-        if seed is not None and not isinstance(seed, numbers.Integral):
-            raise TypeError(
-                f"`seed` must be a Python int or None, to be saved, but got {seed!r}."
-            )
         self.family = self.family_class(num_layers, init_scale, **options)
-        self.seed = seed
+        self.seed = numerics.check_int_seed(seed)
 
     @property
     def num_layers(self) -> int:

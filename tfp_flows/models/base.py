@@ -47,6 +47,7 @@ class BaseModel(SavableModel):
           **kwargs: of `keras.Model`.
         """
         super().__init__(**kwargs)
+        seed = numerics.check_int_seed(seed)
         self.seed = random.randint(1, 10**9) if seed is None else seed
         low = self.seed & 0x7FFFFFFF
         self._train_seed, self._test_seed = np.array([[low, _TRAIN], [low, _TEST]], "i4")

@@ -26,7 +26,7 @@ from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
 from tfp_flows.numerics.normal import standard_normal, stateless_normal
-from tfp_flows.numerics.seeds import stateless_seed
+from tfp_flows.numerics.seeds import check_int_seed, stateless_seed
 from tfp_flows.numerics.shapes import (
     broadcast_batches,
     strictly_lower,
@@ -57,6 +57,7 @@ __all__ = [
     "check_finite",
     "check_finite_points",
     "check_flag",
+    "check_int_seed",
     "check_name",
     "check_not_masked",
     "check_number",

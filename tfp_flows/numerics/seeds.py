@@ -6,6 +6,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 
+def check_int_seed(seed: int | None) -> int | None:
+    """`seed` if it is an `int` or `None`, as what is saved holds it; else a TypeError."""
+    is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if seed is not None and not is_integer:
+        raise TypeError(
+            f"`seed` must be a Python int or None, to be saved, but got {seed!r}."
+        )
+    return seed
+
+
 def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
     """A stateless TFP seed: the same `seed` gives the same numbers at every call.
 

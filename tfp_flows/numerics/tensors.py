@@ -84,8 +84,14 @@ def as_parameter(
         return value
     try:
         return tf.convert_to_tensor(value, dtype=dtype, name=name)
-    # A RuntimeError is PyTorch's, for one.
-    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as error:
+    # A RuntimeError is PyTorch's, an ArithmeticError that of an int of many digits.
+    except (
+        ArithmeticError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        tf.errors.OpError,
+    ) as error:
         raise TypeError(
             f"`{name}` must be numbers of {dtype.name}, but got {value!r} ({error})."
         ) from error

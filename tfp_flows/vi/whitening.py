@@ -125,7 +125,8 @@ def _resolve(
 ) -> GaussianStart | None:
     if start is None:
         return None
-    if not isinstance(start, GaussianStart) and start not in ("gaussian", "auto"):
+    is_name = isinstance(start, str) and start in ("gaussian", "auto")
+    if not isinstance(start, GaussianStart) and not is_name:
         raise TypeError(
             "`start` must be 'gaussian', 'auto', a tff.vi.GaussianStart or None, but got "
             f"{start!r}."
