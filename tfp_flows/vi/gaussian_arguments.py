@@ -47,7 +47,9 @@ def resolve_event(
             f"The target is a density of vectors of size {density.event_size}, but got "
             f"event_size={event_size}."
         )
-    return event_size, numerics.check_dtype(dtype or density.dtype or tf.float32)
+    if dtype is None:
+        dtype = density.dtype or tf.float32
+    return event_size, numerics.check_dtype(dtype)
 
 
 def resolve_sample_size(sample_size: int | None, event_size: int) -> int:
@@ -62,10 +64,11 @@ def first_gaussian(
     event_size: int, location: npt.ArrayLike | None, scale: float
 ) -> Gaussian:
     """The Gaussian that the search begins at."""
-    scale = numerics.check_positive("scale", scale)
-    if location is None:
-        location = np.zeros(event_size)
-    mean = np.asarray(location, np.float64)
+    scale = numerics.check_number("scale", scale, least=1e-12, most=1e12)
+    try:
+        mean = np.asarray(np.zeros(event_size) if location is None else location, float)
+    except (TypeError, ValueError):
+        mean = np.array(np.nan)
     if mean.shape != (event_size,) or not np.all(np.isfinite(mean)):
         raise ValueError(
             f"`location` must be {event_size} finite numbers, but got {location!r}."

@@ -169,9 +169,9 @@ def gaussian_start(
       sample_size: S, at least 4 D; odd numbers are rounded up. `None` is 512, or 4 D if
         that is more.
       location: `[D]`, mean of the first Gaussian; `None` is 0.
-      scale: standard deviation of the first Gaussian in all directions. Where the target
-        is infinite or NaN at more than half of its points, the search starts at the best
-        point found up to 100 times as far.
+      scale: standard deviation of the first Gaussian in all directions, from 1e-12 to
+        1e12. Where the target is infinite or NaN at more than half of its points, the
+        search starts at the best point found up to 100 times as far.
       seed: `int` or stateless TFP seed; `None` draws a new one. The same seed gives the
         same Gaussian.
       dtype: floating dtype of the points; `None` is what the target says, or float32.

@@ -107,6 +107,7 @@ def fit_reverse_kl(
         which that is a standard normal, and all starts begin there. `"auto"`: the same if
         the map is the identity, as built, and the Gaussian `is_near`, as those of most
         posteriors are, and of targets with several modes are not. `None`: where it is.
+        The search takes a second or so, most of it to compile the target.
       optimizer: a Keras 3 or tf_keras optimizer; its state goes on from where it is. With
         several starts its slots are theirs. `None` is that of the recipe; for flows of
         more than 320 parameters, `tff.vi.default_optimizer(num_steps)`.
