@@ -77,9 +77,9 @@ class Autoregressive(OfMaskedNetworks):
 
     #### The inverse
 
-    A coordinate of the inverse needs those before it: D steps that wait for one another.
-    They take the products of one pass together, as each adds what is new to the hidden
-    units, but no fewer than D steps; `log_prob` of points that are not samples is that.
+    A coordinate of the inverse needs those before it: D steps that wait for one another,
+    in `log_prob` of points that are not samples. Together they take the products of one
+    pass, as each evaluates the hidden units that it completes; so does `forward_score`.
 
     #### Examples
 
