@@ -150,6 +150,8 @@ _BIJECTORS = [
     _bijector("PlanarStack", u=[3, 2], w=[3, 2], b=[3]),
     _bijector("RadialStack", center=[3, 2], alpha=[3], beta=[3]),
     _bijector("SylvesterStack", r=[3, 2, 2], r2=[3, 2, 2], b=[3, 2], v=[3, 2, 2]),
+    _bijector("Autoregressive", w=[4, 2], b=[4], v=[2, 2, 4], c=[2, 2]),
+    _bijector("AutoregressiveStack", w=[3, 4, 2], b=[3, 4], v=[3, 2, 2, 4], c=[3, 2, 2]),
 ]
 _FILES = [
     _numbers(
