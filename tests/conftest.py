@@ -1,18 +1,25 @@
 """Fixtures shared by all tests."""
 
 import functools
+import gc
 import signal
 import types
 
 import numpy as np
 import pytest
 import registry
+import tensorflow as tf
 
 import tfp_flows as tff
 from tfp_flows import plotting
 from tfp_flows.experiments.configs import DensityConfig, ReproduceConfig
 from tfp_flows.experiments.density_estimation import estimate_densities
 from tfp_flows.experiments.reproduce import reproduce
+
+
+def pytest_collection_finish():
+    """What imports have made stays: collections of garbage need not look at it again."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -27,6 +34,14 @@ def interruptible():
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
+
+
+@pytest.fixture
+def eagerly():
+    """What is a `tf.function` runs eagerly: a few steps take less time than a trace."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(params=registry.ENTRIES, ids=lambda entry: entry.name)

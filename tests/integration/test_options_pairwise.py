@@ -196,13 +196,6 @@ def test_every_option_is_in_the_table(name):
     assert set(parameters) - OTHERS <= set(TABLES[name][0])
 
 
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize(("name", "row"), rows(all_values=False))
 def test_pairs(name, row, tmp_path, eagerly):
     RUN[name](dict(row), tmp_path)

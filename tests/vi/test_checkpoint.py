@@ -165,10 +165,10 @@ def test_remembers_faults_rates_and_best_parameters(tmp_path, monkeypatch):
     ],
     ids=["radial", "batch-keras", "chain-tf_keras"],
 )
-def test_any_flow_and_optimizer(build, make_optimizer, tmp_path, monkeypatch):
-    arguments = dict(num_steps=30)
+def test_any_flow_and_optimizer(build, make_optimizer, tmp_path, monkeypatch, eagerly):
+    arguments = dict(num_steps=8)
     undisturbed = fit(build(), optimizer=make_optimizer(), **arguments)
-    arguments.update(checkpoint_dir=tmp_path, checkpoint_steps=12)
+    arguments.update(checkpoint_dir=tmp_path, checkpoint_steps=3)
     interrupt(monkeypatch, 2, flow=build(), optimizer=make_optimizer(), **arguments)
     assert_same(fit(build(), optimizer=make_optimizer(), **arguments), undisturbed)
 
@@ -249,6 +249,7 @@ def test_bad_arguments():
 # in one process, as other libraries in a process can change the last bits.
 RESUME = """
 import sys
+import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -258,7 +259,8 @@ results = [
     tff.vi.fit_reverse_kl(
         tfp.distributions.MultivariateNormalDiag(tf.Variable([0.0, 0.0]), [1.0, 1.0]),
         tff.targets.get("example1").unnormalized_log_prob,
-        num_steps=10_000, sample_size=512, seed=1, progress_bar=False, jit_compile=True,
+        num_steps=int(sys.argv[2]), sample_size=512, seed=1, progress_bar=False,
+        optimizer=keras.optimizers.Adam(1e-3), jit_compile=False,
         steps_per_execution=25, checkpoint_dir=folder, checkpoint_steps=50,
     )
     for folder in (sys.argv[1], None)
@@ -268,13 +270,17 @@ np.testing.assert_array_equal(results[0].flow.loc, results[1].flow.loc)
 """
 
 
-@pytest.mark.parametrize("num_kills", [1, pytest.param(20, marks=pytest.mark.evidence)])
-def test_killed_at_random_moments(num_kills, tmp_path, rng):
+@pytest.mark.parametrize(
+    ("num_kills", "num_steps"),
+    [(1, 2_000), pytest.param(20, 10_000, marks=pytest.mark.evidence)],
+)
+def test_killed_at_random_moments(num_kills, num_steps, tmp_path, rng):
     path = tmp_path / "fit.npz"
 
     def resume():
         return subprocess.Popen(
-            [sys.executable, "-c", RESUME, str(tmp_path)], stderr=subprocess.PIPE
+            [sys.executable, "-c", RESUME, str(tmp_path), str(num_steps)],
+            stderr=subprocess.PIPE,
         )
 
     for _ in range(num_kills):
@@ -288,7 +294,7 @@ def test_killed_at_random_moments(num_kills, tmp_path, rng):
         process.communicate()
         assert process.returncode == -signal.SIGKILL
     with np.load(path) as checkpoint:
-        assert 50 <= len(checkpoint["loss"]) < 10_000
+        assert 50 <= len(checkpoint["loss"]) < num_steps
     process = resume()
     _, errors = process.communicate()
     assert process.returncode == 0, errors
