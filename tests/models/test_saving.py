@@ -59,7 +59,7 @@ def test_keras_file(model, digits, tmp_path):
 def test_a_loaded_model_trains_on(digits, tmp_path):
     flow = tff.layers.AmortizedPlanar(3, seed=0)
     model = tff.models.FlowVAE(2, (8, 8), flow=flow, seed=0, **own_networks())
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     train = dict(epochs=1, verbose=0, shuffle=False)
     model.fit(digits[:64], **train)
     model.save(tmp_path / "model.keras")
