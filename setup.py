@@ -11,6 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 REPORT = ["typst>=0.13"]
+TENSORBOARD = ["tensorboard>=2.18"]
 TEST = [
     "hypothesis>=6.100",
     "ipykernel>=6.29",
@@ -22,7 +23,7 @@ TEST = [
     "ruff>=0.8",
     "scikit-learn>=1.3",
     "scipy>=1.11",
-    "tensorboard>=2.18",
+    *TENSORBOARD,
     *REPORT,
 ]
 
@@ -54,6 +55,7 @@ setup(
             "scikit-learn>=1.3",
         ],
         "report": REPORT,
+        "tensorboard": TENSORBOARD,
         "test": TEST,
     },
     entry_points={"console_scripts": ["tfp-flows = tfp_flows.cli:main"]},

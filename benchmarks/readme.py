@@ -48,6 +48,7 @@ def summary(found):
     for peer in WORKLOADS["step-time"].peers:
         row = [
             cell(found[workload.name]["cases"], case, peer, metric)
+            + once(found[workload.name]["cases"][case].get(peer))
             for _, workload, case, metric in columns
         ]
         if any(text != MISSING for text in row):
@@ -64,7 +65,15 @@ def measured_on(found, columns):
             machine = run["machine"]
             runs[f"{machine['cpu']}, {machine['cores']} cores"] = date.split()[0]
     listing = "; ".join(f"{machine}, {day}" for machine, day in runs.items())
-    return f"Medians; in brackets how many times tfp_flows is faster. {listing}."
+    return (
+        "Medians over processes, or (¹) of one process; in brackets how many times "
+        f"tfp_flows is faster. {listing}."
+    )
+
+
+def once(entry):
+    """The mark of a number that was measured once; nothing of others."""
+    return "¹" if entry is not None and len(entry["repeats"]) == 1 else ""
 
 
 def check(path):

@@ -9,8 +9,9 @@ from tfp_flows.experiments.tables import table_lines
 _HEADING = """# Benchmark
 
 Made by `python -m benchmarks`; the raw numbers are in `results.json`. Each number is the
-median over processes of their own, run in turn. In brackets: how many times better
-tfp_flows is in the same run (below 1: how much worse).
+median over processes of their own, run in turn, but for those that the line below a table
+says were measured once. In brackets: how many times better tfp_flows is in the same run
+(below 1: how much worse).
 """
 
 
@@ -91,7 +92,7 @@ def cell(cases, case, peer, metric):
             answer.get("cannot", "").startswith(f"{metric.key}:")
             for answer in found["repeats"]
         )
-        return "cannot" if is_refused else MISSING
+        return "raises" if is_refused else MISSING
     times = found["ratio"].get(metric.key)
     text = number(value, metric.digits)
     return text if times is None else f"{text} ({number(times, 2)}x)"

@@ -35,8 +35,9 @@ def process(app, what, name, obj, options, lines):
     """The handler of `autodoc-process-docstring`; changes `lines` in place."""
     lines[:] = to_rst("\n".join(lines)).split("\n")
     if what == "property":
-        # Napoleon takes what is before a colon in the first line for its type.
-        lines.insert(0, "")
+        # Napoleon takes what is before a colon in the first line for its type; a line of
+        # an escaped line break has none, and shows nothing.
+        lines.insert(0, "\\")
 
 
 def to_rst(text):

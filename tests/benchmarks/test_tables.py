@@ -73,7 +73,7 @@ def test_one_case_is_one_table_of_metrics():
     ]
     text = tables.document(merged({}, "throughput", answers))
     assert "| **tfp_flows** | 2,000,000 | 3,000,000 | - |" in text
-    assert "| Pyro | 1,000,000 (2.0x) | cannot | - |" in text
+    assert "| Pyro | 1,000,000 (2.0x) | raises | - |" in text
 
 
 def test_one_peer_is_one_table_of_cases():

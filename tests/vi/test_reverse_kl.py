@@ -97,6 +97,7 @@ def test_traces_and_settings():
     assert result.settings["seed"] == [0, 1]
     assert result.seconds > 0.0
     assert "103 steps" in str(result)
+    assert str(result).startswith("Fit of planar_stack over standard_normal\n")
 
 
 def test_the_default_recipe():

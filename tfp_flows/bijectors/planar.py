@@ -27,7 +27,7 @@ class Planar(OnePass):
     ```
 
     The division is by the *squared* norm, as A.1 needs for `w.u_hat = m(w.u)`; with
-    `||w||` instead, as in several public implementations, the map is no bijection.
+    `||w||` instead, as in several public implementations, it need not be a bijection.
 
     #### Meaning of the parameters
 

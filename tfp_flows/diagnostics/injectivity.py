@@ -14,7 +14,8 @@ def injectivity_margin(
 
     It is `1 + w.u_hat` of a planar layer and `p / alpha` of a radial one, the least slope
     of the map if below 1; of a Sylvester layer the least `1 + R_mm R2_mm` of its units.
-    All are positive by construction. Below 1 the layer flattens space on its hyperplane
+    All are positive by construction, 0 only where they underflow: softplus(w.u) does at
+    w.u < -87 in float32. Below 1 the layer flattens space on its hyperplane
     (or at its center), and its inverse amplifies rounding there, by up to one over the
     margin: at 1e-7 a float32 `log_prob` has lost its digits there, at 1e-16 a float64
     one has.

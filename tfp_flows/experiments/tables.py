@@ -1,5 +1,6 @@
 """Tables as Markdown: of any rows, and of the results files of the experiments."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,16 @@ def table_lines(
     return [lines[0], rule, *lines[1:], ""]
 
 
+# What stands behind the KL of a flow that is not to be taken as it is; nothing behind one
+# that is good.
+MARKS = {
+    "good": "",
+    "usable with importance weights": " w",
+    "undecided": " ?",
+    "do not trust": " ✗",
+}
+
+
 def reproduction_table(results: dict[str, Any]) -> str:
     """Results of `reproduce` as Markdown.
 
@@ -34,7 +45,7 @@ def reproduction_table(results: dict[str, Any]) -> str:
     config = results["config"]
     cells = {
         (row["target"], row["family"], row["num_layers"]): f"{row['kl']:.3f} ± "
-        f"{row['elbo_standard_error']:.3f}"
+        f"{row['elbo_standard_error']:.3f}{MARKS[row['verdict']]}"
         for row in results["fits"]
     }
     fits = [
@@ -48,6 +59,7 @@ def reproduction_table(results: dict[str, Any]) -> str:
             f"{row['num_chains']:,} x {row['num_samples']:,}",
             f"{row['acceptance_rate']:.2f}",
             f"{max(row['rhat']):.3f}",
+            f"{1.0 + row['num_chains'] / min(row['ess']):.3f}",
             f"{min(row['ess']):,.0f}",
             f"{row['seconds']:.1f}",
         ]
@@ -55,13 +67,19 @@ def reproduction_table(results: dict[str, Any]) -> str:
     ]
     lengths = [f"K = {k}" for k in config["num_layers"]]
     chain_headings = ["target", "chains x samples", "acceptance", "worst R-hat"]
+    chain_headings += ["1 + 1 / (2 n)", "least ESS", "seconds"]
     lines = [
-        f"KL(flow ‖ target) in nats ± standard error, after {_budgets(results)}:",
+        f"KL(flow ‖ target) in nats ± standard error of the evaluation, of one seed each "
+        f"({config['seed']}), after {_budgets(results)}:",
         "",
         *table_lines(["target", "flow", *lengths], fits, num_left=2),
-        "Random-walk Metropolis, the baseline:",
+        f"The package's own verdicts: {_verdicts(results)}.",
         "",
-        *table_lines([*chain_headings, "least ESS", "seconds"], chains),
+        "Random-walk Metropolis, the baseline. R-hat of chains that have mixed cannot "
+        "fall much below 1 + 1 / (2 n), with n the ESS of half a chain; the usual limit "
+        "of 1.01 is for few and long chains:",
+        "",
+        *table_lines(chain_headings, chains),
     ]
     return "\n".join(lines)
 
@@ -84,11 +102,14 @@ def density_table(results: dict[str, Any]) -> str:
         size = f"{of_flow[0]['num_parameters']:,}"
         rows.append([flow, size, *map(_nll, of_flow)])
     titles = [truths[name]["title"] for name in config["points"]]
+    K = config["num_layers"]
     lines = [
         f"Mean negative log likelihood of {config['num_test']:,} test points, in nats ± "
-        f"standard error, after at most {config['num_steps']:,} steps on "
-        f"{config['num_train']:,} training points (a tenth of them held out to stop by), "
-        f"K = {config['num_layers']}:",
+        f"standard error over these points, of one seed ({config['seed']}), after at "
+        f"most {config['num_steps']:,} steps on {config['num_train']:,} training points "
+        "(a tenth of them held out to stop by: * marks fits that these ended early). "
+        f"Planar and radial flows have {K} layers, Sylvester ones {max(1, K // 2)} of "
+        "two units, RealNVP 6 couplings:",
         "",
         *table_lines(["flow", "parameters", *titles], rows),
     ]
@@ -96,7 +117,18 @@ def density_table(results: dict[str, Any]) -> str:
 
 
 def _nll(row: dict[str, Any]) -> str:
-    return f"{row['nll']:.3f} ± {row['standard_error']:.3f}"
+    mark = "*" if row.get("stop_reason") == "early_stopping" else ""
+    return f"{row['nll']:.3f} ± {row['standard_error']:.3f}{mark}"
+
+
+def _verdicts(results: dict[str, Any]) -> str:
+    """How many fits have each verdict, with its mark."""
+    counts = Counter(row["verdict"] for row in results["fits"])
+    return ", ".join(
+        f"{counts[verdict]} {verdict}{f' ({mark.strip()})' if mark else ''}"
+        for verdict, mark in MARKS.items()
+        if counts[verdict]
+    )
 
 
 def _budgets(results: dict[str, Any]) -> str:

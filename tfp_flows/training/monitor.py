@@ -39,7 +39,8 @@ class Monitor(Event):
             # TensorFlow says so at the first scalar, in the middle of a fit.
             if importlib.util.find_spec("tensorboard") is None:
                 raise ImportError(
-                    "`tensorboard_dir` needs the package tensorboard; pip install it."
+                    "`tensorboard_dir` needs the package tensorboard, which TensorFlow "
+                    "does not bring; pip install 'tfp_flows[tensorboard]'."
                 )
             try:
                 self._writer = tf.summary.create_file_writer(str(folder))

@@ -102,7 +102,7 @@ class FitResult:
 
     def __str__(self) -> str:
         lines = [f"{name:<14}{value}" for name, value in self._rows()]
-        return "\n".join([f"Fit of {self.flow.name}", *lines])
+        return "\n".join([f"Fit of {_title(self.flow)}", *lines])
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """What a reader wants to know, as pairs of a name and a text."""
@@ -167,6 +167,14 @@ class FitInterrupted(_WithResult, KeyboardInterrupt):
       result: `FitResult` up to there. The flow holds its parameters of then: of several
         starts those of the leading one, with held-out data the best.
     """
+
+
+def _title(flow: tfd.Distribution) -> str:
+    """The flow's name; the one that TFP runs together from two, in words."""
+    if not isinstance(flow, tfd.TransformedDistribution):
+        return flow.name
+    names = flow.bijector.name, flow.distribution.name
+    return " over ".join(names) if flow.name == "".join(names) else flow.name
 
 
 def _show(values: Any, precision: int = 4) -> str:

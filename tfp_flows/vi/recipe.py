@@ -81,7 +81,10 @@ def linear_annealing(
 def default_optimizer(
     num_steps: int, *, learning_rate: float = _LEARNING_RATE, decays: bool = True
 ) -> keras.optimizers.Optimizer:
-    """Adam with warm-up and cosine decay to 0.
+    """Adam with warm-up and cosine decay to 0, the default of large flows.
+
+    Flows of at most 320 parameters are fitted by `tff.optimizers.EigenbasisAdam` unless
+    they are given an optimizer, larger ones by this one.
 
     Args:
       num_steps: length of the fit; the first twentieth warms up.
