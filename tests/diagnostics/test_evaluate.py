@@ -256,6 +256,9 @@ def test_quantities_are_what_the_verdict_is_about():
     shift = mean * (math.exp(-0.08) - 1.0) / sd
     assert scaled.moments.mean[1] == pytest.approx(shift, abs=0.01)
     assert scaled.moments.sd[1] == pytest.approx(-0.08, abs=0.03)
+    overflowing = judge(flow, target, quantities_fn=lambda x: dict(a=tf.exp(50.0 * x)))
+    assert overflowing.verdict == "do not trust"
+    assert "the mean of a[1] off by inf" in str(overflowing)
 
 
 def test_claimed_normalizers_are_not_trusted():

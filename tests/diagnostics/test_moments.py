@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfp_flows.diagnostics.moments import moment_errors
+from tfp_flows.diagnostics.moments import moment_errors, quantities_of
 
 LOC, SCALE = np.array([0.1, -0.3]), np.array([0.9, 1.1])
 
@@ -29,3 +29,30 @@ def test_standard_errors_match_the_spread_of_repeats(name, rng):
     spread = np.std([getattr(r, name) for r in repeats], axis=0)
     stated = np.mean([getattr(r, f"{name}_standard_error") for r in repeats], axis=0)
     np.testing.assert_allclose(stated, spread, rtol=0.25)
+
+
+@pytest.mark.parametrize(
+    ("quantities_fn", "error", "message"),
+    [
+        (3, TypeError, "must be a function of samples .* but got 3"),
+        (lambda x: x[:, 7], ValueError, "failed for samples of shape"),
+        (lambda x, y: dict(x=x), ValueError, "failed .* missing 1 required"),
+        (lambda x: x, TypeError, "must return a dict"),
+        (lambda x: {}, TypeError, "must return a dict"),
+        (lambda x: dict(a=["text"] * 4), TypeError, "'a' is of dtype"),
+        (lambda x: dict(a=[[1.0], [1.0, 2.0]]), TypeError, r"\['a'\]` must be an array"),
+        (lambda x: dict(a=x[:2]), ValueError, r"for 4 samples 'a' has shape \(2, 2\)"),
+        (lambda x: dict(a=1.0), ValueError, r"'a' has shape \(\)"),
+    ],
+)
+def test_bad_quantities(quantities_fn, error, message):
+    with pytest.raises(error, match=f"quantities_fn.*{message}"):
+        quantities_of(quantities_fn, np.zeros([4, 2]))
+
+
+def test_numbers_that_are_not_finite_are_infinitely_far_off(rng):
+    draws, log_weights = draw(rng, 100)
+    draws["z"][3, 1] = np.nan
+    errors = moment_errors(draws, log_weights)
+    assert errors.mean[1] == np.inf
+    assert np.all(np.isfinite([errors.mean[0], *errors.sd, *errors.mean_standard_error]))

@@ -22,6 +22,12 @@ def test_seed_and_scale(case):
         case.make(init_scale=-1.0)
 
 
+@pytest.mark.parametrize("seed", [-1, 10**30], ids=str)
+def test_seeds_of_any_size_are_good(seed):
+    images = [layers.AmortizedPlanar(1, seed=seed)([Z0, H])[0] for _ in range(2)]
+    np.testing.assert_array_equal(*images)
+
+
 @pytest.mark.parametrize("inputs", [[Z0], [Z0, H, H], Z0, {"z0": Z0, "h": H}], ids=str)
 def test_amortized_layers_need_a_pair(inputs):
     with pytest.raises(ValueError, match=r"called on two inputs, \[z0, h\]"):

@@ -22,6 +22,18 @@ def test_masked_arrays_are_refused():
         numerics.check_not_masked("fit", "x", np.ma.masked_array([1.0], mask=[True]))
 
 
+class NoArray:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array")
+
+
+@pytest.mark.parametrize("value", [NoArray(), [[1.0], [1.0, 2.0]]], ids=["own", "ragged"])
+def test_what_is_no_array_is_refused_by_name(value):
+    np.testing.assert_array_equal(numerics.as_array("x", [1, 2]), [1, 2])
+    with pytest.raises(TypeError, match="`x` must be an array of numbers, but got"):
+        numerics.as_array("x", value)
+
+
 @pytest.mark.parametrize("weights", [[0, 2], [[0.5], [0.0]], [True, False]], ids=str)
 def test_weights_of_examples_pass(weights):
     values = numerics.check_weights("fit", weights, 2, are_all=True)

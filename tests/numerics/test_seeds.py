@@ -35,6 +35,13 @@ def test_numpy_and_python_ints_agree():
     )
 
 
+def test_unsigned_seeds():
+    assert numerics.unsigned_seed(None, 32) is None
+    seeds = [5, 2**32 - 1, 2**32 + 5, -1, 10**30]
+    low = [numerics.unsigned_seed(seed, 32) for seed in seeds]
+    assert low == [5, 2**32 - 1, 5, 2**32 - 1, 10**30 % 2**32]
+
+
 def test_none_gives_new_numbers():
     seeds = [numerics.stateless_seed(None) for _ in range(4)]
     assert all(seed.shape == (2,) for seed in seeds)

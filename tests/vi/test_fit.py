@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 import tfp_flows as tff
 from tfp_flows.training import Event
@@ -95,6 +96,14 @@ def fit(flow=None, objective=None, **arguments):
         (dict(trainable_variables=[tf.Variable(np.inf)]), ValueError, "is not finite"),
         (dict(events=[Own(steps_left=lambda _: 0)]), ValueError, r"Own\.steps_left\(0\)"),
         (dict(events=[Own(steps_left=lambda _: None)]), ValueError, "returned None"),
+        *(
+            (
+                dict(events=[Own(rate=lambda r=r: r)]),
+                ValueError,
+                r"`Own\.rate\(\)` must be",
+            )
+            for r in (np.nan, np.inf, -0.1, 1.5, None)
+        ),
         (dict(events=[Own(conclude=lambda _: None)]), TypeError, r"Own\.conclude must"),
         (
             dict(events=[Own(conclude=lambda fields: fields | dict(mine=1))]),
@@ -106,6 +115,14 @@ def fit(flow=None, objective=None, **arguments):
 def test_bad_arguments_are_said_in_one_line(arguments, error, message):
     with pytest.raises(error, match=message):
         fit(**arguments)
+
+
+@pytest.mark.parametrize("optimizers", [keras.optimizers, tf_keras.optimizers])
+def test_optimizers_of_another_flow(optimizers):
+    optimizer = optimizers.SGD(0.1, momentum=0.5)
+    fit(optimizer=optimizer)
+    with pytest.raises(ValueError, match=r"built for other variables|Unknown variable"):
+        fit(optimizer=optimizer)
 
 
 def test_no_tensorboard(monkeypatch, tmp_path):

@@ -90,6 +90,10 @@ def test_members_train_as_if_alone():
 def test_bad_builders_are_refused():
     with pytest.raises(TypeError, match=r"functools.partial\(tff.planar_flow"):
         restarts(tff.planar_flow(2, 4))
+    with pytest.raises(ValueError, match=r"`build_flow_fn` failed .*argument 'seed'"):
+        restarts(lambda: tff.planar_flow(2, 4))
+    with pytest.raises(TypeError, match="`build_flow_fn` must return a"):
+        restarts(lambda seed, batch_shape: None)
     with pytest.raises(ValueError, match=r"batch_shape=\(8,\).*like tff.planar_flow"):
         restarts(
             lambda seed, batch_shape: tff.planar_flow(2, 4, seed=seed), num_restarts=8

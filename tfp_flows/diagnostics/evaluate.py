@@ -1,11 +1,8 @@
 """How well a flow fits a density."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
@@ -13,7 +10,7 @@ from tfp_flows.density import Density, as_density, check_events
 from tfp_flows.diagnostics.estimates import estimates
 from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import layer_margins
-from tfp_flows.diagnostics.moments import moment_errors
+from tfp_flows.diagnostics.moments import QuantitiesFn, moment_errors, quantities_of
 from tfp_flows.diagnostics.outside import look_outside
 from tfp_flows.diagnostics.sampling import BATCH, draw
 from tfp_flows.diagnostics.target import Target
@@ -25,7 +22,7 @@ def evaluate(
     target_log_prob_fn: LogProbFn | tfp.distributions.Distribution,
     *,
     num_samples: int = 100_000,
-    quantities_fn: Callable[[tf.Tensor], Mapping[str, npt.ArrayLike]] | None = None,
+    quantities_fn: QuantitiesFn | None = None,
     keep_samples: bool = False,
     seed: Seed = None,
 ) -> Evaluation:
@@ -69,10 +66,12 @@ def evaluate(
       `Evaluation`.
 
     Raises:
-      TypeError: if the target returns another dtype than the flow's.
+      TypeError: if the target returns another dtype than the flow's, or `quantities_fn`
+        is no function, or returns no dict of arrays of real numbers.
       ValueError: if `num_samples < 100`, the flow is a batch or not one over vectors, or
         the target is over vectors of another size, returns another shape than `[S]`, NaN
-        or +inf at a sample, or gives a point another density when it comes with others.
+        or +inf at a sample, or gives a point another density when it comes with others;
+        if `quantities_fn` fails, or returns arrays of another length.
 
     #### References
 
@@ -100,7 +99,9 @@ def evaluate(
         )
     exact, log_normalizer = density.exact(), density.log_normalizer
     seed = numerics.stateless_seed(seed)
-    target = Target(exact, flow.sample(100, seed=seed), num_samples)
+    points = flow.sample(100, seed=seed)
+    quantities_of(quantities_fn, points.numpy())  # fails now, if it does
+    target = Target(exact, points, num_samples)
     draws = draw(flow, target, density.modes, num_samples, keep=keep_samples, seed=seed)
     log_weights = draws.log_weights
     if log_normalizer is not None and exact.log_normalizer is not None:
@@ -109,9 +110,6 @@ def evaluate(
     found = estimates(log_weights)
     smoothed, khat = numerics.psis(log_weights)
     first = draws.samples[:BATCH]
-    quantities: Mapping[str, npt.ArrayLike] = dict(x=first)
-    if quantities_fn is not None:
-        quantities = quantities_fn(tf.constant(first))
     return Evaluation(
         **found,
         khat=khat,
@@ -120,7 +118,9 @@ def evaluate(
         log_normalizer=log_normalizer,
         mode_mass=draws.mode_mass,
         true_mode_mass=_true_mode_mass(density),
-        moments=moment_errors(quantities, smoothed[: len(first)]),
+        moments=moment_errors(
+            quantities_of(quantities_fn, first), smoothed[: len(first)]
+        ),
         outside=look_outside(target, first, draws.log_weights, seed),
         rounding=draws.rounding,
         injectivity_margin=min(

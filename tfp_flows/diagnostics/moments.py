@@ -1,10 +1,18 @@
 """Errors of averages over draws of a flow that are not weighted."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+
+from tfp_flows import numerics
+from tfp_flows.density.checks import first_line
+
+Quantities: TypeAlias = Mapping[str, npt.ArrayLike]
+QuantitiesFn: TypeAlias = Callable[[tf.Tensor], Quantities]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +39,55 @@ class MomentErrors:
     def __str__(self) -> str:
         mean, sd = np.max(np.abs(self.mean)), np.max(np.abs(self.sd))
         return f"means off by at most {mean:.2g} sd, sd by {np.expm1(sd):.1%}"
+
+
+def quantities_of(quantities_fn: QuantitiesFn | None, x: np.ndarray) -> Quantities:
+    """What is averaged over samples.
+
+    Args:
+      quantities_fn: as of `evaluate`; `None` is the coordinates.
+      x: `[S, D]` array.
+
+    Returns:
+      Dict, name = float64 array `[S, ...]`.
+
+    Raises:
+      TypeError: if `quantities_fn` is no function, or returns no dict of real numbers.
+      ValueError: if it fails, or returns another number of them.
+    """
+    if quantities_fn is None:
+        return dict(x=x)
+    numerics.check_callable(
+        "quantities_fn",
+        quantities_fn,
+        "a function of samples [S, D] to a dict of arrays [S, ...], or None",
+    )
+    try:
+        found = quantities_fn(tf.constant(x))
+    except Exception as error:  # whatever a function of the caller's raises
+        raise ValueError(
+            f"`quantities_fn` failed for samples of shape {x.shape}: {first_line(error)}"
+        ) from error
+    if not isinstance(found, Mapping) or not found:
+        raise TypeError(
+            f"`quantities_fn` must return a dict, name = array [S, ...], but returned "
+            f"{found!r}."
+        )
+    arrays = {}
+    for name, value in found.items():
+        array = numerics.as_array(f"quantities_fn(x)[{name!r}]", value)
+        if array.dtype.kind in "cmMOSU":
+            raise TypeError(
+                f"`quantities_fn` must return real numbers, but {name!r} is of dtype "
+                f"{array.dtype}."
+            )
+        if array.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"`quantities_fn` must return arrays [S, ...], but for {len(x)} samples "
+                f"{name!r} has shape {array.shape}."
+            )
+        arrays[name] = array.astype(np.float64)
+    return arrays
 
 
 def columns_of(draws: Mapping[str, npt.ArrayLike]) -> tuple[list[str], np.ndarray]:
@@ -65,9 +122,12 @@ def moment_errors(
 
     Returns:
       `MomentErrors`. Standard errors are of the differences, by the delta method: they
-      vanish where the weights are equal.
+      vanish where the weights are equal. The mean of a number that is infinite or NaN at
+      a sample is infinitely far off.
     """
     names, x = columns_of(draws)
+    is_finite = np.all(np.isfinite(x), axis=0)
+    x = np.where(is_finite, x, 0.0)
     # Differences from the mean, so that large values do not cancel in the squares.
     x = x - np.mean(x, axis=0)
     weights = np.exp(log_weights - np.max(log_weights))
@@ -87,7 +147,7 @@ def moment_errors(
     root = np.sqrt(len(x))
     return MomentErrors(
         names=names,
-        mean=mean.tolist(),
+        mean=np.where(is_finite, mean, np.inf).tolist(),
         mean_standard_error=(np.std(to_mean, axis=0) / root).tolist(),
         sd=(0.5 * np.log(variance_q / variance_p)).tolist(),
         sd_standard_error=(np.std(to_sd, axis=0) / root).tolist(),

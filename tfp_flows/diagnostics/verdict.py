@@ -201,7 +201,8 @@ def _moments(evaluation: "Evaluation") -> Iterator[_Finding]:
 
     level, value, name, hint = worst(moments.mean, moments.mean_standard_error, _MEAN)
     text = f"the mean of {name} off by {value:.2g} standard deviations"
-    yield _Finding(level, _RIGHT, text, hint)
+    # Infinite numbers have no weighted mean either.
+    yield _Finding(level, _RIGHT if math.isfinite(value) else _WRONG, text, hint)
     level, value, name, hint = worst(moments.sd, moments.sd_standard_error, _SD)
     text = f"the standard deviation of {name} off by {math.expm1(value):.0%}"
     yield _Finding(level, _RIGHT, text, hint)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
 from tfp_flows.layers.base import FlowLayer, forward_and_log_det
 from tfp_flows.layers.checks import (
     check_floating,
@@ -52,7 +53,7 @@ class Amortized(FlowLayer):
                 max(self.family.init_scale, _LEAST_SCALE) ** 2,
                 mode="fan_in",
                 distribution="normal",
-                seed=self.seed,
+                seed=numerics.unsigned_seed(self.seed, 32),
             ),
             bias_initializer=lambda shape, dtype=None: tf.cast(bias, dtype),
             dtype=self.dtype_policy,

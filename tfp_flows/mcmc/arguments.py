@@ -36,7 +36,7 @@ def check_parameter_scales(
             )
         return scales
     try:
-        array = np.asarray(scales, np.float64)
+        array = numerics.as_array("parameter_scales", scales).astype(np.float64)
         is_good = array.shape == (event_size,) and np.all(array > 0.0)
     except (TypeError, ValueError):
         is_good = False

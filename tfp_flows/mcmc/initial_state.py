@@ -27,7 +27,7 @@ def convert_initial_state(
     numerics.check_not_masked(caller, "initial_state", initial_state)
     try:
         state = tf.convert_to_tensor(initial_state)
-    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as error:
+    except numerics.CONVERSION_ERRORS as error:
         raise ValueError(
             f"`initial_state` must be numbers, but got {initial_state!r} ({error})."
         ) from error

@@ -115,21 +115,22 @@ class ConditionalFlow(BaseModel):
             invert = not (are_radial and all(are_radial))
         self.invert = bool(invert)
         self._given_network = network
+        low_seed = numerics.unsigned_seed(self.seed, 32)
         self.network = network or mlp_encoder(
-            self.x_shape, hidden_sizes=(64, 64), seed=self.seed, dtype=self.dtype_policy
+            self.x_shape, hidden_sizes=(64, 64), seed=low_seed, dtype=self.dtype_policy
         )
         self.standardize_x = Standardize(dtype=self.variable_dtype)
         self.standardize_y = Standardize(dtype=self.variable_dtype)
         self.loc_and_scale = keras.layers.Dense(
             2 * self.event_size,
-            kernel_initializer=keras.initializers.VarianceScaling(0.01, seed=self.seed),
+            kernel_initializer=keras.initializers.VarianceScaling(0.01, seed=low_seed),
             # Location 0 and scale 1.
             bias_initializer=lambda shape, dtype=None: tf.cast(
                 tf.repeat([0.0, _ONE], self.event_size), dtype
             ),
             dtype=self.variable_dtype,
         )
-        self._seed_generator = keras.random.SeedGenerator(self.seed)
+        self._seed_generator = keras.random.SeedGenerator(low_seed)
         self.build([(None, *self.x_shape), (None, self.event_size)])
 
     def build(self, input_shape: list) -> None:

@@ -176,7 +176,7 @@ def plain_array(method: str, name: str, values: Any) -> Any:
     if tf.is_tensor(values):
         return values
     numerics.check_not_masked(method, name, values)
-    values = np.asarray(values)
+    values = numerics.as_array(name, values)
     if values.dtype.kind in "OSUMm":
         raise TypeError(
             f"{method} needs {name} of numbers, but got an array of dtype "

@@ -103,7 +103,9 @@ class FlowModel(BaseModel):
         check_flow_layers(flow_layers)
         self.flow_layers = list(flow_layers)
         self._train_seed = numerics.stateless_seed(self.seed)
-        self._seed_generator = keras.random.SeedGenerator(self.seed)
+        self._seed_generator = keras.random.SeedGenerator(
+            numerics.unsigned_seed(self.seed, 32)
+        )
         self._objective: MaximumLikelihood | ReverseKL = MaximumLikelihood(
             self.event_size
         )

@@ -141,7 +141,8 @@ class FlowVAE(VAEQueries):
         self.binarization = resolve_binarization(binarization, self.likelihood)
         num_outputs = self.likelihood.num_outputs
         self._outputs_shape = outputs_shape(self.image_shape, num_outputs)
-        seeds = [int(s) for s in np.random.SeedSequence(self.seed).generate_state(4) >> 1]
+        sequence = np.random.SeedSequence(numerics.unsigned_seed(self.seed, 64))
+        seeds = [int(s) for s in sequence.generate_state(4) >> 1]
         dtype = self.dtype_policy
         self.encoder, self._num_features = resolve_encoder(
             encoder, self.image_shape, seed=seeds[0], dtype=dtype

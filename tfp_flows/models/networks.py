@@ -12,6 +12,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
+from tfp_flows import numerics
 from tfp_flows.layers.checks import check_num_weights
 
 DType: TypeAlias = str | keras.DTypePolicy | None
@@ -165,7 +166,8 @@ def outputs_shape(image_shape: Sequence[int], num_outputs: int) -> tuple[int, ..
 
 def _initializers(seed: int | None) -> Initializers:
     """Glorot initializers, each with a seed of its own."""
-    rng = np.random.default_rng(seed)
+    seed = numerics.check_int_seed(seed)
+    rng = np.random.default_rng(numerics.unsigned_seed(seed, 64))
     while True:
         yield keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
 

@@ -1,6 +1,8 @@
 """Numerics that the flows share: constraints, stable log-dets, safe norms, roots."""
 
 from tfp_flows.numerics.arrays import (
+    CONVERSION_ERRORS,
+    as_array,
     check_finite_points,
     check_not_masked,
     check_weights,
@@ -11,6 +13,7 @@ from tfp_flows.numerics.chain_statistics import (
     split_rhat,
 )
 from tfp_flows.numerics.checks import (
+    check_callable,
     check_choice,
     check_flag,
     check_name,
@@ -26,7 +29,7 @@ from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
 from tfp_flows.numerics.normal import standard_normal, stateless_normal
-from tfp_flows.numerics.seeds import check_int_seed, stateless_seed
+from tfp_flows.numerics.seeds import check_int_seed, stateless_seed, unsigned_seed
 from tfp_flows.numerics.shapes import (
     broadcast_batches,
     strictly_lower,
@@ -46,11 +49,14 @@ from tfp_flows.numerics.tensors import (
 )
 
 __all__ = [
+    "CONVERSION_ERRORS",
+    "as_array",
     "as_parameter",
     "blend",
     "broadcast_batches",
     "bulk_ess",
     "check_batches",
+    "check_callable",
     "check_choice",
     "check_dtype",
     "check_event_size",
@@ -89,4 +95,5 @@ __all__ = [
     "tanh_and_slope",
     "tanh_remainder",
     "unit_vector",
+    "unsigned_seed",
 ]

@@ -3,6 +3,27 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+
+# What objects that are no arrays raise when one is made of them. A RuntimeError is
+# PyTorch's, for one, an ArithmeticError that of an int of many digits.
+CONVERSION_ERRORS = (
+    ArithmeticError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    tf.errors.OpError,
+)
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """`value` as an array; a TypeError if none can be made of it."""
+    try:
+        return np.asarray(value)
+    except CONVERSION_ERRORS as error:
+        raise TypeError(
+            f"`{name}` must be an array of numbers, but got {value!r} ({error})."
+        ) from error
 
 
 def check_finite_points(points: np.ndarray, name: str) -> None:
@@ -54,7 +75,7 @@ def check_weights(
       ValueError: if the shape is another, or a weight is NaN, infinite or negative.
     """
     check_not_masked(caller, name, weights)
-    values = np.asarray(weights)
+    values = as_array(name, weights)
     if values.shape not in ((num_examples,), (num_examples, 1)):
         raise ValueError(
             f"{caller} needs {name} of shape [{num_examples}], one number per example, "

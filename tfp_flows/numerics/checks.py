@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfp_flows.numerics.arrays import as_array
+
 # TensorFlow counts steps and the axes of shapes with 32 bits.
 _MAX_SIZE = 2**31 - 1
 
@@ -26,7 +28,7 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
 def check_shape(name: str, value: Any) -> tuple[int, ...]:
     """`value` as a `tuple` of sizes of at least 1; else a ValueError."""
     try:
-        sizes = tuple(np.asarray(value) if hasattr(value, "__array__") else value)
+        sizes = tuple(as_array(name, value) if hasattr(value, "__array__") else value)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be a sequence of integers, such as (3,), but got {value!r}."
@@ -39,6 +41,12 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"`{name}` must be True or False, but got {value!r}.")
     return bool(value)
+
+
+def check_callable(name: str, value: Any, description: str) -> None:
+    """Raises TypeError, which says what `value` must be, unless it can be called."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be {description}, but got {value!r}.")
 
 
 def check_name(name: Any) -> str:

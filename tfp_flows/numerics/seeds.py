@@ -5,6 +5,8 @@ import numbers
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows.numerics.arrays import CONVERSION_ERRORS
+
 
 def check_int_seed(seed: int | None) -> int | None:
     """`seed` if it is an `int` or `None`, as what is saved holds it; else a TypeError."""
@@ -13,7 +15,12 @@ def check_int_seed(seed: int | None) -> int | None:
         raise TypeError(
             f"`seed` must be a Python int or None, to be saved, but got {seed!r}."
         )
-    return seed
+    return None if seed is None else int(seed)
+
+
+def unsigned_seed(seed: int | None, num_bits: int) -> int | None:
+    """The low bits of a seed: Keras takes 32, and like NumPy no negative ones."""
+    return None if seed is None else seed % 2**num_bits
 
 
 def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
@@ -40,7 +47,7 @@ def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
         return tf.cast(tf.constant([high, low], dtype=tf.int64), tf.int32)
     try:
         seed_tensor = tf.convert_to_tensor(seed)
-    except (TypeError, ValueError) as error:
+    except CONVERSION_ERRORS as error:
         raise _unknown(seed) from error
     if not seed_tensor.dtype.is_integer or not seed_tensor.shape.is_compatible_with([2]):
         raise _unknown(seed)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.numerics.arrays import CONVERSION_ERRORS
+
 
 def epsilon(dtype: tf.DType) -> float:
     """The spacing of floats of `dtype` at 1, a Python float."""
@@ -84,14 +86,7 @@ def as_parameter(
         return value
     try:
         return tf.convert_to_tensor(value, dtype=dtype, name=name)
-    # A RuntimeError is PyTorch's, an ArithmeticError that of an int of many digits.
-    except (
-        ArithmeticError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        tf.errors.OpError,
-    ) as error:
+    except CONVERSION_ERRORS as error:
         raise TypeError(
             f"`{name}` must be numbers of {dtype.name}, but got {value!r} ({error})."
         ) from error

@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
+
 
 def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
     """The joint distribution with its observed parts at their values.
@@ -95,7 +97,7 @@ def _checked(name: str, value: Any, shape: Any, dtype: Any) -> tf.Tensor:
         return value
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except numerics.CONVERSION_ERRORS as error:
         raise ValueError(f"`{name}` is no array: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
 
@@ -46,7 +47,8 @@ def run_in_chunks(
 
     Raises:
       RuntimeError: if XLA cannot compile the loop.
-      ValueError: if an event asks for an update after no step.
+      ValueError: if an event asks for an update after no step, or for a rate that is no
+        number from 0 to 1.
     """
     least_calls = math.ceil(run.num_steps / _LEAST_CALLS)
     capacity = min(chunk_size or least_calls, run.num_steps, _MOST_STEPS)
@@ -91,6 +93,13 @@ def _steps_left(event: Event, step: int) -> float:
     return float(left)
 
 
+def _rate(event: Event) -> float:
+    # Not NaN, which the loop would take for 1.
+    return numerics.check_number(
+        f"{type(event).__name__}.rate()", event.rate(), least=0.0, most=1.0
+    )
+
+
 def _caller(
     run_steps: Callable, run: Run, events: Sequence[Event], capacity: int
 ) -> Callable[[int, int], int]:
@@ -110,7 +119,7 @@ def _caller(
         stop, state.faults, state.best, traces = run_steps(
             tf.constant(start),
             tf.constant(end),
-            state.rate * math.prod(event.rate() for event in events),
+            state.rate * math.prod(map(_rate, events)),
             state.faults,
             state.best,
             buffers,

@@ -41,7 +41,7 @@ class Event:
         """
 
     def rate(self) -> float:
-        """What multiplies each update of the variables, until the next `update`."""
+        """From 0 to 1: what multiplies each update of the variables until `update`."""
         return 1.0
 
     def sharing(self, step: int) -> np.ndarray | None:

@@ -57,7 +57,7 @@ def build_run_steps(
 
     Raises:
       TypeError, ValueError: when it is traced, if what `objective_fn` returned is not
-        that, or no gradient reaches a variable.
+        that, no gradient reaches a variable, or `optimizer` was built for others.
     """
     batch_ndims = num_batch_axes(variables, batch_shape)
 
@@ -124,7 +124,13 @@ def _update(
     What a `rate` below 1 leaves out is taken back, and what is not finite.
     """
     before = [tf.convert_to_tensor(variable) for variable in variables]
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    try:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    except KeyError as error:  # of tf_keras; Keras 3 says "Unknown variable"
+        raise ValueError(
+            "`optimizer` was built for other variables than those that are trained; make "
+            "a new one for this flow."
+        ) from error
     # A sum is finite only if all its terms are.
     sums = [_sum_of_members(variable, rate.shape.rank) for variable in variables]
     is_finite = tf.math.is_finite(tf.add_n(sums))

@@ -195,11 +195,12 @@ def check_annealing(annealing_fn: AnnealingFn, steps: Iterable[int]) -> None:
       TypeError: if it is no function.
       ValueError: if it fails, or returns something else.
     """
-    if not callable(annealing_fn):
-        raise TypeError(
-            "`annealing_fn` must be a function of the step to beta, such as "
-            f"tff.vi.linear_annealing(num_steps), or None, but got {annealing_fn!r}."
-        )
+    numerics.check_callable(
+        "annealing_fn",
+        annealing_fn,
+        "a function of the step to beta, such as tff.vi.linear_annealing(num_steps), or "
+        "None",
+    )
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([], tf.int32)])
     def graph_fn(step: tf.Tensor) -> tf.Tensor:

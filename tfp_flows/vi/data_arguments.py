@@ -24,10 +24,7 @@ def as_points(flow: tfd.Distribution, data: Any, name: str) -> np.ndarray:
         check_dtype(flow, data.dtype, name)
         data = tf.convert_to_tensor(data)
     numerics.check_not_masked("The fit", name, data)
-    try:
-        points = np.asarray(data)
-    except ValueError as error:
-        raise TypeError(f"`{name}` is no array of numbers: {error}.") from error
+    points = numerics.as_array(name, data)
     if not tf.is_tensor(data) and not np.issubdtype(points.dtype, np.floating):
         raise TypeError(
             f"`{name}` must be floating-point numbers, but is {points.dtype}; convert it "

@@ -66,7 +66,8 @@ def first_gaussian(
     """The Gaussian that the search begins at."""
     scale = numerics.check_number("scale", scale, least=1e-12, most=1e12)
     try:
-        mean = np.asarray(np.zeros(event_size) if location is None else location, float)
+        given = np.zeros(event_size) if location is None else location
+        mean = numerics.as_array("location", given).astype(float)
     except (TypeError, ValueError):
         mean = np.array(np.nan)
     if mean.shape != (event_size,) or not np.all(np.isfinite(mean)):

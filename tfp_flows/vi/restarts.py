@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
 from tfp_flows.density import Density, as_density
+from tfp_flows.density.checks import first_line
 from tfp_flows.types import LogProbFn, Seed
 from tfp_flows.vi.arguments import check_place
 from tfp_flows.vi.fit_result import FitResult
@@ -34,8 +35,8 @@ def fit_restarts(
     A reverse-KL fit may end in a poor optimum, such as one that misses a mode. The R
     flows are one batch of flows and train as one program, to the end and on samples of
     their own: for small events, in much less than R times the time of one. The winner has
-    the highest ELBO on fresh samples. (The `num_starts` of `fit_reverse_kl` cost nothing,
-    but share the samples, and all but one are dropped on the way.)
+    the highest ELBO on fresh samples. (The `num_starts` of `fit_reverse_kl` share the
+    samples of one fit instead, and all but one are dropped on the way.)
 
     #### Example
 
@@ -61,24 +62,26 @@ def fit_restarts(
       `FitResult` of the best flow, with `restart_losses`.
 
     Raises:
-      TypeError: if `build_flow_fn` cannot be called, or not with `seed` and
-        `batch_shape`.
-      ValueError: if the variables of the batch are not those of single flows, or as
-        `fit_reverse_kl`.
+      TypeError: if `build_flow_fn` is no function, or returns no distribution.
+      ValueError: if it fails for `seed` and `batch_shape`, the variables of the batch are
+        not those of single flows, or as `fit_reverse_kl`.
     """
     check_place()
     num_restarts = numerics.check_size("num_restarts", num_restarts)
-    if not callable(build_flow_fn):
-        raise TypeError(
-            "`build_flow_fn` must be a function of `seed` and `batch_shape`, such as "
-            f"functools.partial(tff.planar_flow, 2, 16), but got {build_flow_fn!r}."
-        )
+    numerics.check_callable(
+        "build_flow_fn",
+        build_flow_fn,
+        "a function of `seed` and `batch_shape`, such as "
+        "functools.partial(tff.planar_flow, 2, 16)",
+    )
     density = as_density(target_log_prob_fn)
     start_seed, fit_seed, judge_seed = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=3, salt="fit_restarts"
     )
-    best_flow = build_flow_fn(seed=start_seed, batch_shape=())
-    flows = build_flow_fn(seed=start_seed, batch_shape=(num_restarts,))
+    best_flow, flows = (
+        _build(build_flow_fn, start_seed, batch_shape)
+        for batch_shape in ((), (num_restarts,))
+    )
     _check_batch(flows, best_flow, num_restarts)
     result = fit_reverse_kl(
         flows, density, seed=fit_seed, **(dict(num_starts=1) | fit_arguments)
@@ -96,6 +99,25 @@ def fit_restarts(
         gradient_norm=result.gradient_norm[:, best],
         restart_losses=losses,
     )
+
+
+def _build(
+    build_flow_fn: Callable[..., tfd.Distribution],
+    seed: tf.Tensor,
+    batch_shape: tuple[int, ...],
+) -> tfd.Distribution:
+    try:
+        flow = build_flow_fn(seed=seed, batch_shape=batch_shape)
+    except Exception as error:  # whatever a function of the caller's raises
+        raise ValueError(
+            f"`build_flow_fn` failed for `seed` and batch_shape={batch_shape}: "
+            f"{first_line(error)}"
+        ) from error
+    if not isinstance(flow, tfd.Distribution):
+        raise TypeError(
+            f"`build_flow_fn` must return a tfd.Distribution, but returned {flow!r}."
+        )
+    return flow
 
 
 def _check_batch(
