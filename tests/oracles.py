@@ -292,3 +292,10 @@ def compose_exact(layer, z, layers):
 
 def _vector(values):
     return [v if isinstance(v, mpmath.mpf) else mpmath.mpf(float(v)) for v in values]
+
+
+def logistic_log_posterior(z, x, y):
+    """Coefficients z [..., D] with a standard normal prior, features x and labels y."""
+    logits = np.einsum("...d,nd->...n", z, x)
+    log_likelihood = np.sum(y * logits - np.logaddexp(0.0, logits), axis=-1)
+    return log_likelihood - 0.5 * np.sum(np.square(z), axis=-1)

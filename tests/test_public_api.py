@@ -11,6 +11,7 @@ import tfp_flows as tff
 
 PUBLIC = (
     "bijectors",
+    "density",
     "diagnostics",
     "distributions",
     "files",

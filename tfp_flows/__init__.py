@@ -19,6 +19,7 @@ from tfp_flows.version import __version__
 # wait for.
 _SUBMODULES = (
     "bijectors",
+    "density",
     "diagnostics",
     "distributions",
     "layers",

@@ -27,7 +27,9 @@ def gradients(
 ):
     objective_fn = OBJECTIVES[estimator](target, sample_size=sample_size).of(flow, None)
     with tf.GradientTape() as tape:
-        objective, _ = objective_fn._estimate(seed, tf.constant(beta, flow.dtype))
+        objective, _ = objective_fn._estimate(
+            seed, tf.constant(beta, flow.dtype), objective_fn._density_at(step=None)
+        )
     return tape.gradient(objective, flow.trainable_variables)
 
 

@@ -30,17 +30,17 @@ def evaluate_first(log_prob_fn: Callable, points: tf.Tensor) -> tf.Tensor:
         ) from error
 
 
-def check_form(points: tf.Tensor, log_prob: tf.Tensor) -> None:
+def check_form(points: tf.Tensor, log_prob: tf.Tensor, name: str = "The target") -> None:
     """Raises unless `log_prob` has the dtype of `points` and a number for each."""
     if log_prob.dtype != points.dtype:
         raise TypeError(
-            f"The target returned {log_prob.dtype.name} for points of "
+            f"{name} returned {log_prob.dtype.name} for points of "
             f"{points.dtype.name}; compute it in {points.dtype.name}, or ask for points "
             f"of dtype=tf.{log_prob.dtype.name}."
         )
     if log_prob.shape != points.shape[:-1]:
         raise ValueError(
-            f"The target returned shape {log_prob.shape} for points of shape "
+            f"{name} returned shape {log_prob.shape} for points of shape "
             f"{points.shape}, but must return one number per point, shape "
             f"{points.shape[:-1]}; reduce over the last axis only."
         )

@@ -10,6 +10,7 @@ from tfp_flows.vi.recipe import default_optimizer, linear_annealing
 from tfp_flows.vi.restarts import fit_restarts
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
+from tfp_flows.vi.subsampled_start import subsampled_start
 
 __all__ = [
     "FitError",
@@ -27,4 +28,5 @@ __all__ = [
     "fit_reverse_kl",
     "gaussian_start",
     "linear_annealing",
+    "subsampled_start",
 ]

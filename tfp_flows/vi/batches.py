@@ -9,15 +9,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.vi.data_arguments import (
-    check_dtype,
-    check_shape,
-)
+from tfp_flows.vi.data_arguments import check_dtype, check_shape
+from tfp_flows.vi.epochs import EpochIndices, block_size
 from tfp_flows.vi.weighted_points import WeightedPoints
-
-# What the steps of one call need of the data is copied into the compiled loop before, in
-# a block of at most so many bytes: a call per batch would cost more than the step.
-_BLOCK_BYTES = 2**22
 
 
 class Batch(NamedTuple):
@@ -35,13 +29,7 @@ class Batch(NamedTuple):
 
 
 class ArrayBatches:
-    """Batches of an array: epochs in random order without replacement.
-
-    Which points a step sees is a function of seed and step alone, with XLA or without.
-    The last points of an epoch that do not fill a batch are left out; the next epoch has
-    another order. Orders are drawn by NumPy: XLA would sort random keys for that, which
-    for 9,000 points takes as long as 200 training steps, and more than an epoch has.
-    """
+    """Batches of an array, by `EpochIndices`."""
 
     def __init__(self, data: WeightedPoints, batch_size: int, seed: tf.Tensor) -> None:
         """Takes N points, the size B <= N and a stateless seed."""
@@ -50,36 +38,15 @@ class ArrayBatches:
         if data.weights is not None:
             self._weights = tf.constant(data.weights, self._points.dtype)
         self.batch_size = batch_size
-        self._seed = [int(part) & 0xFFFFFFFF for part in seed]
-        self._steps_per_epoch = len(data) // batch_size
-        self._epoch: int | None = None
-        self.max_chunk_size = _block_size(4 * batch_size)
-        block = tf.zeros([self.max_chunk_size, batch_size], tf.int32)
-        self._indices = tf.Variable(block, trainable=False)
-        self._start = tf.Variable(0, trainable=False)
+        self._indices = EpochIndices(len(data), batch_size, seed)
+        self.max_chunk_size = self._indices.max_chunk_size
+        self.feed = self._indices.feed
 
     def batch(self, step: tf.Tensor) -> Batch:
         """The batch of a step that was fed."""
-        # Not self._indices[row]: XLA would compile a slice anew at every call.
-        indices = tf.gather(self._indices, step - self._start)
+        indices = self._indices.at(step)
         weights = None if self._weights is None else tf.gather(self._weights, indices)
         return Batch(tf.gather(self._points, indices), weights, self.batch_size)
-
-    def feed(self, start: int, end: int) -> None:
-        """Draws the batches of the steps `start <= step < end`."""
-        block = np.zeros(self._indices.shape, np.int32)
-        for row, step in enumerate(range(start, end)):
-            block[row] = self._indices_of(step)
-        self._indices.assign(block)
-        self._start.assign(start)
-
-    def _indices_of(self, step: int) -> np.ndarray:
-        epoch, position = divmod(step, self._steps_per_epoch)
-        if epoch != self._epoch:
-            rng = np.random.default_rng([*self._seed, epoch])
-            self._epoch, self._order = epoch, rng.permutation(self._points.shape[0])
-        first = position * self.batch_size
-        return self._order[first : first + self.batch_size]
 
 
 class DatasetBatches:
@@ -100,7 +67,7 @@ class DatasetBatches:
         self.first = next(batches)
         self.batch_size = len(self.first)
         self._iterator = itertools.chain([self.first], batches)
-        self.max_chunk_size = _block_size(self.first.nbytes)
+        self.max_chunk_size = block_size(self.first.nbytes)
         shape = [self.max_chunk_size, *self.first.shape]
         self._points = tf.Variable(tf.zeros(shape, flow.dtype), trainable=False)
         self._sizes = tf.Variable(tf.zeros(shape[:1], tf.int32), trainable=False)
@@ -151,10 +118,6 @@ class DatasetBatches:
                 f"`{name}` has {len(points)} points, more than the first batch, of "
                 f"{self.batch_size}; batch the dataset with one size."
             )
-
-
-def _block_size(batch_bytes: int) -> int:
-    return max(1, _BLOCK_BYTES // batch_bytes)
 
 
 def check_dataset(flow: tfd.Distribution, dataset: tf.data.Dataset, name: str) -> None:

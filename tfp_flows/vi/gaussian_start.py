@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import Density, as_density
+from tfp_flows.density import Density, RowwisePosterior, as_density
 from tfp_flows.types import LogProbFn, Seed
 from tfp_flows.vi.gaussian import Gaussian
 from tfp_flows.vi.gaussian_arguments import (
@@ -92,17 +92,28 @@ class GaussianStart:
           `tff.density.Density`, a callable, `[S, ..., D]` to `[S, ...]`, of the log Z of
           the target.
         """
-        density, log_det = as_density(target), np.sum(np.log(np.diag(self.scale_tril)))
+        density = as_density(target)
 
         def log_prob_fn(z: tf.Tensor) -> tf.Tensor:
-            scale_tril = tf.cast(self.scale_tril, z.dtype)
-            x = tf.tensordot(z, scale_tril, [[-1], [1]])
-            x += tf.cast(self.location, z.dtype)
-            return density(x) + tf.cast(log_det, z.dtype)
+            return density(self._forward(z)) + tf.cast(self._log_det, z.dtype)
 
         return dataclasses.replace(
             density, log_prob_fn=log_prob_fn, modes=None, normalized_log_prob_fn=None
         )
+
+    def whitened_rows(self, posterior: RowwisePosterior) -> RowwisePosterior:
+        """As `whitened`; its estimates are anchored where z is 0."""
+        whitened = posterior.in_coordinates(self._forward, float(self._log_det))
+        return whitened.anchored(np.zeros(len(self.location)))
+
+    @property
+    def _log_det(self) -> np.floating:
+        return np.sum(np.log(np.diag(self.scale_tril)))
+
+    def _forward(self, z: tf.Tensor) -> tf.Tensor:
+        scale_tril = tf.cast(self.scale_tril, z.dtype)
+        x = tf.tensordot(z, scale_tril, [[-1], [1]])
+        return x + tf.cast(self.location, z.dtype)
 
     def bijector(self) -> tfp.bijectors.Bijector:
         """The map from a standard normal to the Gaussian, `scale_tril z + location`."""

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 
 def score_of_image(
@@ -29,3 +30,9 @@ def score_of_image(
 
     y = tf.identity(tf.stop_gradient(bijector.forward(x)))  # past the bijector's cache
     return tfp.math.value_and_gradient(log_prob_up_to_second_order, y)[1]
+
+
+def score_of_base(base: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+    """The score of a base, d log p(z) / dz, of the shape of `z`."""
+    z = tf.stop_gradient(z)
+    return tfp.math.value_and_gradient(base.log_prob, z)[1]

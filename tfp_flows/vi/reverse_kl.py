@@ -6,7 +6,7 @@ import numpy as np
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
-from tfp_flows.density import as_density, check_events
+from tfp_flows.density import RowwisePosterior, as_density, check_events
 from tfp_flows.types import AnnealingFn, LogProbFn, Optimizer, PathLike, Seed
 from tfp_flows.vi.arguments import (
     check_annealing,
@@ -19,8 +19,12 @@ from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
 from tfp_flows.vi.recipe import default_budget, linear_annealing
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
+from tfp_flows.vi.row_batches import RowBatches
 from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
 from tfp_flows.vi.whitening import Start, Whitening
+
+# Samples per step where the rows of a batch multiply the work.
+_BATCHED_SAMPLE_SIZE = 256
 
 # Steps at which an `annealing_fn` is evaluated before the fit.
 _NUM_LOOKS = 50
@@ -30,10 +34,11 @@ _OBJECTIVES = {"reparameterized": ReverseKL, "path": PathReverseKL}
 
 def fit_reverse_kl(
     flow: tfd.Distribution,
-    target_log_prob_fn: LogProbFn | tfd.Distribution,
+    target_log_prob_fn: LogProbFn | tfd.Distribution | RowwisePosterior,
     *,
     num_steps: int | None = None,
     sample_size: int | None = None,
+    batch_size: int | None = None,
     num_starts: int | None = None,
     start: Start = "auto",
     optimizer: Optimizer = None,
@@ -96,7 +101,13 @@ def fit_reverse_kl(
       num_steps: number of updates. `None` is 6,000 for flows of at most 100 parameters,
         4,000 for those of at most 320, 10,000 for larger ones.
       sample_size: S, samples per update. `None` is 2,048 for flows of at most 100
-        parameters, 4,096 for larger ones.
+        parameters, 4,096 for larger ones; 256 with a `batch_size`.
+      batch_size: B, rows per update of a target that is a `tff.density.
+        RowwisePosterior`: a posterior of N observations, whose likelihood B of them
+        estimate at each update, drawn without replacement in epochs of another order
+        each. Its Gaussian start is that of `tff.vi.subsampled_start`, where the estimates
+        are anchored, which takes most of their noise away: build the flow with
+        `affine=True`. The loss is noisy by the batches. `None` sees all rows at each.
       num_starts: R, 1, 2, 4, 8 or 16, a divisor of `sample_size`: how many flows
         compete. More than one need a flow as the builders return it, which knows how to
         `rebuild` itself. `None` is 8, or as many as leave 64 samples to each, for such
@@ -187,25 +198,32 @@ def fit_reverse_kl(
     check_flow(flow)
     default_num_steps, default_sample_size = default_budget(flow)
     num_steps = check_num_steps(default_num_steps if num_steps is None else num_steps)
+    if batch_size is not None:
+        default_sample_size = _BATCHED_SAMPLE_SIZE
     sample_size = sample_size or default_sample_size
     numerics.check_choice("gradient_estimator", gradient_estimator, _OBJECTIVES)
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
     density = as_density(target_log_prob_fn)
     check_events(flow, density)
+    if batch_size is not None:
+        RowBatches(target_log_prob_fn, batch_size)
     if seed is None and checkpoint_dir is not None:
         seed = training.Checkpoint(checkpoint_dir).seed
     seed = numerics.stateless_seed(seed)
     if callable(annealing_fn) or annealing_fn not in ("default", None):
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
         check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
-    whitening = Whitening(flow, density, start, seed)
+    # What has rows is looked at by some of them alone.
+    target: Any = density if batch_size is None else target_log_prob_fn
+    whitening = Whitening(flow, target, start, seed)
     if annealing_fn == "default":
         annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
     objective = _OBJECTIVES[gradient_estimator](
-        whitening.density,
+        whitening.target,
         sample_size=sample_size,
         annealing_fn=annealing_fn,
         num_starts=num_starts,
+        batch_size=batch_size,
     )
     settings: dict[str, Any] = dict(early_stopping=bool(early_stopping))
     if whitening.start is not None:

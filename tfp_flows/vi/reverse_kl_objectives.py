@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density, check_events
+from tfp_flows.density import Density, as_density, check_events
 from tfp_flows.types import AnnealingFn, StepTerms
 from tfp_flows.vi.arguments import check_annealing, check_flow
 from tfp_flows.vi.objective import Objective
-from tfp_flows.vi.path_score import score_of_image
+from tfp_flows.vi.path_score import score_of_base, score_of_image
 from tfp_flows.vi.recipe import LinearAnnealing
+from tfp_flows.vi.row_batches import RowBatches
 
 Bound = TypeVar("Bound", bound="ReverseKL")
 
@@ -57,6 +57,7 @@ class ReverseKL(Objective):
         sample_size: int,
         annealing_fn: AnnealingFn | None = None,
         num_starts: int = 1,
+        batch_size: int | None = None,
     ) -> None:
         """Takes the target p and how to estimate.
 
@@ -67,14 +68,20 @@ class ReverseKL(Objective):
           annealing_fn: callable, scalar `int32` step to scalar beta; `None` is 1.
           num_starts: R. If greater than 1, the first batch axis of the flow, of size R,
             is one of starts: the target sees them as samples, of which each has S / R.
+          batch_size: B, rows per step of a `tff.density.RowwisePosterior`, by which it is
+            estimated: without replacement, in epochs of another order each. `None` is the
+            target as it is.
 
         Raises:
-          TypeError: if `target` is no density; see `tff.vi.fit_reverse_kl`.
-          ValueError: likewise, or if a size is no integer of at least 1.
+          TypeError: if `target` is no density, or has no rows for a `batch_size`; see
+            `tff.vi.fit_reverse_kl`.
+          ValueError: likewise, or if a size is no integer of at least 1, or there are
+            fewer rows than `batch_size`.
         """
         numerics.check_size("sample_size", sample_size)
         numerics.check_size("num_starts", num_starts)
         self._density = as_density(target)
+        self._batches = None if batch_size is None else RowBatches(target, batch_size)
         self._sample_size, self._num_starts = sample_size, num_starts
         self._annealing_fn = annealing_fn
         self.log_normalizer = self._density.log_normalizer
@@ -99,9 +106,13 @@ class ReverseKL(Objective):
         check_flow(flow)
         check_events(flow, self._density)
         bound = super().bind(flow, seed=seed, jit_compile=jit_compile)
+        if self._batches is not None:
+            bound._batches = self._batches.bind(seed)
+            bound.max_chunk_size = bound._batches.max_chunk_size
+        density = bound._density_at(tf.constant(0))
         points = flow.sample(self._sample_size // self._num_starts, seed=seed)
         points = bound._as_samples(points)
-        log_prob = self._density.check(points).numpy()
+        log_prob = density.check(points).numpy()
         num_outside = np.sum(np.isneginf(log_prob))
         if num_outside:
             raise ValueError(
@@ -111,13 +122,21 @@ class ReverseKL(Objective):
                 "`unnormalized_log_prob`), or map the flow onto the support with a "
                 "bijector."
             )
-        self._density.check_gradient(points)
+        density.check_gradient(points)
         return bound
+
+    def feed(self, start: int, end: int) -> None:
+        """See base class."""
+        if self._batches is not None:
+            self._batches.feed(start, end)
 
     @property
     def program_key(self) -> Any:
-        """See base class; `None` where class or `annealing_fn` is of the caller."""
-        is_own = type(self) in (ReverseKL, PathReverseKL)
+        """See base class; `None` where class or `annealing_fn` is of the caller.
+
+        And with batches, whose order is of one seed.
+        """
+        is_own = type(self) in (ReverseKL, PathReverseKL) and self._batches is None
         if not is_own or not isinstance(self._annealing_fn, LinearAnnealing | None):
             return None
         return (
@@ -132,7 +151,7 @@ class ReverseKL(Objective):
         """See base class."""
         seed = tf.random.experimental.stateless_fold_in(self.seed, step)
         beta = self._beta(step)
-        objective, difference = self._estimate(seed, beta)
+        objective, difference = self._estimate(seed, beta, self._density_at(step))
         return objective, tf.reduce_mean(difference, axis=0), beta
 
     def _beta(self, step: tf.Tensor) -> tf.Tensor:
@@ -141,10 +160,16 @@ class ReverseKL(Objective):
         beta = tf.cast(beta, self.flow.dtype)
         return tf.where(beta < 0.0, tf.constant(np.nan, beta.dtype), beta)
 
-    def _estimate(self, seed: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _density_at(self, step: tf.Tensor) -> Density:
+        """The target, or what the batch of the step says of it."""
+        return self._density if self._batches is None else self._batches.density_at(step)
+
+    def _estimate(
+        self, seed: tf.Tensor, beta: tf.Tensor, density: Density
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The objective, and log q - log p at the samples, `[S, ...]`."""
         x, log_q = self._draw(seed)
-        log_p = self._log_p(x)
+        log_p = self._log_p(x, density)
         objective = tf.reduce_sum(tf.reduce_mean(log_q - beta * log_p, axis=0))
         return objective, log_q - log_p
 
@@ -153,9 +178,9 @@ class ReverseKL(Objective):
             self._sample_size // self._num_starts, seed=seed
         )
 
-    def _log_p(self, x: tf.Tensor) -> tf.Tensor:
+    def _log_p(self, x: tf.Tensor, density: Density) -> tf.Tensor:
         """The target at samples of the flow, `[S / R, R, ...]` if there are starts."""
-        return tf.reshape(self._density(self._as_samples(x)), x.shape[:-1])
+        return tf.reshape(density(self._as_samples(x)), x.shape[:-1])
 
     def _as_samples(self, x: tf.Tensor) -> tf.Tensor:
         """`[S / R, R, ..., D]` as `[S, ..., D]`."""
@@ -168,7 +193,7 @@ class ReverseKL(Objective):
         if not np.isfinite(self._beta(tf.constant(step))):
             return "`annealing_fn` must return a finite number of at least 0 there."
         x, log_q = self._draw(tf.random.experimental.stateless_fold_in(self.seed, step))
-        log_p = self._log_p(x).numpy()
+        log_p = self._log_p(x, self._density_at(tf.constant(step))).numpy()
         x, log_q = x.numpy(), log_q.numpy()
         excess = np.abs(log_q - log_p)
         excess = np.where(np.isfinite(excess), excess, np.inf)
@@ -183,12 +208,15 @@ class ReverseKL(Objective):
 
     def settings(self) -> dict[str, Any]:
         """See base class."""
-        return dict(
+        settings = dict(
             sample_size=self._sample_size,
             num_starts=self._num_starts,
             annealed=self._annealing_fn is not None,
             gradient_estimator="reparameterized",
         )
+        if self._batches is not None:
+            settings["batch_size"] = self._batches.batch_size
+        return settings
 
     def fingerprint(self) -> np.ndarray:
         """Values of the target at fixed points."""
@@ -242,14 +270,16 @@ class PathReverseKL(ReverseKL):
             )
         return super().bind(flow, seed=seed, jit_compile=jit_compile)
 
-    def _estimate(self, seed: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _estimate(
+        self, seed: tf.Tensor, beta: tf.Tensor, density: Density
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         base, bijector = self.flow.distribution, self.flow.bijector
         if base.batch_shape != self.flow.batch_shape:
             base = tfd.BatchBroadcast(base, self.flow.batch_shape)
         z = base.sample(self._sample_size // self._num_starts, seed=seed)
         x = bijector.forward(z)
-        score = score_of_image(bijector, z, _score_of_base(base, z))
-        log_p = self._log_p(x)
+        score = score_of_image(bijector, z, score_of_base(base, z))
+        log_p = self._log_p(x, density)
         moved = tf.reduce_sum(tf.stop_gradient(score) * x, axis=-1)
         objective = tf.reduce_sum(tf.reduce_mean(moved - beta * log_p, axis=0))
         log_det = bijector.forward_log_det_jacobian(z, event_ndims=1)
@@ -265,8 +295,3 @@ def _identity(function: Callable) -> Hashable:
     if inspect.ismethod(function):
         return id(function.__self__), id(function.__func__)
     return id(function)
-
-
-def _score_of_base(base: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-    z = tf.stop_gradient(z)
-    return tfp.math.value_and_gradient(base.log_prob, z)[1]

@@ -8,9 +8,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.density import Density
+from tfp_flows.density import Density, RowwisePosterior
 from tfp_flows.vi.gaussian_arguments import LARGEST_SIZE
 from tfp_flows.vi.gaussian_start import GaussianStart, gaussian_start
+from tfp_flows.vi.subsampled_start import subsampled_start
 
 tfb = tfp.bijectors
 
@@ -69,18 +70,24 @@ class Whitening:
     an exception, the affine map of the flow takes up the Gaussian.
 
     Attributes:
-      density: `Density` to fit the flow to within the context.
+      target: what to fit the flow to within the context: a `Density`, or a
+        `RowwisePosterior` if that was given.
       start: `GaussianStart`, or `None`, with which the context does nothing.
     """
 
     def __init__(
-        self, flow: tfd.Distribution, density: Density, start: Start, seed: tf.Tensor
+        self,
+        flow: tfd.Distribution,
+        target: Density | RowwisePosterior,
+        start: Start,
+        seed: tf.Tensor,
     ) -> None:
         """Finds the start.
 
         Args:
           flow: `tfd.Distribution` over vectors.
-          density: `Density` in the target's own coordinates.
+          target: `Density` in the target's own coordinates; or a `RowwisePosterior`, of
+            which some rows are looked at.
           start: as `fit_reverse_kl` takes it.
           seed: stateless TFP seed of the search.
 
@@ -89,10 +96,12 @@ class Whitening:
           ValueError: if the flow has no affine map, `start` is of another size, or the
             search refuses the target.
         """
-        self.density, self._affine = density, AffineMap.of(flow)
-        self.start = _resolve(start, flow, self._affine, density, seed)
+        self.target, self._affine = target, AffineMap.of(flow)
+        self.start = _resolve(start, flow, self._affine, target, seed)
         if self.start is not None:
-            self.density = self.start.whitened(density)
+            is_rowwise = isinstance(target, RowwisePosterior)
+            whiten = self.start.whitened_rows if is_rowwise else self.start.whitened
+            self.target = whiten(target)
 
     @property
     def is_near(self) -> bool:
@@ -120,7 +129,7 @@ def _resolve(
     start: Start,
     flow: tfd.Distribution,
     affine: AffineMap | None,
-    density: Density,
+    target: Density | RowwisePosterior,
     seed: tf.Tensor,
 ) -> GaussianStart | None:
     if start is None:
@@ -149,5 +158,8 @@ def _resolve(
             )
         return start
     seed = tfp.random.split_seed(seed, n=1, salt="start")[0]
-    found = gaussian_start(density, event_size, dtype=flow.dtype, seed=seed)
+    if isinstance(target, RowwisePosterior):
+        found = subsampled_start(target, seed=seed)
+    else:
+        found = gaussian_start(target, event_size, dtype=flow.dtype, seed=seed)
     return found if start == "gaussian" or found.is_near else None
