@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from tfp_flows.mcmc.random_walk import RandomWalk
 from tfp_flows.mcmc.scale_tuning import optimal_acceptance, tune_scale
 
 
+def standard_normal(x):
+    return -0.5 * tf.reduce_sum(tf.square(x), axis=0)
+
+
 def make_kernel(scale):
-    return tfp.mcmc.RandomWalkMetropolis(
-        lambda x: -0.5 * tf.reduce_sum(tf.square(x), axis=-1),
-        new_state_fn=tfp.mcmc.random_walk_normal_fn(scale),
-    )
+    return RandomWalk(standard_normal, scale, event_axis=0)
 
 
 def log_errors(*, num_chains, event_size, num_steps, scale, num_seeds):
@@ -18,12 +19,11 @@ def log_errors(*, num_chains, event_size, num_steps, scale, num_seeds):
 
     @tf.function(autograph=False)
     def tuned_scale(seed):
-        state = tf.random.stateless_normal([num_chains, event_size], seed)
-        results = make_kernel(scale).bootstrap_results(state)
+        state = tf.random.stateless_normal([event_size, num_chains], seed)
         return tune_scale(
             make_kernel,
             state,
-            results,
+            standard_normal(state),
             num_steps=num_steps,
             scale=scale,
             acceptance=optimal_acceptance(event_size),

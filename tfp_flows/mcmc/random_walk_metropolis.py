@@ -1,9 +1,7 @@
-"""Random-walk Metropolis: many chains in one compiled program."""
+"""Random-walk Metropolis: many chains, tuned while they burn in."""
 
-import math
 import time
 import warnings
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +11,14 @@ import tensorflow_probability as tfp
 from tfp_flows import numerics
 from tfp_flows.density import Density, as_density
 from tfp_flows.mcmc.arguments import (
-    BURNIN,
     check_in_range,
     check_parameter_scales,
     resolve_points,
 )
 from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.mcmc.initial_state import convert_initial_state, start_chains
-from tfp_flows.mcmc.scale_tuning import (
-    optimal_acceptance,
-    optimal_scale,
-    tune_parameter_scales,
-    tune_scale,
-)
+from tfp_flows.mcmc.random_walk_program import run_program
+from tfp_flows.mcmc.scale_tuning import optimal_acceptance, optimal_scale
 from tfp_flows.types import LogProbFn, Seed
 
 
@@ -43,18 +36,22 @@ def random_walk_metropolis(
     parameter_scales: npt.ArrayLike | str | None = None,
     thinning: int = 1,
     dtype: tf.DType | None = None,
-    jit_compile: bool = False,
+    jit_compile: bool | None = None,
     name: str = "random_walk_metropolis",
 ) -> ChainResult:
     """Samples a density with random-walk Metropolis, many chains at once.
 
     Each chain proposes `x' = x + scale * normal` and accepts it with probability
-    min(1, p(x') / p(x)), by `tfp.mcmc.RandomWalkMetropolis`. Burn-in tunes the one
-    scale that all chains and dimensions share towards the acceptance rate at which a
-    random walk mixes fastest: 0.44 at D = 1, 0.35 at D = 2, down to 0.234 ([1], [2]).
-    It is then fixed, so that the samples come from one Markov kernel that leaves the
-    target invariant. With `num_burnin=0` it stays at `initial_scale`. Where dimensions
-    differ in width, `parameter_scales="burnin"` gives each its own.
+    min(1, p(x') / p(x)). This is the transition of `tfp.mcmc.RandomWalkMetropolis`, with
+    the same states for the same random numbers; these are drawn for many transitions at
+    once, and burn-in and sampling are one compiled program.
+
+    Burn-in tunes the one scale that all chains and dimensions share towards the
+    acceptance rate at which a random walk mixes fastest: 0.44 at D = 1, 0.35 at D = 2,
+    down to 0.234 ([1], [2]). It is then fixed, so that the samples come from one Markov
+    kernel that leaves the target invariant. With `num_burnin=0` it stays at
+    `initial_scale`. Where dimensions differ in width, `parameter_scales="burnin"` gives
+    each its own.
 
     A proposal at which the target is -inf, NaN or +inf is never accepted. -inf is the
     outside of the support; a `RuntimeWarning` counts the other two.
@@ -94,8 +91,10 @@ def random_walk_metropolis(
       thinning: number of transitions from one kept sample to the next.
       dtype: floating dtype of the chains. `None` is that of the distribution or else of
         `initial_state`, or `tf.float32`.
-      jit_compile: whether to compile with XLA, which takes two seconds more and pays,
-        if at all, in runs of tens of millions of transitions.
+      jit_compile: whether to compile with XLA, which takes a second or two more, and then
+        makes 5 to 300 times as many transitions. `None` does in runs of 20,000
+        transitions of each chain or of 10 million of all, unless it cannot compile the
+        target. The `settings` of the result say what it did.
       name: Python `str`, prefix of the names of the ops.
 
     Returns:
@@ -109,6 +108,7 @@ def random_walk_metropolis(
         starting point is found, or the target fails, returns another shape than
         `[num_chains]`, is NaN or +inf at its first evaluation, or gives a point another
         density when it comes with others. All of this comes before compilation.
+      RuntimeError: if `jit_compile` is `True`, and XLA cannot compile the target.
 
     #### References
 
@@ -124,6 +124,8 @@ def random_walk_metropolis(
     num_burnin = numerics.check_size("num_burnin", num_burnin, least=0)
     thinning = numerics.check_size("thinning", thinning)
     initial_spread = numerics.check_positive("initial_spread", initial_spread)
+    if jit_compile is not None:
+        jit_compile = numerics.check_flag("jit_compile", jit_compile)
     state = convert_initial_state(initial_state, num_chains)
     density = as_density(target_log_prob_fn).exact()
     event_size, dtype = resolve_points(
@@ -151,7 +153,7 @@ def random_walk_metropolis(
         target_acceptance=optimal_acceptance(event_size),
         thinning=thinning,
         dtype=dtype.name,
-        jit_compile=numerics.check_flag("jit_compile", jit_compile),
+        jit_compile=jit_compile,
     )
     return _run_chains(density, state, settings, seed=seed, name=name, started=started)
 
@@ -177,71 +179,23 @@ def _run_chains(
         dtype=tf.as_dtype(settings["dtype"]),
         seed=init_seed,
     )
-    run = _build_run(density.trace(state), settings, name)
-    # One concrete function: a tf.function, new in each call, would warn of retracing.
-    arguments = (state, burnin_seed, sample_seed)
-    samples, num_accepted, num_invalid, scales = (
-        x.numpy() for x in run.get_concrete_function(*arguments)(*arguments)
+    (samples, num_accepted, num_invalid, scales), settings["jit_compile"] = run_program(
+        density.trace(state), (state, burnin_seed, sample_seed), settings, name
     )
+    num_transitions = 1 + (len(samples) - 1) * settings["thinning"]
     if samples.dtype == tf.bfloat16.as_numpy_dtype:  # unknown to NumPy
         samples = samples.astype(np.float32)
     if num_invalid.any():
-        _warn_of_invalid(num_invalid.sum(), num_invalid.size * len(samples))
+        _warn_of_invalid(num_invalid.sum(), num_invalid.size * num_transitions)
     return ChainResult(
         samples=samples,
-        acceptance_rate_per_chain=num_accepted / len(samples),
+        acceptance_rate_per_chain=num_accepted / num_transitions,
         proposal_scale=float(np.exp(np.mean(np.log(scales.astype(np.float64))))),
         num_burnin=settings["num_burnin"],
         seconds=time.perf_counter() - started,
         settings=settings,
         proposal_scales=scales,
     )
-
-
-def _build_run(log_prob_fn: LogProbFn, settings: dict, name: str) -> Any:
-    """The compiled program: burn-in and sampling of all chains."""
-    given = settings["parameter_scales"]
-    tune = tune_parameter_scales if given == BURNIN else tune_scale
-    relative = tf.constant(given if isinstance(given, list) else 1.0, settings["dtype"])
-
-    def make_kernel(scale: tf.Tensor | float) -> tfp.mcmc.TransitionKernel:
-        scale = scale * relative
-        return tfp.mcmc.RandomWalkMetropolis(
-            log_prob_fn, new_state_fn=tfp.mcmc.random_walk_normal_fn(scale)
-        )
-
-    # AutoGraph off, with explicit loops: `for` loops over tensors are slow under XLA.
-    @tf.function(jit_compile=settings["jit_compile"], autograph=False)
-    def run(
-        state: tf.Tensor, burnin_seed: tf.Tensor, sample_seed: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        with tf.name_scope(name):
-            state, results, scale, *_ = tune(
-                make_kernel,
-                state,
-                make_kernel(settings["initial_scale"]).bootstrap_results(state),
-                num_steps=settings["num_burnin"],
-                scale=settings["initial_scale"],
-                acceptance=settings["target_acceptance"],
-                seed=burnin_seed,
-            )
-            samples, (is_accepted, is_invalid) = tfp.mcmc.sample_chain(
-                settings["num_samples"],
-                state,
-                previous_kernel_results=results,
-                kernel=make_kernel(scale),
-                num_steps_between_results=settings["thinning"] - 1,
-                trace_fn=_trace_step,
-                seed=sample_seed,
-            )
-            num_accepted, num_invalid = (
-                tf.reduce_sum(tf.cast(x, tf.int32), axis=0)
-                for x in (is_accepted, is_invalid)
-            )
-            scales = scale * relative * tf.ones_like(state[0])
-            return samples, num_accepted, num_invalid, scales
-
-    return run
 
 
 def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
@@ -252,9 +206,3 @@ def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
-
-
-def _trace_step(state: tf.Tensor, results: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    log_prob = results.proposed_results.target_log_prob
-    is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
-    return results.is_accepted, is_invalid

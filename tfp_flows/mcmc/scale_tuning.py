@@ -1,14 +1,15 @@
 """Tuning of the proposal scale of random-walk Metropolis."""
 
-import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-# A scalar scale, or one for each dimension, to the kernel of chains.
-MakeKernel: TypeAlias = Callable[[tf.Tensor], tfp.mcmc.TransitionKernel]
+from tfp_flows.mcmc.blocks import loop_over_transitions
+from tfp_flows.mcmc.random_walk import RandomWalk
+
+# A scalar scale, or one for each dimension, [D, 1], to the kernel of chains.
+MakeKernel: TypeAlias = Callable[[tf.Tensor], RandomWalk]
 
 # Decay of the gain t^-0.6: slow enough to cover decades from a bad initial scale, and
 # square-summable, as Robbins-Monro needs.
@@ -37,14 +38,14 @@ def optimal_scale(event_size: int) -> float:
 def tune_scale(
     make_kernel: MakeKernel,
     state: tf.Tensor,
-    results: tuple,
+    log_prob: tf.Tensor,
     *,
-    num_steps: int,
-    scale: float,
+    num_steps: int | tf.Tensor,
+    scale: float | tf.Tensor,
     acceptance: float,
     seed: tf.Tensor,
     measures_spread: bool = False,
-) -> tuple[tf.Tensor, tuple, tf.Tensor, tf.Tensor | None]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
     """Runs chains while it tunes their common proposal scale.
 
     Robbins-Monro on the log scale: step t adds `t^-0.6 (A - a) / (a (1 - a))`, with A
@@ -55,18 +56,18 @@ def tune_scale(
     chains are few (Polyak & Juditsky 1992).
 
     Args:
-      make_kernel: callable, scalar `Tensor` scale to `tfp.mcmc.RandomWalkMetropolis`.
-      state: floating `Tensor` of shape `[num_chains, D]`.
-      results: kernel results at `state`.
+      make_kernel: callable, scalar `Tensor` scale to `RandomWalk`.
+      state: floating `Tensor` of shape `[D, num_chains]`.
+      log_prob: log densities at `state`, `[num_chains]`.
       num_steps: number of transitions; 0 leaves all as it is.
-      scale: initial scale, Python `float`.
+      scale: initial scale.
       acceptance: wanted mean acceptance probability, Python `float`.
       seed: stateless TFP seed.
       measures_spread: whether to measure the states, too.
 
     Returns:
-      `(state, results, scale, variance)` after the last step, with the variance `[D]` of
-      the states of all chains in the second half of the steps, or `None`.
+      `(state, log_prob, scale, variance)` after the last step, with the variance `[D, 1]`
+      of the states of all chains in the second half of the steps, or `None`.
 
     #### References
 
@@ -78,20 +79,20 @@ def tune_scale(
     """
     dtype = state.dtype
     gain = 1.0 / (acceptance * (1.0 - acceptance))
-    log_scale = tf.constant(math.log(scale), dtype)
-    center = tf.reduce_mean(state, axis=0)
+    log_scale = tf.math.log(tf.convert_to_tensor(scale, dtype))
+    center = tf.reduce_mean(state, axis=1, keepdims=True)
 
-    def body(
+    def transition(
         step: tf.Tensor,
-        seed: tf.Tensor,
+        noise: tf.Tensor,
+        log_uniform: tf.Tensor,
         state: tf.Tensor,
-        results: Any,
+        log_prob: tf.Tensor,
         log_scale: tf.Tensor,
         means: tuple[tf.Tensor, ...],
     ) -> tuple:
-        step_seed, seed = tfp.random.split_seed(seed, n=2)
         kernel = make_kernel(tf.exp(log_scale))
-        state, results = kernel.one_step(state, results, seed=step_seed)
+        state, results = kernel.move(state, log_prob, noise, log_uniform)
         # exp(min(0, .)), as exp(log_accept_ratio) overflows.
         accepted = tf.reduce_mean(tf.exp(tf.minimum(results.log_accept_ratio, 0.0)))
         step += 1
@@ -102,33 +103,36 @@ def tune_scale(
         values = [log_scale]
         if measures_spread:
             powers = [state - center, tf.square(state - center)]
-            values += [tf.reduce_mean(power, axis=0) for power in powers]
+            values += [tf.reduce_mean(power, axis=1, keepdims=True) for power in powers]
         means = tuple(
             mean + (value - mean) / count
             for mean, value in zip(means, values, strict=True)
         )
-        return step, seed, state, results, log_scale, means
+        return state, results.target_log_prob, log_scale, means
 
     moments = [tf.zeros_like(center)] * (2 if measures_spread else 0)
-    _, _, state, results, _, (mean_log_scale, *moments) = tf.while_loop(
-        lambda step, *_: step < num_steps,
-        body,
-        (tf.constant(0), seed, state, results, log_scale, (log_scale, *moments)),
+    state, log_prob, _, (mean_log_scale, *moments) = loop_over_transitions(
+        transition,
+        (state, log_prob, log_scale, (log_scale, *moments)),
+        num_steps=num_steps,
+        state_shape=state.shape,
+        dtype=dtype,
+        seed=seed,
     )
     variance = moments[1] - tf.square(moments[0]) if measures_spread else None
-    return state, results, tf.exp(mean_log_scale), variance
+    return state, log_prob, tf.exp(mean_log_scale), variance
 
 
 def tune_parameter_scales(
     make_kernel: MakeKernel,
     state: tf.Tensor,
-    results: tuple,
+    log_prob: tf.Tensor,
     *,
     num_steps: int,
     scale: float,
     acceptance: float,
     seed: tf.Tensor,
-) -> tuple[tf.Tensor, tuple, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Runs chains while it tunes a proposal scale for each dimension.
 
     The scales are the standard deviations of the states of all chains, times a common
@@ -138,39 +142,53 @@ def tune_parameter_scales(
     of the steps, keeps them, and tunes the factor.
 
     Args:
-      make_kernel: callable, `Tensor` of scales `[D]` to `tfp.mcmc.RandomWalkMetropolis`.
-      state: floating `Tensor` of shape `[num_chains, D]`.
-      results: kernel results at `state`.
+      make_kernel: callable, `Tensor` of scales `[D, 1]` to `RandomWalk`.
+      state: floating `Tensor` of shape `[D, num_chains]`.
+      log_prob: log densities at `state`, `[num_chains]`.
       num_steps: number of transitions, at least 1.
       scale: initial scale of all dimensions, Python `float`.
       acceptance: wanted mean acceptance probability, Python `float`.
       seed: stateless TFP seed.
 
     Returns:
-      `(state, results, scales)` after the last step, scales of shape `[D]`.
+      `(state, log_prob, scales)` after the last step, scales of shape `[D, 1]`.
     """
-    best = optimal_scale(state.shape[-1])
-    spread = tf.ones_like(state[0])
+    best = tf.constant(optimal_scale(state.shape[0]), state.dtype)
     ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
-    seeds = tf.unstack(tfp.random.split_seed(seed, n=len(ends)))
-    for start, end, window_seed in zip([0, *ends[:-1]], ends, seeds, strict=True):
+    lengths = tf.constant(
+        [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    )
 
-        def make_scaled(factor: tf.Tensor, spread: tf.Tensor = spread) -> Any:
-            return make_kernel(factor * spread)
-
-        state, results, factor, variance = tune_scale(
-            make_scaled,
+    # A loop over windows, which is compiled once.
+    def window(
+        index: tf.Tensor,
+        state: tf.Tensor,
+        log_prob: tf.Tensor,
+        scale: tf.Tensor,
+        spread: tf.Tensor,
+        scales: tf.Tensor,
+    ) -> tuple:
+        del scales
+        state, log_prob, factor, variance = tune_scale(
+            lambda factor: make_kernel(factor * spread),
             state,
-            results,
-            num_steps=end - start,
+            log_prob,
+            num_steps=lengths[index],
             scale=scale,
             acceptance=acceptance,
-            seed=window_seed,
-            measures_spread=end < num_steps,
+            seed=seed + tf.stack([index, 0]),
+            measures_spread=True,
         )
-        if variance is not None:
-            # Where no chain has moved, the proposals stay as they are.
-            unmoved = factor * spread / best
-            spread = tf.where(variance > 0.0, tf.sqrt(variance), unmoved)
-            scale = best
-    return state, results, factor * spread
+        scales = factor * spread
+        # Where no chain has moved, the proposals stay as they are.
+        spread = tf.where(variance > 0.0, tf.sqrt(variance), scales / best)
+        return index + 1, state, log_prob, best, spread, scales
+
+    ones = tf.ones_like(state[:, :1])
+    initial = tf.constant(scale, state.dtype)
+    _, state, log_prob, *_, scales = tf.while_loop(
+        lambda index, *_: index < len(ends),
+        window,
+        (tf.constant(0), state, log_prob, initial, ones, initial * ones),
+    )
+    return state, log_prob, scales

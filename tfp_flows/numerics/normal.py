@@ -1,4 +1,4 @@
-"""Standard normal numbers and distributions, fast under XLA."""
+"""Normal and uniform numbers, and normal distributions, fast under XLA."""
 
 import math
 from collections.abc import Sequence
@@ -24,15 +24,42 @@ def stateless_normal(
     generator, take 4 ns; in float64, 6 to 9 ns instead of 19 to 60. The numbers differ
     between XLA and other modes.
     """
+    bits = _threefry_bits(shape, seed, dtype)
+    if bits is None:
+        return tf.random.stateless_normal(shape, seed, dtype=dtype)
+    return normal_from_bits(bits, dtype)
+
+
+def stateless_uniform(
+    shape: tf.Tensor | Sequence[int], seed: tf.Tensor, dtype: tf.DType
+) -> tf.Tensor:
+    """Like `tf.random.stateless_uniform`, but under XLA in a fraction of the time.
+
+    There, the numbers are midpoints of intervals of (0, 1), so that none has an infinite
+    logarithm; in other modes, 0 is among them.
+    """
+    bits = _threefry_bits(shape, seed, dtype)
+    if bits is None:
+        return tf.random.stateless_uniform(shape, seed, dtype=dtype)
+    integer, num_bits = _BITS[dtype]
+    # One bit fewer than there are digits, for the half to be exact.
+    num_bits -= 1
+    highest = tf.bitwise.right_shift(bits, 8 * integer.size - num_bits)
+    return (tf.cast(highest, dtype) + (2.0 ** (num_bits - 1) + 0.5)) * 2.0**-num_bits
+
+
+def _threefry_bits(
+    shape: tf.Tensor | Sequence[int], seed: tf.Tensor, dtype: tf.DType
+) -> tf.Tensor | None:
+    """Random integers as wide as `dtype`, or `None` where TensorFlow's ops are best."""
     graph = tf.compat.v1.get_default_graph()
     is_xla = control_flow_util.GraphOrParentsInXlaContext(graph)
     if not is_xla or dtype not in _BITS:
-        return tf.random.stateless_normal(shape, seed, dtype=dtype)
+        return None
     integer, _ = _BITS[dtype]
-    bits = tf.random.stateless_uniform(
+    return tf.random.stateless_uniform(
         shape, seed, minval=None, maxval=None, dtype=integer, alg="threefry"
     )
-    return normal_from_bits(bits, dtype)
 
 
 def normal_from_bits(bits: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
