@@ -1,5 +1,6 @@
 """Metadata and dependencies of tfp_flows; tool settings are in pyproject.toml."""
 
+import os
 import pathlib
 import re
 
@@ -9,6 +10,21 @@ HERE = pathlib.Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tfp_flows" / "version.py").read_text("utf-8")
 ).group(1)
+
+# Known where a release is built; an index page shows what is beside the README by links.
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY")
+
+
+def long_description() -> str:
+    """The README, in a release with absolute links to the files of its tag."""
+    text = (HERE / "README.md").read_text("utf-8")
+    if REPOSITORY is None:
+        return text
+    images = f"https://raw.githubusercontent.com/{REPOSITORY}/v{VERSION}/"
+    files = f"https://github.com/{REPOSITORY}/blob/v{VERSION}/"
+    text = re.sub(r"(!\[[^\]]*\]\()(?!http)", rf"\1{images}", text)
+    return re.sub(r"((?<!!)\[[^\]]*\]\()(?!http)", rf"\1{files}", text)
+
 
 REPORT = ["typst>=0.13"]
 TENSORBOARD = ["tensorboard>=2.18"]
@@ -31,9 +47,13 @@ setup(
     name="tfp_flows",
     version=VERSION,
     description="Planar, radial, Sylvester and autoregressive flows for TFP",
-    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description=long_description(),
     long_description_content_type="text/markdown",
+    author="The authors of tfp_flows",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords="normalizing-flows variational-inference tensorflow-probability keras",
+    project_urls={"Source": f"https://github.com/{REPOSITORY}"} if REPOSITORY else {},
     python_requires=">=3.10",
     packages=find_packages(include=["tfp_flows", "tfp_flows.*"]),
     package_data={"tfp_flows": ["py.typed"]},
@@ -47,7 +67,7 @@ setup(
         "tqdm>=4.64",
     ],
     extras_require={
-        "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4"],
+        "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4", "sphinxcontrib-katex>=0.9.11"],
         "notebooks": [
             "ipykernel>=6.29",
             "jupyterlab>=4.2",
