@@ -15,6 +15,7 @@ from tfp_flows.training.loop import build_run_steps
 from tfp_flows.training.members import num_batch_axes, take_members
 from tfp_flows.training.monitor import Monitor
 from tfp_flows.training.plateau import PlateauTest
+from tfp_flows.training.replicas import num_replicas, replica_seed, shard, share
 from tfp_flows.training.rise import RiseTest
 from tfp_flows.training.run import Run, Traces, optimizer_slots
 from tfp_flows.training.state import Best, Faults, TrainingState
@@ -39,9 +40,13 @@ __all__ = [
     "build_run_steps",
     "num_batch_axes",
     "num_parameters",
+    "num_replicas",
     "optimizer_slots",
     "optimizers",
+    "replica_seed",
     "run_in_chunks",
+    "shard",
+    "share",
     "take_members",
     "xla_errors",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.members import choose, expand, num_batch_axes
+from tfp_flows.training.replicas import mean_over_replicas
 from tfp_flows.training.state import MAX_FAULTS_IN_A_ROW, Best, Faults
 from tfp_flows.types import Optimizer, StepTerms, Variables
 
@@ -18,6 +19,7 @@ MEAN_LENGTH = 50
 _Traces: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 _Carried: TypeAlias = tuple[tf.Tensor, Faults, Best, _Traces]
 _Gradients: TypeAlias = list[tf.Tensor]
+_Evaluated: TypeAlias = tuple[tf.Tensor, tf.Tensor, _Gradients]
 
 
 def build_run_steps(
@@ -28,6 +30,7 @@ def build_run_steps(
     clip_norm: float | None,
     batch_shape: tf.TensorShape,
     jit_compile: bool,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Callable:
     """Compiles a loop of gradient steps as one program.
 
@@ -43,6 +46,8 @@ def build_run_steps(
       batch_shape: `tf.TensorShape` of the loss. If every variable has these leading axes,
         each member of the batch has a norm, faults and best parameters of its own.
       jit_compile: whether to compile with XLA.
+      strategy: whose replicas each evaluate `objective_fn`; losses and gradients are
+        averaged over them, and the variables, of one device, updated once. Not with XLA.
 
     Returns:
       A function of `(start, end, rate, faults, best, traces, sharing=None)` that makes
@@ -78,12 +83,21 @@ def build_run_steps(
         def body(
             step: tf.Tensor, faults: Faults, best: Best, traces: _Traces
         ) -> _Carried:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(variables)
-                terms = objective_fn(step)
-                objective, loss, beta = _check_terms(terms, batch_shape, traces[0].dtype)
-            gradients = tape.gradient(objective, variables)
-            _check_gradients(gradients, variables)
+            def evaluate(step: tf.Tensor) -> _Evaluated:
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(variables)
+                    terms = objective_fn(step)
+                    objective, loss, beta = _check_terms(
+                        terms, batch_shape, traces[0].dtype
+                    )
+                gradients = tape.gradient(objective, variables)
+                _check_gradients(gradients, variables)
+                return loss, beta, gradients
+
+            if strategy is None:
+                loss, beta, gradients = evaluate(step)
+            else:
+                loss, beta, gradients = mean_over_replicas(strategy, evaluate, step)
             if sharing is not None:
                 loss, gradients = _share(loss, gradients, sharing, batch_ndims)
             norm = _norm(gradients, batch_ndims)

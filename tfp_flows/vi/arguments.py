@@ -38,9 +38,36 @@ def check_place() -> None:
         )
     if tf.distribute.has_strategy():
         raise RuntimeError(
-            "A fit runs on one device: build the flow and call it outside of "
-            "strategy.scope(), or train a tff.models.FlowModel, which takes strategies."
+            "A fit enters the scope of its strategy itself: build the flow and call it "
+            "outside of strategy.scope(), with `strategy=strategy`."
         )
+
+
+def check_strategy(
+    strategy: Any, jit_compile: bool | None
+) -> tf.distribute.Strategy | None:
+    """`strategy`, or `None` if it has one replica, whose work is that of a fit without.
+
+    Raises:
+      TypeError: if it is none whose replicas are devices of this process.
+      ValueError: if XLA is to compile a fit of several replicas.
+    """
+    if strategy is None:
+        return None
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        raise TypeError(
+            "`strategy` must be a tf.distribute.MirroredStrategy or None, but got "
+            f"{strategy!r}. Parameter servers update their variables one after another, "
+            "while the replicas of a fit share each step."
+        )
+    if strategy.num_replicas_in_sync == 1:
+        return None
+    if jit_compile:
+        raise ValueError(
+            "XLA cannot compile a step that several replicas share: leave `jit_compile` "
+            "at None, or out the strategy."
+        )
+    return strategy
 
 
 def check_instances(

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import numerics
+from tfp_flows import numerics, training
 from tfp_flows.vi.data_arguments import check_dtype, check_shape
 from tfp_flows.vi.epochs import EpochIndices, block_size
 from tfp_flows.vi.weighted_points import WeightedPoints
@@ -20,7 +20,8 @@ class Batch(NamedTuple):
     Attributes:
       points: `[B, *event]` `Tensor`.
       weights: `[B]` `Tensor`; `None` is ones.
-      size: how many points there are, `int` or scalar `Tensor`; B without weights.
+      size: how many points there are, `int` or scalar `Tensor`, B without weights; of
+        each of R replicas, an R-th of those of all.
     """
 
     points: tf.Tensor
@@ -44,9 +45,9 @@ class ArrayBatches:
 
     def batch(self, step: tf.Tensor) -> Batch:
         """The batch of a step that was fed."""
-        indices = self._indices.at(step)
+        indices = training.shard("batch_size", self._indices.at(step))
         weights = None if self._weights is None else tf.gather(self._weights, indices)
-        return Batch(tf.gather(self._points, indices), weights, self.batch_size)
+        return Batch(tf.gather(self._points, indices), weights, indices.shape[0])
 
 
 class DatasetBatches:
@@ -78,7 +79,12 @@ class DatasetBatches:
         row = step - self._start
         points, size = tf.gather(self._points, row), tf.gather(self._sizes, row)
         counts = tf.range(tf.shape(points)[0]) < size
-        return Batch(points, tf.cast(counts, points.dtype), size)
+        weights = tf.cast(counts, points.dtype)
+        num_replicas = training.num_replicas()
+        if num_replicas > 1:
+            points, weights = (training.shard("data", part) for part in (points, weights))
+            size = tf.cast(size, points.dtype) / num_replicas
+        return Batch(points, weights, size)
 
     def feed(self, start: int, end: int) -> None:
         """Copies the batches of the steps `start <= step < end`."""

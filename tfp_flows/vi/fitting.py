@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
@@ -17,6 +18,7 @@ from tfp_flows.vi.arguments import (
     check_optimizer,
     check_optional_size,
     check_place,
+    check_strategy,
     check_variables,
 )
 from tfp_flows.vi.fit_result import FitError, FitInterrupted, FitResult
@@ -42,6 +44,7 @@ def fit(
     seed: Seed = None,
     trainable_variables: Variables | None = None,
     jit_compile: bool | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     steps_per_execution: int | None = None,
     checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
@@ -76,7 +79,11 @@ def fit(
         of each member of a batch of flows. `None` does not clip.
       seed: `int` or stateless TFP seed; `None` draws a new one.
       trainable_variables: those to train; `None` is those of the flow.
-      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
+      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
+        but not with a strategy of several replicas, which XLA cannot compile.
+      strategy: `tf.distribute.MirroredStrategy`, whose R replicas share each step: every
+        one has samples, or a part of the batch, of its own, and gradients and losses are
+        averaged. What is drawn depends on R. Flow and call are outside of its scope.
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
         quarter of a second. Results do not depend on it.
@@ -115,8 +122,9 @@ def fit(
     if optimizer is not None:
         check_optimizer(optimizer)
     clip_norm = check_clip_norm(clip_norm, flow)
+    strategy = check_strategy(strategy, jit_compile)
     if jit_compile is None:
-        jit_compile = num_steps >= _XLA_STEPS
+        jit_compile = num_steps >= _XLA_STEPS and strategy is None
     jit_compile = numerics.check_flag("jit_compile", jit_compile)
     progress_bar = numerics.check_flag("progress_bar", progress_bar)
     name = numerics.check_name(name)
@@ -140,9 +148,18 @@ def fit(
         decays = not any(event.lowers_rate for event in events)
         program = at_the_end.enter_context(
             program_for(
-                bound, variables, optimizer, fingerprint, decays=decays, name=name, **loop
+                bound,
+                variables,
+                optimizer,
+                fingerprint,
+                decays=decays,
+                name=name,
+                strategy=strategy,
+                **loop,
             )
         )
+        if strategy is not None:
+            loop["num_replicas"] = strategy.num_replicas_in_sync
         settings = settings_of(loop, bound, program.optimizer, settings)
         run = program.new_run(num_steps)
         if checkpoint is not None:

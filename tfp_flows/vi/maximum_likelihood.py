@@ -30,6 +30,7 @@ def fit_maximum_likelihood(
     seed: Seed = None,
     trainable_variables: Variables | None = None,
     jit_compile: bool | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     steps_per_execution: int | None = None,
     checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
@@ -118,6 +119,8 @@ def fit_maximum_likelihood(
       trainable_variables: those to train, where `flow.trainable_variables` does not list
         them: TFP does not see the networks inside the functions that some bijectors take.
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
+      strategy: `tf.distribute.MirroredStrategy`, whose replicas share each step, as
+        `tff.vi.fit` says.
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
         quarter of a second. Results do not depend on it.
@@ -180,6 +183,7 @@ def fit_maximum_likelihood(
         seed=seed,
         trainable_variables=trainable_variables,
         jit_compile=jit_compile,
+        strategy=strategy,
         steps_per_execution=steps_per_execution,
         checkpoint_dir=checkpoint_dir,
         checkpoint_steps=checkpoint_steps,

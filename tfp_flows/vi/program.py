@@ -83,14 +83,15 @@ def program_for(
     """A context with a program that trains `variables`, which have its values at the end.
 
     A program that is kept has variables of its own. It is kept where the optimizer is the
-    recipe's, the flow can be built anew, and the objective has a `program_key`.
+    recipe's, the flow can be built anew, the objective has a `program_key`, and there is
+    no strategy.
 
     Args:
       objective: bound to the flow of the variables.
       variables: list of `tf.Variable`s.
       optimizer: `None` is the recipe's.
       fingerprint: of the objective.
-      **loop: `num_steps`, `clip_norm`, `jit_compile`, `name` and `decays`.
+      **loop: `num_steps`, `clip_norm`, `jit_compile`, `strategy`, `name` and `decays`.
 
     Yields:
       `Program`, at the values of the variables.
@@ -98,7 +99,8 @@ def program_for(
     flow = objective.flow
     parts = rebuild_key(flow), objective.program_key
     is_all = list(map(id, variables)) == list(map(id, flow.trainable_variables))
-    if optimizer is not None or not is_all or None in parts:
+    is_local = loop["strategy"] is None
+    if optimizer is not None or not is_all or None in parts or not is_local:
         yield _build(objective, variables, optimizer, **loop)
         return
     key = (*parts, *loop.values())

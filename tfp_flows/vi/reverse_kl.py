@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import numpy as np
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics, training
@@ -14,6 +15,7 @@ from tfp_flows.vi.arguments import (
     check_num_steps,
     check_optional_size,
     check_place,
+    check_strategy,
 )
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
@@ -48,6 +50,7 @@ def fit_reverse_kl(
     gradient_estimator: str = "reparameterized",
     clip_norm: float | None = 1.0,
     jit_compile: bool | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     steps_per_execution: int | None = None,
     checkpoint_dir: PathLike | None = None,
     checkpoint_steps: int | None = None,
@@ -136,6 +139,8 @@ def fit_reverse_kl(
       clip_norm: largest norm of all gradients together, before the optimizer sees them;
         of each member of a batch of flows. `None` does not clip.
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
+      strategy: `tf.distribute.MirroredStrategy`, whose replicas share each step, as
+        `tff.vi.fit` says.
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
         quarter of a second. Results do not depend on it.
@@ -215,6 +220,7 @@ def fit_reverse_kl(
         check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
     # What has rows is looked at by some of them alone.
     target: Any = density if batch_size is None else target_log_prob_fn
+    check_strategy(strategy, jit_compile)
     whitening = Whitening(flow, target, start, seed)
     if annealing_fn == "default":
         annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
@@ -243,6 +249,7 @@ def fit_reverse_kl(
             clip_norm=clip_norm,
             seed=seed,
             jit_compile=jit_compile,
+            strategy=strategy,
             steps_per_execution=steps_per_execution,
             checkpoint_dir=checkpoint_dir,
             checkpoint_steps=checkpoint_steps,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import numerics
+from tfp_flows import numerics, training
 from tfp_flows.density import Density, as_density, check_events
 from tfp_flows.types import AnnealingFn, StepTerms
 from tfp_flows.vi.arguments import check_annealing, check_flow
@@ -150,6 +150,7 @@ class ReverseKL(Objective):
     def __call__(self, step: tf.Tensor) -> StepTerms:
         """See base class."""
         seed = tf.random.experimental.stateless_fold_in(self.seed, step)
+        seed = training.replica_seed(seed)
         beta = self._beta(step)
         objective, difference = self._estimate(seed, beta, self._density_at(step))
         return objective, tf.reduce_mean(difference, axis=0), beta
@@ -174,9 +175,11 @@ class ReverseKL(Objective):
         return objective, log_q - log_p
 
     def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self.flow.experimental_sample_and_log_prob(
-            self._sample_size // self._num_starts, seed=seed
-        )
+        return self.flow.experimental_sample_and_log_prob(self._num_drawn(), seed=seed)
+
+    def _num_drawn(self) -> int:
+        """Samples of each start, of this replica."""
+        return training.share("sample_size", self._sample_size // self._num_starts)
 
     def _log_p(self, x: tf.Tensor, density: Density) -> tf.Tensor:
         """The target at samples of the flow, `[S / R, R, ...]` if there are starts."""
@@ -276,7 +279,7 @@ class PathReverseKL(ReverseKL):
         base, bijector = self.flow.distribution, self.flow.bijector
         if base.batch_shape != self.flow.batch_shape:
             base = tfd.BatchBroadcast(base, self.flow.batch_shape)
-        z = base.sample(self._sample_size // self._num_starts, seed=seed)
+        z = base.sample(self._num_drawn(), seed=seed)
         x = bijector.forward(z)
         score = score_of_image(bijector, z, score_of_base(base, z))
         log_p = self._log_p(x, density)

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import numerics
+from tfp_flows import numerics, training
 from tfp_flows.density import Density, RowwisePosterior
 from tfp_flows.vi.epochs import EpochIndices
 
@@ -52,8 +52,9 @@ class RowBatches:
         return bound
 
     def density_at(self, step: tf.Tensor) -> Density:
-        """What the batch of a step that was fed says."""
-        rows = self._posterior.rows.take(self._indices.at(step))
+        """What the batch of a step that was fed says, or this replica's part of it."""
+        indices = training.shard("batch_size", self._indices.at(step))
+        rows = self._posterior.rows.take(indices)
         return self._posterior.density_of(rows)
 
     def feed(self, start: int, end: int) -> None:

@@ -81,7 +81,7 @@ def _move_to_mode(start: GaussianStart, posterior: RowwisePosterior) -> Gaussian
     for _ in range(_MOST_STEPS):
         z = tf.zeros([1, len(start.location)], posterior.dtype)
         # The precision is the identity here: the gradient is the step.
-        _, step = start.whitened(posterior).value_and_gradient(z)
+        step = tfp.math.value_and_gradient(start.whitened(posterior), z)[1]
         last, length = length, float(tf.norm(step))
         if not length < 0.7 * last:
             break

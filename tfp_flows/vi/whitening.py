@@ -99,9 +99,10 @@ class Whitening:
         self.target, self._affine = target, AffineMap.of(flow)
         self.start = _resolve(start, flow, self._affine, target, seed)
         if self.start is not None:
-            is_rowwise = isinstance(target, RowwisePosterior)
-            whiten = self.start.whitened_rows if is_rowwise else self.start.whitened
-            self.target = whiten(target)
+            if isinstance(target, RowwisePosterior):
+                self.target = self.start.whitened_rows(target)
+            else:
+                self.target = self.start.whitened(target)
 
     @property
     def is_near(self) -> bool:
