@@ -1,4 +1,4 @@
-"""Markov chain Monte Carlo, the baseline that flows are judged against, and weights."""
+"""Markov chains, the baseline of flows and through their space, and weights."""
 
 from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.mcmc.importance import (
@@ -6,6 +6,8 @@ from tfp_flows.mcmc.importance import (
     importance_resample,
     importance_sample,
 )
+from tfp_flows.mcmc.independence_metropolis import independence_metropolis
+from tfp_flows.mcmc.neutra import neutra
 from tfp_flows.mcmc.random_walk_metropolis import random_walk_metropolis
 
 __all__ = [
@@ -13,5 +15,7 @@ __all__ = [
     "ImportanceSamples",
     "importance_resample",
     "importance_sample",
+    "independence_metropolis",
+    "neutra",
     "random_walk_metropolis",
 ]

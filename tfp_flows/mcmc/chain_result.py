@@ -21,27 +21,51 @@ class ChainResult:
     Attributes:
       samples: `[num_samples, num_chains, D]` float array; of chains of bfloat16, float32.
       acceptance_rate_per_chain: `[num_chains]` float array, the share of accepted
-        proposals among the transitions that led to `samples`; burn-in does not count.
-      proposal_scale: standard deviation of the proposals in the sampling phase; the
-        geometric mean over dimensions, where these have their own.
+        proposals among the transitions that led to `samples`; burn-in does not count. Of
+        Hamiltonian chains, their mean acceptance probability.
       num_burnin: number of transitions per chain before the first sample.
       seconds: wall time of the run, tracing and compilation included.
       settings: `dict`, every argument of the run as plain Python values.
+      proposal_scale: standard deviation of the proposals of a random walk in the
+        sampling phase; the geometric mean over dimensions, where these have their own.
+        `None` of other samplers.
       proposal_scales: `[D]` float array, the standard deviation in each dimension.
+      step_size: of Hamiltonian chains, in the sampling phase, else `None`.
+      sample_stats: name = `[num_samples, num_chains]` array, what the sampler knows of
+        each kept sample, by ArviZ's names: `lp`, the log density of the target,
+        `acceptance_rate`, `diverging`, `n_steps`.
+      mode_mass: `[M]` array, the share of the samples in each mode that the target
+        declares, else `None`.
+      mode_crossings: `[num_chains]` int array, how often a chain is in another of these
+        modes than at the sample before, else `None`.
     """
 
     samples: np.ndarray
     acceptance_rate_per_chain: np.ndarray
-    proposal_scale: float
     num_burnin: int
     seconds: float
     settings: dict
+    proposal_scale: float | None = None
     proposal_scales: np.ndarray | None = None
+    step_size: float | None = None
+    sample_stats: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    mode_mass: np.ndarray | None = None
+    mode_crossings: np.ndarray | None = None
 
     @property
     def acceptance_rate(self) -> float:
         """The mean acceptance rate over chains, a `float`."""
         return float(np.mean(self.acceptance_rate_per_chain))
+
+    @property
+    def num_divergences(self) -> int:
+        """How many transitions to kept samples diverged, of Hamiltonian chains."""
+        return int(np.sum(self.sample_stats.get("diverging", 0)))
+
+    @property
+    def ess_per_second(self) -> np.ndarray:
+        """`ess` by `seconds`, burn-in and compilation included, `[D]` float array."""
+        return self.ess / self.seconds
 
     @functools.cached_property
     def ess(self) -> np.ndarray:
@@ -100,35 +124,83 @@ class ChainResult:
         bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
         return flat[np.random.default_rng(bits).choice(len(flat), n, replace=False)]
 
+    def thin(self, step: int) -> "ChainResult":
+        """Every `step`-th sample of each chain, the last one of each `step` samples.
+
+        Args:
+          step: number of samples of which one is kept.
+
+        Returns:
+          `ChainResult`, whose other attributes are still those of the whole run.
+
+        Raises:
+          ValueError: if `step` is no integer from 1 to the number of samples.
+        """
+        step = numerics.check_size("step", step)
+        if step > len(self.samples):
+            raise ValueError(
+                f"`step` must be at most the number of samples per chain, "
+                f"{len(self.samples)}, but got {step}."
+            )
+        if step == 1:
+            return self
+        stats = {k: value[step - 1 :: step] for k, value in self.sample_stats.items()}
+        samples = self.samples[step - 1 :: step]
+        return dataclasses.replace(self, samples=samples, sample_stats=stats)
+
     def to_arviz(self) -> "arviz.InferenceData":
-        """The samples for ArviZ.
+        """The samples for ArviZ, which draws traces and ranks of them, and much else.
+
+        ```python
+        data = chains.to_arviz()
+        arviz.plot_trace(data)
+        arviz.plot_rank(data)
+        ```
 
         Returns:
           `arviz.InferenceData` with the variable `x` of dimensions `(chain, draw, dim)`
-          in its posterior, and the other results as attributes of that group.
+          in its posterior, the other results as attributes of that group, and
+          `sample_stats`, as far as the sampler has any.
         """
+        attributes = {
+            "inference_library": "tfp_flows",
+            "acceptance_rate": self.acceptance_rate,
+            "proposal_scale": self.proposal_scale,
+            "step_size": self.step_size,
+            "num_burnin": self.num_burnin,
+            "sampling_time": self.seconds,
+        }
+        stats = {k: np.swapaxes(value, 0, 1) for k, value in self.sample_stats.items()}
         return numerics.load_arviz().from_dict(
             posterior={"x": np.swapaxes(self.samples, 0, 1)},
+            sample_stats=stats or None,
             dims={"x": ["dim"]},
-            posterior_attrs={
-                "inference_library": "tfp_flows",
-                "acceptance_rate": self.acceptance_rate,
-                "proposal_scale": self.proposal_scale,
-                "num_burnin": self.num_burnin,
-                "sampling_time": self.seconds,
-            },
+            # NetCDF has no None.
+            posterior_attrs={k: v for k, v in attributes.items() if v is not None},
         )
 
     def __str__(self) -> str:
         num_samples, num_chains, event_size = self.samples.shape
-        return (
+        rate = f"acceptance rate {self.acceptance_rate:.3f}"
+        if self.proposal_scale is not None:
+            rate += f" at proposal scale {self.proposal_scale:.4g}"
+        if self.step_size is not None:
+            rate += (
+                f" at step size {self.step_size:.4g}, {self.num_divergences} divergences"
+            )
+        lines = [
             f"{num_chains} chains of {num_samples} samples in {event_size} dimensions, "
-            f"after {self.num_burnin} burn-in steps, in {self.seconds:.1f} s\n"
-            f"acceptance rate {self.acceptance_rate:.3f} at proposal scale "
-            f"{self.proposal_scale:.4g}\n"
+            f"after {self.num_burnin} burn-in steps, in {self.seconds:.1f} s",
+            rate,
             f"worst dimension: bulk ESS {np.min(self.ess):.0f}, R-hat "
-            f"{np.max(self.rhat):.3f}"
-        )
+            f"{np.max(self.rhat):.3f}",
+        ]
+        if self.mode_mass is not None and self.mode_crossings is not None:
+            shares = ", ".join(f"{mass:.3f}" for mass in self.mode_mass)
+            lines.insert(
+                2, f"mass of modes {shares}; {np.sum(self.mode_crossings)} crossings"
+            )
+        return "\n".join(lines)
 
 
 def _per_dimension(function: Callable, samples: np.ndarray) -> np.ndarray:

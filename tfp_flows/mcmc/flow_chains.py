@@ -1,0 +1,327 @@
+"""Chains in the space of a flow: jumps by draws of the flow, and Hamiltonian moves."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import numerics
+from tfp_flows.mcmc import hamiltonian
+from tfp_flows.mcmc.chain_result import ChainResult
+from tfp_flows.mcmc.flow_space import FlowSpace
+from tfp_flows.mcmc.mode_crossings import mode_statistics, warn_of_separate_modes
+from tfp_flows.training import xla_errors
+from tfp_flows.types import LogProbFn, Seed
+
+# States of all chains that one call returns, at most.
+_MOST_STATES = 65_536
+# The first step size, in standard deviations of the base.
+_STEP_SIZE = 0.5
+# Windows of a burn-in: up to 1/32, 1/16, ... of its steps.
+_NUM_WINDOWS = 6
+# How many draws the variance of the base, 1, is worth beside those of a window.
+_PRIOR_DRAWS = 5.0
+
+
+class FlowChains:
+    """Chains that can be continued: each `sample` goes on where the last one ended.
+
+    A transition is a jump, to a draw of the flow or nowhere, if there are jumps, and
+    `num_moves` Hamiltonian moves after it. One compiled program serves burn-in and
+    sampling; draws of the flow come from another one, many at once.
+    """
+
+    def __init__(
+        self,
+        flow: tfd.Distribution,
+        target: LogProbFn | tfd.Distribution,
+        settings: dict[str, Any],
+        *,
+        kernel: str = "hmc",
+        num_moves: int,
+        has_jumps: bool,
+        initial_state: npt.ArrayLike | tf.Tensor | None = None,
+        seed: Seed = None,
+    ) -> None:
+        """Checks `flow` and `target`, and starts the chains.
+
+        Args:
+          flow: as of `neutra`.
+          target: as of `neutra`.
+          settings: its arguments that are plain values, checked already.
+          kernel: `"hmc"`, or `"nuts"` without jumps.
+          num_moves: number of Hamiltonian transitions after each jump.
+          has_jumps: whether there are any.
+          initial_state: as of `neutra`.
+          seed: as of `neutra`.
+        """
+        seed = numerics.stateless_seed(seed)
+        self._settings = settings | dict(seed=np.asarray(seed).tolist())
+        self._kernel, self._num_moves, self._has_jumps = kernel, num_moves, has_jumps
+        check_seed, start_seed, self._seed = tf.unstack(
+            tfp.random.split_seed(seed, n=3, salt="flow_chains")
+        )
+        self._space = FlowSpace(flow, target, seed=check_seed, is_moved=num_moves > 0)
+        num_chains = settings["num_chains"]
+        self._y = self._space.start(num_chains, initial_state, start_seed)
+        self._scale = tf.ones([self._space.event_size], self._space.dtype)
+        self._starts = self._space.forward(self._y)
+        wanted = settings["num_samples"] * settings["thinning"]
+        self._size = int(np.clip(_MOST_STATES // num_chains, 1, wanted))
+        jit_compile = settings["jit_compile"]
+        self._advance: Callable = _graph(self._advance_block, jit_compile=jit_compile)
+        self._propose: Callable = _graph(self._draw_proposals)
+        self._bootstrap: Callable = _graph(self._first_results)
+        self._results = self._call(
+            self._bootstrap,
+            self._y,
+            self._scale,
+            tf.constant(_STEP_SIZE, self._space.dtype),
+        )
+
+    def burn_in(self, num_steps: int) -> None:
+        """Moves the chains on while step size and mass matrix are tuned.
+
+        In windows, each as long as all before it together. All tune the step size, by
+        dual averaging; the scales, one for each dimension, are the standard deviations of
+        the chains' states in a window, for the next. The last one, half of the steps,
+        keeps them.
+        """
+        if not self._num_moves:
+            if num_steps:
+                self._run(num_steps)
+            return
+        ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
+        for start, end in zip([0, *ends[:-1]], ends, strict=False):
+            self._results = self._results._replace(
+                num_adaptation_steps=tf.constant(end - start)
+            )
+            z = self._run(end - start)["z"]
+            if end < num_steps:
+                count = float(z.shape[0] * z.shape[1])
+                total = count * np.var(z, axis=(0, 1)) + _PRIOR_DRAWS
+                z_now = self._y * self._scale
+                self._scale = tf.constant(
+                    np.sqrt(total / (count + _PRIOR_DRAWS)), self._space.dtype
+                )
+                self._y = z_now / self._scale
+                step_size = self._results.new_step_size
+                self._results = self._call(
+                    self._bootstrap, self._y, self._scale, step_size
+                )
+
+    @property
+    def step_size(self) -> float:
+        """Of the Hamiltonian moves."""
+        return float(self._results.new_step_size)
+
+    def sample(
+        self, num_samples: int | None = None, *, started: float | None = None
+    ) -> ChainResult:
+        """The next samples of each chain.
+
+        Args:
+          num_samples: how many to keep; `None` is as many as the settings say.
+          started: when the run started, by `time.perf_counter`; `None` is now.
+        """
+        started = time.perf_counter() if started is None else started
+        num_samples = num_samples or self._settings["num_samples"]
+        thinning = self._settings["thinning"]
+        trace = self._run(num_samples * thinning)
+        name = "accepted" if self._has_jumps else "acceptance_rate"
+        acceptance = np.mean(trace[name], axis=0)
+        kept = {key: array[thinning - 1 :: thinning] for key, array in trace.items()}
+        samples, kept["lp"] = self._space.samples(kept.pop("z"), kept.pop("log_prob"))
+        return ChainResult(
+            samples=samples,
+            acceptance_rate_per_chain=acceptance,
+            step_size=self.step_size if self._num_moves else None,
+            num_burnin=self._settings["num_burnin"],
+            seconds=time.perf_counter() - started,
+            settings=self._settings,
+            sample_stats=kept,
+            **mode_statistics(self._space.density, samples),
+        )
+
+    def warn(self, result: ChainResult) -> None:
+        """Warns if the chains of `result` stayed in the modes in which they started."""
+        density, crossings = self._space.density, result.mode_crossings
+        warn_of_separate_modes(density, self._starts, crossings)
+
+    def _run(self, num_steps: int) -> dict[str, np.ndarray]:
+        """What the next transitions trace, `[num_steps, num_chains, ...]` arrays."""
+        blocks = []
+        for start in range(0, num_steps, self._size):
+            number = min(self._size, num_steps - start)
+            propose_seed, move_seed, self._seed = tf.unstack(
+                tfp.random.split_seed(self._seed, n=3)
+            )
+            proposals: tuple = ()
+            if self._has_jumps:
+                *proposals, num_invalid = self._call(self._propose, propose_seed)
+                _warn_of_invalid(int(num_invalid), self._size * len(self._starts))
+            self._y, self._results, trace = self._call(
+                self._advance,
+                self._y,
+                self._results,
+                self._scale,
+                tuple(proposals),
+                tf.constant(number),
+                move_seed,
+            )
+            blocks.append({key: x.numpy()[:number] for key, x in trace.items()})
+        return {key: np.concatenate([b[key] for b in blocks]) for key in blocks[0]}
+
+    def _call(self, function: Callable, *arguments: Any) -> Any:
+        # By the concrete function: a tf.function, new in each run, would warn of tracing.
+        with xla_errors(self._settings["jit_compile"]):
+            return function.get_concrete_function(*arguments)(*arguments)
+
+    def _first_results(self, y: tf.Tensor, scale: tf.Tensor, step_size: tf.Tensor) -> Any:
+        """What goes from one transition to the next beside y: the kernel's results."""
+        if not self._num_moves:
+            return self._space.log_prob(scale * y)
+        kernel = hamiltonian.make_kernel(self._kernel, self._space, step_size, scale)
+        return kernel.bootstrap_results(y)
+
+    def _draw_proposals(self, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Draws of the flow and all that does not depend on the chains.
+
+        Returns:
+          z, `[size, num_chains, D]`; its log density, and the gradient of that if there
+          are moves; log q(z); log uniform numbers; how many densities are NaN or +inf.
+        """
+        space, shape = self._space, [self._size, len(self._starts)]
+        draw_seed, uniform_seed = tf.unstack(tfp.random.split_seed(seed, n=2))
+        z = space.base.sample(shape, seed=draw_seed)
+        if self._num_moves:
+            log_prob, gradient = tfp.math.value_and_gradient(space.log_prob, z)
+        else:
+            log_prob, gradient = space.log_prob(z), tf.zeros([*shape, 0], z.dtype)
+        is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
+        log_prob = tf.where(is_invalid, tf.constant(-math.inf, z.dtype), log_prob)
+        uniform = tf.random.stateless_uniform(shape, uniform_seed, dtype=z.dtype)
+        num_invalid = tf.math.count_nonzero(is_invalid)
+        log_base = space.base.log_prob(z)
+        return z, log_prob, gradient, log_base, tf.math.log(uniform), num_invalid
+
+    def _advance_block(
+        self,
+        y: tf.Tensor,
+        results: Any,
+        scale: tf.Tensor,
+        proposals: tuple[tf.Tensor, ...],
+        num_steps: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, Any, dict[str, tf.Tensor]]:
+        """Up to `size` transitions: the last y and results, and what is traced."""
+
+        def transition(
+            step: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any
+        ) -> Any:
+            trace = {}
+            if proposals:
+                proposal = tuple(tf.gather(array, step) for array in proposals)
+                y, results, trace["accepted"] = self._jump(y, results, scale, proposal)
+            if self._num_moves:
+                y, results = self._move(y, results, scale, seed)
+                trace |= hamiltonian.trace_step(self._kernel, results)
+            else:
+                trace["log_prob"] = results
+            return y, results, dict(trace, z=scale * y)
+
+        def body(
+            step: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any, arrays: dict
+        ) -> tuple:
+            step_seed, seed = tf.unstack(tfp.random.split_seed(seed, n=2))
+            y, results, trace = transition(step, step_seed, y, results)
+            arrays = {name: arrays[name].write(step, trace[name]) for name in arrays}
+            return step + 1, seed, y, results, arrays
+
+        arrays = {
+            name: tf.TensorArray(dtype, self._size, element_shape=shape)
+            for name, (dtype, shape) in self._traced().items()
+        }
+        _, _, y, results, arrays = tf.while_loop(
+            lambda step, *_: step < num_steps,
+            body,
+            (tf.constant(0), seed, y, results, arrays),
+        )
+        return y, results, {name: array.stack() for name, array in arrays.items()}
+
+    def _traced(self) -> dict[str, tuple[tf.DType, list[int]]]:
+        """Name = dtype and shape of what is traced of a transition."""
+        dtype, shape = self._space.dtype, [len(self._starts)]
+        traced = dict(
+            z=(dtype, [*shape, self._space.event_size]), log_prob=(dtype, shape)
+        )
+        if self._has_jumps:
+            traced |= dict(accepted=(tf.bool, shape))
+        if self._num_moves:
+            traced |= dict(
+                acceptance_rate=(dtype, shape),
+                diverging=(tf.bool, shape),
+                n_steps=(tf.int32, shape),
+            )
+        return traced
+
+    def _jump(
+        self,
+        y: tf.Tensor,
+        results: Any,
+        scale: tf.Tensor,
+        proposal: tuple[tf.Tensor, ...],
+    ) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """Takes a draw of the flow with probability min(1, w' / w), w = p / q."""
+        z, log_prob, gradient, log_base, log_uniform = proposal
+        now = hamiltonian.log_prob_of(results) if self._num_moves else results
+        log_weight = now - self._space.base.log_prob(scale * y)
+        is_accepted = log_uniform < log_prob - log_base - log_weight
+        y = tf.where(is_accepted[:, tf.newaxis], z / scale, y)
+        if self._num_moves:
+            results = hamiltonian.replace_state(
+                results, is_accepted, log_prob, scale * gradient
+            )
+        else:
+            results = tf.where(is_accepted, log_prob, now)
+        return y, results, is_accepted
+
+    def _move(
+        self, y: tf.Tensor, results: Any, scale: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        """`num_moves` Hamiltonian transitions."""
+        kernel = hamiltonian.make_kernel(
+            self._kernel, self._space, results.new_step_size, scale
+        )
+
+        def body(move: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any) -> tuple:
+            move_seed, seed = tf.unstack(tfp.random.split_seed(seed, n=2))
+            return move + 1, seed, *kernel.one_step(y, results, seed=move_seed)
+
+        return tf.while_loop(
+            lambda move, *_: move < self._num_moves,
+            body,
+            (tf.constant(0), seed, y, results),
+        )[2:]
+
+
+def _graph(function: Callable, *, jit_compile: bool = False) -> Callable:
+    return tf.function(function, jit_compile=jit_compile, autograph=False)
+
+
+def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
+    if num_invalid:
+        warnings.warn(
+            f"The target was NaN or +inf at {num_invalid} of {num_proposals} draws of "
+            "the flow. They were rejected: the samples are of the target without these "
+            "points. Make it finite there, or -inf outside its support.",
+            RuntimeWarning,
+            stacklevel=5,
+        )
