@@ -17,8 +17,26 @@ _COLUMNS = (
     ("seconds from start to fitted flow", "wall-time", "K = 16", 0),
     ("µs per step, K = 32, D = 512", "large-step-time", "D = 512", 0),
     ("samples with `log_prob` per second", "throughput", "K = 16", 0),
-    ("`log_prob` of given points, per second", "throughput", "K = 16", 1),
+    (
+        "`log_prob` of given points, of a fitted flow, per second",
+        "external-log-prob",
+        "K = 16",
+        0,
+    ),
 )
+# Its rows; the others are in the tables of all results.
+_PEERS = (
+    "ours",
+    "flowjax_scan",
+    "flowjax_fit",
+    "flowjax_inverse",
+    "normflows",
+    "pyro",
+    "tfb_chain_xla",
+    "scipy_root",
+)
+# Whose versions are named.
+_PACKAGES = ("tfp_flows", "tensorflow", "flowjax", "normflows", "pyro-ppl")
 
 
 def summary(found):
@@ -45,7 +63,7 @@ def summary(found):
             "--no-readme."
         )
     rows = []
-    for peer in WORKLOADS["step-time"].peers:
+    for peer in _PEERS:
         row = [
             cell(found[workload.name]["cases"], case, peer, metric)
             + once(found[workload.name]["cases"][case].get(peer))
@@ -58,16 +76,22 @@ def summary(found):
 
 
 def measured_on(found, columns):
-    """The machines and days of the table's numbers."""
-    runs = {}
-    for _, workload, _, _ in columns:
+    """What the numbers are, and the versions, machines and days that they are of."""
+    runs, versions, refused = {}, {}, {}
+    for _, workload, case, _ in columns:
         for date, run in found[workload.name]["runs"].items():
             machine = run["machine"]
             runs[f"{machine['cpu']}, {machine['cores']} cores"] = date.split()[0]
-    listing = "; ".join(f"{machine}, {day}" for machine, day in runs.items())
+        for peer, entry in found[workload.name]["cases"][case].items():
+            versions |= entry.get("versions", {})
+            if any("cannot" in answer for answer in entry["repeats"]):
+                refused[PEERS[peer].label.split(",")[0]] = None
+    refusal = f" {', '.join(refused)} alone raise for given points." if refused else ""
+    named = [f"{name} {versions[name]}" for name in _PACKAGES if name in versions]
+    listing = [f"{machine}, {day}" for machine, day in runs.items()]
     return (
         "Medians over processes, or (¹) of one process; in brackets how many times "
-        f"tfp_flows is faster. {listing}."
+        f"tfp_flows is faster.{refusal} {'; '.join([*listing, *named])}."
     )
 
 

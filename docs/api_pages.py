@@ -13,6 +13,11 @@ HEADER = """# {title}
    :no-members:
 
 .. currentmodule:: {module}
+
+.. autosummary::
+   :nosignatures:
+
+{names}
 """
 
 INDEX = """# API reference
@@ -33,6 +38,9 @@ The other packages, {others}, are imported by their full names.
 ```
 """
 
+
+# What the package itself is made with; its names may change.
+INTERNAL = {"numerics"}
 
 # What Keras calls, not people.
 HOOKS = {
@@ -61,7 +69,8 @@ def packages():
     """The names of the subpackages with public names, sorted."""
     found = []
     for info in pkgutil.iter_modules(tfp_flows.__path__):
-        if info.ispkg and hasattr(_package(info.name), "__all__"):
+        is_public = info.ispkg and info.name not in INTERNAL
+        if is_public and hasattr(_package(info.name), "__all__"):
             found.append(info.name)
     return sorted(found)
 
@@ -105,8 +114,12 @@ def index(names):
 def page(name):
     """The text of the page of the package `name`."""
     package = _package(name)
-    lines = [HEADER.format(title=f"`tfp_flows.{name}`", module=package.__name__)]
-    for member in package.__all__:
+    # Functions first, which most readers look for; then classes, then the rest.
+    members = sorted(package.__all__, key=lambda member: _kind(package, member))
+    names = "\n".join(f"   {member}" for member in members)
+    title = f"`tfp_flows.{name}`"
+    lines = [HEADER.format(title=title, module=package.__name__, names=names)]
+    for member in members:
         value = getattr(package, member)
         if inspect.isclass(value):
             lines += [f".. autoclass:: {member}{_signature(value)}"]
@@ -117,6 +130,12 @@ def page(name):
         else:
             lines += [f".. autodata:: {member}", ""]
     return "\n".join([*lines, "```", ""])
+
+
+def _kind(package, member):
+    """0 for a function, 1 for a class, 2 for anything else."""
+    value = getattr(package, member)
+    return 1 if inspect.isclass(value) else 0 if callable(value) else 2
 
 
 def documented_members(cls):

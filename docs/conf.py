@@ -18,8 +18,9 @@ version = release = __version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "sphinxcontrib.katex",  # brings its files along: formulas need no network
     "myst_nb",
 ]
 exclude_patterns = ["_build"]
@@ -32,16 +33,12 @@ html_css_files = ["custom.css"]
 html_theme_options = dict(sidebar_hide_name=False, navigation_with_keys=True)
 pygments_style, pygments_dark_style = "friendly", "monokai"
 
-# Formulas are set in the browser. Without a network they need a copy of MathJax 3 (the
-# folder es5 of its npm package) in _static/mathjax; with one, it comes from its CDN.
-if (HERE / "_static" / "mathjax").is_dir():
-    mathjax_path = "mathjax/tex-mml-chtml.js"
-
 # Notebooks are stored with their outputs; building the pages runs nothing.
 nb_execution_mode = "off"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
+autosummary_generate = False  # the pages have all entries
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

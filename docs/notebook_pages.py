@@ -1,16 +1,29 @@
-"""The notebooks as pages, if there are any."""
+"""The notebooks as pages with a gallery, if there are any."""
 
+import base64
+import json
+import re
 import shutil
 
 INDEX = """# Notebooks
 
-In reading order; each runs from a clean kernel.
+In reading order; each runs from a clean kernel, by `tfp-flows notebooks`.
+
+::::{{container}} gallery
+
+{entries}
+::::
 
 ```{{toctree}}
+:hidden:
 :maxdepth: 1
 
 {pages}
 ```
+"""
+ENTRY = """:::{{container}} gallery-item
+{image}{{doc}}`{stem}`: {sentence}
+:::
 """
 NONE = """# Notebooks
 
@@ -19,7 +32,7 @@ This copy of the package has no folder `notebooks/`.
 
 
 def write(source, folder):
-    """Copies `*.ipynb` of `source` to `folder`, with an index.
+    """Copies `*.ipynb` of `source` to `folder`, with an index and their first pictures.
 
     Args:
       source: `pathlib.Path` of the notebooks; it need not exist.
@@ -27,12 +40,29 @@ def write(source, folder):
     """
     folder.mkdir(exist_ok=True)
     notebooks = sorted(source.glob("*.ipynb"))
-    names = [path.name for path in notebooks]
-    for old in folder.glob("*.ipynb"):
-        if old.name not in names:
+    names = {path.stem for path in notebooks}
+    for old in [*folder.glob("*.ipynb"), *folder.glob("*.png")]:
+        if old.stem not in names:
             old.unlink()
     for path in notebooks:
         shutil.copy2(path, folder / path.name)
     pages = "\n".join(path.stem for path in notebooks)
-    text = INDEX.format(pages=pages) if notebooks else NONE
+    entries = "\n".join(entry(path, folder) for path in notebooks)
+    text = INDEX.format(pages=pages, entries=entries) if notebooks else NONE
     (folder / "index.md").write_text(text, "utf-8")
+
+
+def entry(path, folder):
+    """The notebook `path` in the gallery; its picture is written to `folder`."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    paragraph = "".join(cells[0]["source"]).split("\n\n")[1].replace("\n", " ")
+    sentence = re.split(r"(?<=[.:])\s(?=[A-Z$])", paragraph)[0].rstrip(":")
+    image = ""
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            picture = output.get("data", {}).get("image/png")
+            if picture and not image:
+                name = f"{path.stem}.png"
+                (folder / name).write_bytes(base64.b64decode(picture))
+                image = f"![]({name})\n\n"
+    return ENTRY.format(image=image, stem=path.stem, sentence=sentence)

@@ -1,24 +1,68 @@
 """The README's results are those of the results file."""
 
 import json
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
 from benchmarks import readme, results, tables
 from tfp_flows.experiments.tables import reproduction_table
+from tfp_flows.version import __version__
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_results_table_comes_from_the_results_file():
-    results = json.loads((ROOT / "report" / "results.json").read_text("utf-8"))
-    table = reproduction_table(results)
-    assert table == (ROOT / "report" / "results.md").read_text("utf-8")
-    shown = README.split("<!-- results:", 1)[1].split("-->\n", 1)[1]
-    assert shown.split("<!-- end of results -->", 1)[0].strip() == table.strip()
+    for folder in (ROOT / "report", ROOT / "report" / "energies"):
+        results = json.loads((folder / "results.json").read_text("utf-8"))
+        table = (folder / "results.md").read_text("utf-8")
+        assert table == reproduction_table(results)
+
+
+def test_it_is_short():
+    assert len(README.split()) <= 900
+
+
+def test_supported_versions_are_the_same_everywhere():
+    setup = (ROOT / "setup.py").read_text("utf-8")
+    versions = re.findall(r"Python :: (3\.\d+)", setup)
+    checks = (ROOT / ".github" / "workflows" / "checks.yml").read_text("utf-8")
+    matrix = re.search(r"python: \[(.*)\]", checks)[1]
+    assert re.findall(r"3\.\d+", matrix) == versions
+    span = f"Python {versions[0]} to {versions[-1]}"
+    for name in ("README.md", "CONTRIBUTING.md", "docs/guide.md"):
+        assert span in (ROOT / name).read_text("utf-8"), name
+
+
+def test_the_version_is_the_same_everywhere():
+    for name, pattern in (
+        ("CITATION.cff", r"^version: (.*)$"),
+        ("docs/cite.md", r"version = \{(.*)\}"),
+        ("CHANGELOG.md", r"^## (\d\S*) \(\d{4}-\d\d-\d\d\)$"),
+    ):
+        found = re.search(pattern, (ROOT / name).read_text("utf-8"), re.MULTILINE)
+        assert found[1] == __version__, name
+
+
+def test_an_index_page_has_absolute_links():
+    """As setup.py makes them where a release is built."""
+    run = subprocess.run(
+        [sys.executable, "setup.py", "-q", "--long-description"],
+        cwd=ROOT,
+        env=os.environ | {"GITHUB_REPOSITORY": "owner/name"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    links = re.findall(r"\]\(([^)]+)\)", run.stdout)
+    assert len(links) == len(re.findall(r"\]\(([^)]+)\)", README))
+    assert all(link.startswith("https://") for link in links)
+    assert any("raw.githubusercontent.com/owner/name/v" in link for link in links)
 
 
 def test_speed_table_comes_from_the_results_file():

@@ -6,14 +6,16 @@ Throughput is of a `tf.function` with XLA, whose input is a seed, or points as n
 so that no bijector cache can answer.
 """
 
+import functools
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_flows as tff
-from benchmarks.peers import rates, tf_targets, training
+from benchmarks.peers import given_points, rates, scipy_root, tf_targets, training
 
 PACKAGES = ("tfp_flows", "tensorflow", "tensorflow-probability", "keras", "numpy")
 
@@ -141,16 +143,38 @@ def log_prob_rate(flow, points, seconds):
     return rates.per_second(run, len(points), seconds)
 
 
+def fitted_flow():
+    """The flow of `given_points`."""
+    numbers = given_points.parameters()
+    layers = tff.bijectors.PlanarStack(*(numbers[name] for name in ("u", "w", "b")))
+    base = tfp.distributions.MultivariateNormalDiag(tf.zeros([2]))
+    return tfp.distributions.TransformedDistribution(base, layers)
+
+
 def external_log_prob(job):
     """`log_prob` of points that the flow did not draw."""
-    points = 2.0 * np.random.default_rng(0).normal(size=(job["N"], job["D"]))
-    flow = build_flow(job)
-    rate = log_prob_rate(flow, points.astype(np.float32), job["seconds"])
-    return dict(log_probs_per_second=rate)
+    flow, points = fitted_flow(), tf.constant(given_points.points(job["N"]))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def with_gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values = flow.log_prob(x)
+        return values, tape.gradient(values, x)
+
+    def run():
+        return [tensor.numpy() for tensor in with_gradients(points)]
+
+    exact = functools.partial(scipy_root.log_prob, *scipy_root.parameters())
+    return dict(
+        **given_points.judge(exact, *run()),  # the first run compiles
+        log_probs_per_second=log_prob_rate(flow, points, job["seconds"]),
+        gradients_per_second=rates.per_second(run, job["N"], job["seconds"]),
+    )
 
 
 def mcmc(job):
-    """Transitions per second of all chains, compilation not counted.
+    """Transitions per second of all chains, with and without compilation.
 
     A chain result's `seconds` include it; the difference of a long and a short run
     does not.
@@ -164,15 +188,18 @@ def mcmc(job):
             num_burnin=0,
             initial_scale=1.0,
             seed=0,
+            # As long runs are by default.
+            jit_compile=True,
         )
 
     short = 10
     run(short)  # the first call in a process also pays for what TensorFlow sets up once
     short_result, result = run(short), run(job["num_steps"])
     seconds = result.seconds - short_result.seconds
-    transitions = (job["num_steps"] - short) * job["num_chains"]
+    rate = (job["num_steps"] - short) * job["num_chains"] / seconds
     return dict(
-        transitions_per_second=transitions / seconds,
+        transitions_per_second=rate,
+        rate_of_ten_seconds=rates.of_ten_seconds(rate, short_result.seconds),
         compile_seconds=short_result.seconds,
         acceptance=result.acceptance_rate,
     )

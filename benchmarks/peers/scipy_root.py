@@ -1,10 +1,10 @@
 """`log_prob` of given points by a scalar root per point and layer, as Bijectors.jl does.
 
-No Python library inverts a tanh planar layer. Bijectors.jl (Julia) does, with a scalar
-root finder: for each point and layer it solves w.y = a + w.u_hat tanh(a + b) for a,
-bracketed by w.y - |w.u_hat| and w.y + |w.u_hat|; then x = y - u_hat tanh(a + b). This is
-that method with SciPy's `brentq`, its compiled scalar root finder; what can be
-vectorised over the points (the products, the log-determinants) is, in NumPy. float64.
+Bijectors.jl (Julia) inverts a tanh planar layer with a scalar root finder: for each point
+and layer it solves w.y = a + w.u_hat tanh(a + b) for a, bracketed by w.y - |w.u_hat| and
+w.y + |w.u_hat|; then x = y - u_hat tanh(a + b). This is that method with `brentq`, the
+compiled scalar root finder of SciPy; what can be vectorised over the points, products and
+log-determinants, is, in NumPy. float64.
 """
 
 import math
@@ -13,20 +13,19 @@ import time
 import numpy as np
 from scipy.optimize import brentq
 
+from benchmarks.peers import given_points
+
 PACKAGES = ("scipy", "numpy")
 
 
-def parameters(job, seed=0):
-    """u_hat `[K, D]`, w `[K, D]` and b `[K]`, drawn as the initial values of `ours`."""
-    rng = np.random.default_rng(seed)
-    K, D = job["K"], job["D"]
-    w = math.sqrt(2.0 / D) * rng.normal(size=(K, D))
-    squared = np.sum(w**2, axis=-1, keepdims=True)
-    u = math.log(math.e - 1.0) * w / squared + 0.1 * rng.normal(size=(K, D))
-    b = -np.sum(w * 1.5 * rng.normal(size=(K, D)), axis=-1)
+def parameters():
+    """u_hat `[K, D]`, w `[K, D]` and b `[K]` of the fitted flow, in float64."""
+    fitted = given_points.parameters()
+    u, w, b = (fitted[name].astype(np.float64) for name in ("u", "w", "b"))
     wu = np.sum(w * u, axis=-1, keepdims=True)
-    u_hat = u + (np.logaddexp(0.0, -wu) - 1.0) * w / squared
-    return u_hat, w, b
+    across = u - wu * w / np.sum(w**2, axis=-1, keepdims=True)
+    m = np.logaddexp(0.0, wu) - 1.0
+    return across + m * w / np.sum(w**2, axis=-1, keepdims=True), w, b
 
 
 def forward(u_hat, w, b, x):
@@ -67,8 +66,7 @@ def log_prob(u_hat, w, b, y):
 
 def external_log_prob(job):
     """`log_prob` of points that the flow did not draw, per second."""
-    flow = parameters(job)
-    points = 2.0 * np.random.default_rng(0).normal(size=(job["N"], job["D"]))
+    flow, points = parameters(), given_points.points(job["N"]).astype(np.float64)
     started = time.perf_counter()
     values = log_prob(*flow, points)
     seconds = time.perf_counter() - started

@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks.peers import numpy_mcmc, numpy_targets, scipy_root, tf_targets
+from benchmarks.peers import numpy_mcmc, numpy_targets, ours, scipy_root, tf_targets
 from benchmarks.registry import PEERS
 from benchmarks.workloads import WORKLOADS
 
 FOLDER = pathlib.Path(scipy_root.__file__).parent
-SHARED = ("__init__", "__main__", "rates", "training")
+SHARED = ("__init__", "__main__", "given_points", "rates", "training")
 
 
 def tree(module):
@@ -43,12 +43,14 @@ def test_example1_is_that_of_the_package():
 
 
 def test_roots_invert_the_forward_map_and_agree_with_the_package():
-    flow = scipy_root.parameters(dict(K=5, D=3))
-    x = np.random.default_rng(1).normal(size=(20, 3))
+    flow = scipy_root.parameters()
+    x = np.random.default_rng(1).normal(size=(20, 2))
     y, log_det = scipy_root.forward(*flow, x)
-    base = -0.5 * np.sum(x**2, axis=-1) - 1.5 * np.log(2.0 * np.pi)
+    base = -0.5 * np.sum(x**2, axis=-1) - np.log(2.0 * np.pi)
     log_prob = scipy_root.log_prob(*flow, y)
     np.testing.assert_allclose(log_prob, base - log_det, rtol=1e-9, atol=1e-9)
+    in_tf = ours.fitted_flow().log_prob(tf.constant(y, tf.float32))
+    np.testing.assert_allclose(in_tf, log_prob, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("loop", [numpy_mcmc.lean_loop, numpy_mcmc.predecessor_loop])
