@@ -28,7 +28,11 @@ from tfp_flows.numerics.importance_weights import draw_rows, pareto_khat, psis
 from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
-from tfp_flows.numerics.normal import standard_normal, stateless_normal
+from tfp_flows.numerics.normal import (
+    standard_normal,
+    stateless_normal,
+    stateless_uniform,
+)
 from tfp_flows.numerics.seeds import check_int_seed, stateless_seed, unsigned_seed
 from tfp_flows.numerics.shapes import (
     broadcast_batches,
@@ -89,6 +93,7 @@ __all__ = [
     "standard_normal",
     "stateless_normal",
     "stateless_seed",
+    "stateless_uniform",
     "strictly_lower",
     "sum_last_axis",
     "sum_to_shape_of",
