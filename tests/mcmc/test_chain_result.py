@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.mcmc import ChainResult
+from tfp_flows.files import InvalidFileError
+from tfp_flows.mcmc import ChainResult, load, save
 
 NUM_SAMPLES, NUM_CHAINS, EVENT_SIZE = 200, 4, 3
 
@@ -149,3 +150,74 @@ def test_summary_names_the_worst_dimension():
 def test_result_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         result(autoregressive()).samples = None
+
+
+def full_result():
+    stats = dict(lp=np.ones([NUM_SAMPLES, NUM_CHAINS]))
+    return dataclasses.replace(
+        result(autoregressive()),
+        settings=dict(seed=[0, 1], dtype="float32"),
+        proposal_scale=None,
+        step_size=0.25,
+        sample_stats=stats | dict(diverging=stats["lp"] > 0.0),
+        mode_mass=np.array([0.25, 0.75]),
+        mode_crossings=np.arange(NUM_CHAINS),
+    )
+
+
+def test_statistics_of_samples():
+    chains = full_result()
+    assert chains.num_divergences == NUM_SAMPLES * NUM_CHAINS
+    np.testing.assert_array_equal(chains.ess_per_second, chains.ess / 0.5)
+    data = chains.to_arviz()
+    assert data.sample_stats["diverging"].shape == (NUM_CHAINS, NUM_SAMPLES)
+    assert "proposal_scale" not in data.posterior.attrs
+    assert data.posterior.attrs["step_size"] == 0.25
+    assert "at step size 0.25, 800 divergences\nmass of modes 0.250, 0.750; 6 cross" in (
+        str(chains)
+    )
+
+
+def test_thinned_samples_are_those_of_a_thinned_run():
+    chains = full_result()
+    thinned = chains.thin(3)
+    np.testing.assert_array_equal(thinned.samples, chains.samples[2::3])
+    assert thinned.sample_stats["lp"].shape == (NUM_SAMPLES // 3, NUM_CHAINS)
+    with pytest.raises(ValueError, match=r"at most .*200, but got 201"):
+        chains.thin(201)
+
+
+def test_autocorrelation_is_the_known_one():
+    chains = result(autoregressive(num_samples=2_000))
+    found = chains.autocorrelation(3)
+    expected = np.repeat(0.7 ** np.arange(4.0)[:, np.newaxis], EVENT_SIZE, axis=1)
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    with pytest.raises(ValueError, match=r"below the number of .*2000"):
+        chains.autocorrelation(2_000)
+
+
+@pytest.mark.parametrize("make", [full_result, lambda: result(autoregressive())])
+def test_files(make, tmp_path):
+    chains = make()
+    save(chains, tmp_path / "chains.npz")
+    loaded = load(tmp_path / "chains.npz")
+    for field in dataclasses.fields(chains):
+        before, after = getattr(chains, field.name), getattr(loaded, field.name)
+        if field.name == "sample_stats":
+            assert before.keys() == after.keys()
+            before, after = list(before.values()), list(after.values())
+        np.testing.assert_array_equal(before, after, err_msg=field.name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(acceptance_rate_per_chain=np.zeros(3)),
+        dict(sample_stats=dict(lp=np.zeros([2, 2]))),
+        dict(seconds="long"),
+    ],
+)
+def test_files_of_no_run_are_refused(change, tmp_path):
+    save(dataclasses.replace(full_result(), **change), tmp_path / "chains.npz")
+    with pytest.raises(InvalidFileError, match="not a file of chains, or is damaged"):
+        load(tmp_path / "chains.npz")

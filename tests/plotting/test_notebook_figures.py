@@ -83,6 +83,13 @@ def test_traces(ax):
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), samples[:4, 1])
 
 
+def test_autocorrelation(ax):
+    values = np.array([[1.0, 1.0], [0.5, 0.2], [0.1, 0.0]])
+    assert tff.plotting.plot_autocorrelation(ax, values) is ax
+    for line, column in zip(ax.lines[1:], values.T, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), column)
+
+
 def test_histogram_is_a_density(ax, rng):
     samples = rng.uniform(2.0, 4.0, 1_000)
     tff.plotting.plot_histogram(ax, samples, bins=10, density_fn=lambda x: 0.5 + 0 * x)

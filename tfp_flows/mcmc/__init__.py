@@ -9,6 +9,7 @@ from tfp_flows.mcmc.importance import (
 from tfp_flows.mcmc.independence_metropolis import independence_metropolis
 from tfp_flows.mcmc.neutra import neutra
 from tfp_flows.mcmc.random_walk_metropolis import random_walk_metropolis
+from tfp_flows.mcmc.storage import load, save
 
 __all__ = [
     "ChainResult",
@@ -16,6 +17,8 @@ __all__ = [
     "importance_resample",
     "importance_sample",
     "independence_metropolis",
+    "load",
     "neutra",
     "random_walk_metropolis",
+    "save",
 ]

@@ -101,6 +101,26 @@ class ChainResult:
             samples = np.concatenate(parts, axis=1)
         return _per_dimension(numerics.split_rhat, samples)
 
+    def autocorrelation(self, max_lag: int = 50) -> np.ndarray:
+        """How far samples depend on those before, to be drawn by `plotting`.
+
+        Args:
+          max_lag: largest lag; at most one less than there are samples per chain.
+
+        Returns:
+          `[max_lag + 1, D]` float array, the mean over chains, 1 at lag 0.
+
+        Raises:
+          ValueError: if `max_lag` is out of range.
+        """
+        max_lag = numerics.check_size("max_lag", max_lag, least=0)
+        if max_lag >= len(self.samples):
+            raise ValueError(
+                f"`max_lag` must be below the number of samples per chain, "
+                f"{len(self.samples)}, but got {max_lag}."
+            )
+        return numerics.autocorrelation(self.samples, max_lag)
+
     def draw(self, n: int, seed: Seed = None) -> np.ndarray:
         """Draws without replacement from the samples of all chains.
 

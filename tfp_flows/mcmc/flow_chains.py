@@ -76,9 +76,9 @@ class FlowChains:
         wanted = settings["num_samples"] * settings["thinning"]
         self._size = int(np.clip(_MOST_STATES // num_chains, 1, wanted))
         jit_compile = settings["jit_compile"]
-        self._advance: Callable = _graph(self._advance_block, jit_compile=jit_compile)
-        self._propose: Callable = _graph(self._draw_proposals)
-        self._bootstrap: Callable = _graph(self._first_results)
+        self._advance = _graph(self._advance_block, jit_compile=jit_compile)
+        self._propose = _graph(self._draw_proposals)
+        self._bootstrap = _graph(self._first_results)
         self._results = self._call(
             self._bootstrap,
             self._y,
@@ -179,7 +179,9 @@ class FlowChains:
             blocks.append({key: x.numpy()[:number] for key, x in trace.items()})
         return {key: np.concatenate([b[key] for b in blocks]) for key in blocks[0]}
 
-    def _call(self, function: Callable, *arguments: Any) -> Any:
+    def _call(
+        self, function: tf.types.experimental.PolymorphicFunction, *arguments: Any
+    ) -> Any:
         # By the concrete function: a tf.function, new in each run, would warn of tracing.
         with xla_errors(self._settings["jit_compile"]):
             return function.get_concrete_function(*arguments)(*arguments)
@@ -312,7 +314,9 @@ class FlowChains:
         )[2:]
 
 
-def _graph(function: Callable, *, jit_compile: bool = False) -> Callable:
+def _graph(
+    function: Callable, *, jit_compile: bool = False
+) -> tf.types.experimental.PolymorphicFunction:
     return tf.function(function, jit_compile=jit_compile, autograph=False)
 
 

@@ -1,6 +1,7 @@
 """How chains move between the modes that a target declares."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ _BATCH = 65_536
 _LEAST_MASS = 0.01
 
 
-def mode_statistics(density: Density, samples: np.ndarray) -> dict[str, np.ndarray]:
+def mode_statistics(density: Density, samples: np.ndarray) -> dict[str, Any]:
     """The share of samples in each mode, and how often chains change their mode.
 
     Args:

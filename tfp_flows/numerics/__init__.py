@@ -8,6 +8,7 @@ from tfp_flows.numerics.arrays import (
     check_weights,
 )
 from tfp_flows.numerics.chain_statistics import (
+    autocorrelation,
     bulk_ess,
     load_arviz,
     split_rhat,
@@ -56,6 +57,7 @@ __all__ = [
     "CONVERSION_ERRORS",
     "as_array",
     "as_parameter",
+    "autocorrelation",
     "blend",
     "broadcast_batches",
     "bulk_ess",

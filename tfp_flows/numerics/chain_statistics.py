@@ -36,5 +36,19 @@ def split_rhat(samples: npt.ArrayLike) -> np.ndarray:
     return np.array([float(rhat(x)) for x in _chains_first(samples)])
 
 
+def autocorrelation(samples: npt.ArrayLike, max_lag: int) -> np.ndarray:
+    """Autocorrelation per dimension, the mean over chains, by ArviZ.
+
+    Args:
+      samples: float array of shape `[num_samples, num_chains, D]`.
+      max_lag: largest lag, below `num_samples`.
+
+    Returns:
+      `[max_lag + 1, D]` float array, 1 at lag 0.
+    """
+    chains = _chains_first(samples)
+    return np.mean(load_arviz().autocorr(chains, axis=-1), axis=1).T[: max_lag + 1]
+
+
 def _chains_first(samples: npt.ArrayLike) -> np.ndarray:
     return np.transpose(np.asarray(samples), [2, 1, 0])

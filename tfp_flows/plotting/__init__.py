@@ -12,11 +12,12 @@ from tfp_flows.plotting.planes import (
 from tfp_flows.plotting.points import plot_by_quadrant, plot_deformed_grid, plot_samples
 from tfp_flows.plotting.report_card import draw_report_card
 from tfp_flows.plotting.style import use_style
-from tfp_flows.plotting.traces import plot_loss, plot_traces
+from tfp_flows.plotting.traces import plot_autocorrelation, plot_loss, plot_traces
 
 __all__ = [
     "density_on_grid",
     "draw_report_card",
+    "plot_autocorrelation",
     "plot_by_quadrant",
     "plot_deformed_grid",
     "plot_density",

@@ -49,3 +49,22 @@ def plot_traces(ax: Axes, samples: npt.ArrayLike, *, num_samples: int = 500) -> 
     ax.plot(samples[:num_samples], lw=0.7)
     ax.set(xlabel="sample", ylabel="$z_1$", xlim=(0, min(num_samples, len(samples))))
     return ax
+
+
+def plot_autocorrelation(ax: Axes, autocorrelation: npt.ArrayLike) -> Axes:
+    """Draws the autocorrelation of chains, a line for each dimension.
+
+    Args:
+      ax: `matplotlib.axes.Axes`.
+      autocorrelation: array of shape `[max_lag + 1, D]`, as of
+        `tff.mcmc.ChainResult.autocorrelation`.
+
+    Returns:
+      `ax`.
+    """
+    values = np.asarray(autocorrelation)
+    ax.axhline(0.0, color="0.7", lw=0.7)
+    for dimension, line in enumerate(values.T, start=1):
+        ax.plot(line, label=f"$x_{{{dimension}}}$")
+    ax.set(xlabel="lag", ylabel="autocorrelation", xlim=(0, max(len(values) - 1, 1)))
+    return ax
