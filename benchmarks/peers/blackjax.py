@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from benchmarks.peers import jax_targets
+from benchmarks.peers import jax_targets, rates
 
 PACKAGES = ("blackjax", "jax", "jaxlib")
 
 
 def mcmc(job):
-    """Transitions per second of all chains, compilation not counted."""
+    """Transitions per second of all chains, with and without compilation."""
     num_chains, num_steps = job["num_chains"], job["num_steps"]
     sampler = blackjax.additive_step_random_walk(
         jax_targets.example1, blackjax.mcmc.random_walk.normal(jnp.ones(2))
@@ -40,8 +40,10 @@ def mcmc(job):
     started = time.perf_counter()
     _, (_, is_accepted) = jax.block_until_ready(compiled(states, jr.key(3)))
     seconds = time.perf_counter() - started
+    rate = num_steps * num_chains / seconds
     return dict(
-        transitions_per_second=num_steps * num_chains / seconds,
+        transitions_per_second=rate,
+        rate_of_ten_seconds=rates.of_ten_seconds(rate, compile_seconds),
         compile_seconds=compile_seconds,
         acceptance=float(jnp.mean(is_accepted)),
     )

@@ -55,7 +55,13 @@ def mcmc(job):
     started = time.perf_counter()
     _, acceptance = loop(job["num_steps"])
     seconds = time.perf_counter() - started
-    return dict(transitions_per_second=job["num_steps"] / seconds, acceptance=acceptance)
+    rate = job["num_steps"] / seconds
+    return dict(
+        transitions_per_second=rate,
+        rate_of_ten_seconds=rate,
+        compile_seconds=0.0,
+        acceptance=acceptance,
+    )
 
 
 TASKS = {"mcmc": mcmc}

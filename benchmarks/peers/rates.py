@@ -23,3 +23,8 @@ def or_cannot(name, run, amount, seconds, error):
     except error as e:
         return {name: None, "cannot": f"{name}: {type(e).__name__}"}
     return {name: per_second(run, amount, seconds)}
+
+
+def of_ten_seconds(rate, compile_seconds):
+    """The rate of a run of ten seconds, of which compilation takes a part."""
+    return rate * (1.0 - compile_seconds / 10.0)

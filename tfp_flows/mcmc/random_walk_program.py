@@ -90,7 +90,7 @@ def _build_run(
         state: tf.Tensor, burnin_seed: tf.Tensor, sample_seed: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
         with tf.name_scope(name):
-            state, log_prob, scale, *_ = tune(
+            state, log_prob, scale = tune(
                 make_kernel,
                 tf.transpose(state),
                 log_prob_fn(state),

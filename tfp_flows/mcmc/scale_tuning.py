@@ -45,7 +45,7 @@ def tune_scale(
     acceptance: float,
     seed: tf.Tensor,
     measures_spread: bool = False,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+) -> tuple[tf.Tensor, ...]:
     """Runs chains while it tunes their common proposal scale.
 
     Robbins-Monro on the log scale: step t adds `t^-0.6 (A - a) / (a (1 - a))`, with A
@@ -66,8 +66,8 @@ def tune_scale(
       measures_spread: whether to measure the states, too.
 
     Returns:
-      `(state, log_prob, scale, variance)` after the last step, with the variance `[D, 1]`
-      of the states of all chains in the second half of the steps, or `None`.
+      `(state, log_prob, scale)` after the last step, and where the states are measured
+      the variance `[D, 1]` of those of all chains in the second half of the steps.
 
     #### References
 
@@ -119,8 +119,8 @@ def tune_scale(
         dtype=dtype,
         seed=seed,
     )
-    variance = moments[1] - tf.square(moments[0]) if measures_spread else None
-    return state, log_prob, tf.exp(mean_log_scale), variance
+    found = state, log_prob, tf.exp(mean_log_scale)
+    return (*found, moments[1] - tf.square(moments[0])) if measures_spread else found
 
 
 def tune_parameter_scales(
