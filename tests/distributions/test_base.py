@@ -252,6 +252,13 @@ def test_samples_at_the_identity_are_those_of_the_base(build):
     assert np.max(np.abs(covariance - np.eye(2))) < 5.0 * np.sqrt(2.0 / 20_000)
 
 
+@pytest.mark.parametrize("batch_shape", [(), (2,)])
+def test_base_with_more_of_a_batch_than_the_flow(build, batch_shape):
+    base = tfd.MultivariateNormalDiag(tf.zeros([3, 2]))
+    with pytest.raises(ValueError, match=r"`base` has batch shape \(3,\), "):
+        build(2, 2, base=base, batch_shape=batch_shape)
+
+
 def test_base_without_the_batch_of_the_flow(build):
     base = tfd.MultivariateNormalDiag(tf.zeros(2))
     flow = build(2, 2, seed=0, base=base, batch_shape=[3])

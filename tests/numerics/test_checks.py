@@ -54,6 +54,8 @@ def test_sizes_that_no_shape_has():
 def test_shapes_become_tuples(value):
     assert numerics.check_shape("batch_shape", value) == (2, 3)
     assert numerics.check_shape("batch_shape", value[:0]) == ()
+    with pytest.raises(ValueError, match="`x_shape` must have at least 1 size"):
+        numerics.check_shape("x_shape", value[:0], least_ndims=1)
 
 
 @pytest.mark.parametrize("value", [3, None, "a", [0], [2.0], [[1]], [None], {"a": 1}])

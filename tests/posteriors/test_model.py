@@ -166,6 +166,12 @@ def test_bad_models(joint, pins, error, message):
         as_model(joint, pins)
 
 
+@pytest.mark.parametrize("bijector", [3, [1.0, 2.0], [tfb.Exp()], float], ids=str)
+def test_bijectors_of_another_structure(bijector):
+    with pytest.raises(ValueError, match="`bijector` must be a"):
+        as_model(auto_batched, dict(y=DATA), bijector=bijector)
+
+
 def test_simplexes_where_tfp_fails():
     @tfd.JointDistributionCoroutineAutoBatched
     def joint():

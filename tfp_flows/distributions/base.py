@@ -31,7 +31,8 @@ def resolve_base(
       `tfd.Distribution`.
 
     Raises:
-      ValueError: if the event shape of `base` is not `[D]`.
+      ValueError: if the event shape of `base` is not `[D]`, or its batch shape does not
+        broadcast to that of the flow.
       TypeError: if `base` is no distribution, or its dtype is not `dtype`.
     """
     if base is None:
@@ -44,6 +45,17 @@ def resolve_base(
             f"`base` has event shape {base.event_shape}, but the flow needs "
             f"[{event_size}]; pass a distribution over vectors of {event_size} "
             "numbers, for example with tfd.Sample or tfd.MultivariateNormalDiag."
+        )
+    batch = tf.TensorShape(batch_shape)
+    try:
+        broadcast = tf.broadcast_static_shape(base.batch_shape, batch)
+        has_room = broadcast.is_compatible_with(batch)
+    except ValueError:
+        has_room = False
+    if not has_room:
+        raise ValueError(
+            f"`base` has batch shape {base.batch_shape}, which the flow's batch shape "
+            f"{batch} has no room for; pass `batch_shape={tuple(base.batch_shape)}`."
         )
     if base.dtype != dtype:
         raise TypeError(

@@ -100,15 +100,15 @@ class ConditionalFlow(BaseModel):
           **kwargs: `name`, `dtype` and what else `keras.Model` takes.
 
         Raises:
-          ValueError: if `event_size` is no integer >= 1, or the network does not give
-            vectors.
+          ValueError: if `event_size` is no integer >= 1, `x_shape` no sequence of them, or
+            the network does not give vectors.
           TypeError: if `network` is no layer, or a flow layer is not amortised, or of
             another dtype than the model.
         """
         # x and y stay as they are, whatever the dtype of computations.
         super().__init__(seed=seed, metric_names=("nll",), autocast=False, **kwargs)
         self.event_size = numerics.check_size("event_size", event_size)
-        self.x_shape = tuple(numerics.check_size("x_shape", size) for size in x_shape)
+        self.x_shape = numerics.check_shape("x_shape", x_shape, least_ndims=1)
         self.flow_layers = amortized_layers(flow_layers, self.variable_dtype)
         if invert is None:
             are_radial = [isinstance(f, AmortizedRadial) for f in self.flow_layers]

@@ -127,9 +127,7 @@ class FlowVAE(VAEQueries):
             beta=tf.Variable(1.0, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         )
         self.latent_size = numerics.check_size("latent_size", latent_size)
-        self.image_shape = tuple(
-            numerics.check_size("image_shape", size) for size in image_shape
-        )
+        self.image_shape = numerics.check_shape("image_shape", image_shape, least_ndims=1)
         self._given = dict(encoder=encoder, decoder=decoder, likelihood=likelihood)
 
         # At least float32, where a sum over pixels is right to less than a nat.

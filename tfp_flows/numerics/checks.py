@@ -25,14 +25,20 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
     return int(value)
 
 
-def check_shape(name: str, value: Any) -> tuple[int, ...]:
+def check_shape(name: str, value: Any, *, least_ndims: int = 0) -> tuple[int, ...]:
     """`value` as a `tuple` of sizes of at least 1; else a ValueError."""
     try:
+        if isinstance(value, str):
+            raise TypeError("a str is no shape")
         sizes = tuple(as_array(name, value) if hasattr(value, "__array__") else value)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be a sequence of integers, such as (3,), but got {value!r}."
         ) from error
+    if len(sizes) < least_ndims:
+        raise ValueError(
+            f"`{name}` must have at least {least_ndims} sizes, but got {value!r}."
+        )
     return tuple(check_size(name, size) for size in sizes)
 
 

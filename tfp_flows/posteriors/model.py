@@ -12,6 +12,7 @@ import tree
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import numerics
 from tfp_flows.posteriors.batching import for_many_points
 from tfp_flows.posteriors.pins import part_names, pin
 
@@ -98,13 +99,13 @@ def as_model(
                 "A hand-written density needs `event_shape`, and takes no pins: its data "
                 f"are its own; got {given}."
             )
-        joint, log_prob_fn = None, target
+        joint, log_prob_fn, dtype = None, target, numerics.check_dtype(dtype)
         event_shape = _as_shapes(event_shape)
         dtypes = tf.nest.map_structure(lambda _: dtype, event_shape)
         names = tuple(_path_names(event_shape))
     else:
         raise TypeError(
-            "`fit_posterior` needs a tfd.JointDistribution, or a function of points with "
+            "`joint` must be a tfd.JointDistribution, or a function of points with "
             f"`event_shape`, but got {target!r}."
         )
     dtype = _common_dtype(names, dtypes)
@@ -221,12 +222,21 @@ def _structured(bijector: Any, event_shape: Any) -> tfb.Bijector:
         return bijector
     if bijector is None:
         bijector = tf.nest.map_structure(lambda _: tfb.Identity(), event_shape)
-    tf.nest.assert_same_structure(bijector, _as_leaves(event_shape), check_types=False)
+    leaves = _as_leaves(event_shape)
+    try:
+        tf.nest.assert_same_structure(bijector, leaves, check_types=False)
+        parts = tf.nest.flatten(bijector)
+        is_good = all(isinstance(part, tfb.Bijector) for part in parts)
+    except (TypeError, ValueError):
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "`bijector` must be a tfb.Bijector, or a structure of them like the shapes "
+            f"of the parts, {event_shape}, but got {bijector!r}."
+        )
     if isinstance(bijector, tfb.Bijector):
         return bijector
-    bijectors = tf.nest.pack_sequence_as(
-        _as_leaves(event_shape), tf.nest.flatten(bijector)
-    )
+    bijectors = tf.nest.pack_sequence_as(leaves, parts)
     return tfb.JointMap(bijectors)
 
 

@@ -226,6 +226,7 @@ def gaussian_start(
     def points_of(gaussian: Gaussian) -> tf.Tensor:
         return tf.cast(draw(gaussian, sample_size, seed)[1], dtype)
 
+    jit_compile = numerics.check_flag("jit_compile", jit_compile)
     value_and_gradient_fn = compile_target(density, points_of(first), jit_compile)
     estimate_fn = build_estimate_fn(value_and_gradient_fn, sample_size, dtype)
     search = GaussianSearch(estimate_fn, first, seed, numerics.epsilon(dtype))
