@@ -116,13 +116,15 @@ def page(name):
     package = _package(name)
     # Functions first, which most readers look for; then classes, then the rest.
     members = sorted(package.__all__, key=lambda member: _kind(package, member))
-    names = "\n".join(f"   {member}" for member in members)
+    names = "\n".join(f"   {m}" for m in members if _kind(package, m) < 2)
     title = f"`tfp_flows.{name}`"
     lines = [HEADER.format(title=title, module=package.__name__, names=names)]
     for member in members:
         value = getattr(package, member)
         if inspect.isclass(value):
             lines += [f".. autoclass:: {member}{_signature(value)}"]
+            # A class that another package lends has its entry there.
+            lines += [] if _is_at_home(value, package) else ["   :no-index:"]
             methods = ", ".join(documented_members(value))
             lines += [f"   :members: {methods}", ""] if methods else [""]
         elif callable(value):
@@ -136,6 +138,13 @@ def _kind(package, member):
     """0 for a function, 1 for a class, 2 for anything else."""
     value = getattr(package, member)
     return 1 if inspect.isclass(value) else 0 if callable(value) else 2
+
+
+def _is_at_home(cls, package):
+    """Whether `cls` is of `package`, or of none that has it among its public names."""
+    home = ".".join(cls.__module__.split(".")[:2])
+    is_public_there = home.removeprefix("tfp_flows.") in packages()
+    return home == package.__name__ or not is_public_there
 
 
 def documented_members(cls):
@@ -153,11 +162,15 @@ def documented_members(cls):
 
 
 def _signature(cls):
-    """That of `__init__`, which metaclasses of Keras and TFP hide; else none."""
+    """That of `__init__`, which metaclasses of Keras and TFP hide; else none.
+
+    Without types, which the arguments' descriptions have in words.
+    """
     if "__init__" not in vars(cls) or not cls.__init__.__doc__:
         return ""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-    return str(inspect.Signature(parameters))
+    untyped = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    return str(inspect.Signature(untyped))
 
 
 def _package(name):

@@ -20,7 +20,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "sphinxcontrib.katex",  # brings its files along: formulas need no network
+    "sphinxcontrib.katex",
     "myst_nb",
 ]
 exclude_patterns = ["_build"]
@@ -29,9 +29,13 @@ html_theme = "furo"
 html_title = f"tfp_flows {version}"
 html_show_copyright = False
 html_static_path = ["_static"]
-html_css_files = ["custom.css"]
 html_theme_options = dict(sidebar_hide_name=False, navigation_with_keys=True)
 pygments_style, pygments_dark_style = "friendly", "monokai"
+
+# KaTeX writes MathML, which browsers set themselves: no fonts and no style sheet of its
+# own, which would come from elsewhere.
+katex_options = "output: 'mathml'"
+katex_css_path = "custom.css"
 
 # Notebooks are stored with their outputs; building the pages runs nothing.
 nb_execution_mode = "off"
@@ -42,6 +46,7 @@ autosummary_generate = False  # the pages have all entries
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_typehints = "none"  # the arguments' descriptions have them in words
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 

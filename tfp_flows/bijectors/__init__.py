@@ -15,7 +15,7 @@ from tfp_flows.bijectors.sylvester import Sylvester
 from tfp_flows.bijectors.sylvester_family import SylvesterFamily
 from tfp_flows.bijectors.sylvester_stack import SylvesterStack
 
-# By the name that files and the command line have for them.
+#: The families, by the name that files and the command line have for them.
 FAMILIES = {
     family.name: family
     for family in (PlanarFamily, RadialFamily, SylvesterFamily, AutoregressiveFamily)
