@@ -8,10 +8,10 @@ import tensorflow as tf
 
 import tfp_flows as tff
 
-# What docstrings name; OSError also of files, and FitError is a RuntimeError.
+# What docstrings name; OSError is that of files.
 DOCUMENTED = (ValueError, TypeError, OSError, tff.vi.FitError)
 
-_NUMBERS = (bool, int, float, list, tuple, np.ndarray, np.generic, tf.Tensor, tf.Variable)
+_NUMBERS = (bool, int, float, list, tuple, np.ndarray, np.number, tf.Tensor, tf.Variable)
 
 
 class Outcome(NamedTuple):

@@ -118,15 +118,54 @@ MADE = {
 }
 
 
-def values():
-    """A strategy of pairs: what a value is called, and a function that makes it."""
-    plain = st.one_of(
-        st.integers(-3, 5),
-        st.floats(),
-        st.text(max_size=5),
-        st.lists(st.integers(-1, 3), max_size=3),
-        st.lists(st.floats(width=32), max_size=3),
-        st.tuples(st.integers(0, 3), st.integers(0, 3)),
-    )
-    made = st.sampled_from(sorted(MADE)).map(lambda name: (name, MADE[name]))
-    return st.one_of(made, made, plain.map(lambda value: (repr(value), lambda: value)))
+# Good ones for arguments of these names, of most functions that have them.
+FITTING = dict(
+    affine=[True],
+    annealing_fn=[None, lambda step: 0.5],
+    base=[tfd.MultivariateNormalDiag([1.0, 0.0], [1.0, 2.0])],
+    batch_shape=[(2,), (2, 1)],
+    batch_size=[1, 5],
+    clip_norm=[None, 0.1],
+    dtype=[tf.float64, "float32"],
+    early_stopping=[True],
+    event_size=[1, 3],
+    form=["householder", "triangular"],
+    fused=[False],
+    gradient_estimator=["path"],
+    init_scale=[0.0, 1],
+    num_layers=[1, 5],
+    num_samples=[128, 1_000],
+    num_starts=[2],
+    num_steps=[1, 7],
+    quantities_fn=[lambda x: dict(a=x, b=x[:, 0] ** 2)],
+    sample_size=[1, 9],
+    seed=[(3, 4), None, -1, 10**20],
+    steps_per_execution=[1, 2],
+    thinning=[2],
+    validate_args=[True],
+    validation_split=[0.3],
+)
+_PLAIN = st.one_of(
+    st.integers(-3, 5),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.integers(-1, 3), max_size=3),
+    st.lists(st.floats(width=32), max_size=3),
+    st.tuples(st.integers(0, 3), st.integers(0, 3)),
+)
+
+
+def draw_value(draw, rng, name):
+    """A value for an argument: what it is called, and a function that makes it.
+
+    By `rng`, as Hypothesis by itself prefers some of many to the others.
+    """
+    kind = rng.random()
+    if kind < 0.1 and name in FITTING:
+        value = rng.choice(FITTING[name])
+    elif kind < 0.7:
+        made = rng.choice(sorted(MADE))
+        return made, MADE[made]
+    else:
+        value = draw(_PLAIN)
+    return repr(value), lambda: value
