@@ -13,6 +13,7 @@
 """
 
 import argparse
+import collections
 import pathlib
 import random
 import signal
@@ -71,8 +72,8 @@ def main():
         args.out,
         dict(date=machine.now(), machine=machine.describe(), seed=args.seed, rows=rows),
     )
-    headings = ["what", "number", "lost", "unclear"]
-    cells = [[str(row[key]) for key in headings] for row in rows]
+    headings = ["what", "number", "lost", "unclear", "exit status"]
+    cells = [[str(row.get(key, "")) for key in headings] for row in rows]
     lines = table_lines(headings, cells)
     files.write_text(
         args.out.with_suffix(".md"), "\n".join(["# Interrupted", "", *lines, ""])
@@ -162,6 +163,7 @@ def command(folder, num_steps=NUM_STEPS):
 
 def fits_terminated(folder, number, rng):
     path, lost, unclear = folder / "checkpoint" / "fit.npz", 0, 0
+    statuses = collections.Counter()
     for _ in range(number):
         before = num_steps_in(path)
         process = command(folder, 10 * NUM_STEPS)
@@ -171,6 +173,7 @@ def fits_terminated(folder, number, rng):
         time.sleep(rng.uniform(0.0, 1.0))
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
+        statuses[process.returncode] += 1
         unclear += process.returncode not in (0, 143) or b"Traceback" in errors
         lost += process.returncode == 143 and num_steps_in(path) <= before
     interrupted_at = num_steps_in(path)
@@ -179,7 +182,8 @@ def fits_terminated(folder, number, rng):
         process.communicate()
         unclear += process.returncode != 0
     lost += num_steps_in(path) != 10 * NUM_STEPS
-    return dict(lost=int(lost), unclear=int(unclear), interrupted_at=interrupted_at)
+    found = {"exit status": ", ".join(f"{n} x {s}" for s, n in statuses.items())}
+    return dict(lost=int(lost), unclear=unclear, interrupted_at=interrupted_at, **found)
 
 
 def threads(folder, number, rng):
