@@ -70,6 +70,41 @@ def test_a_flow_starts_from_the_gaussian_and_improves_it():
     assert points["a"].shape == (3,)
 
 
+@pytest.mark.parametrize("is_near", [True, False])
+@pytest.mark.parametrize("verdicts", [["good"], ["do not trust", "undecided"]])
+def test_a_fit_that_falls_short_goes_on(is_near, verdicts, monkeypatch, tmp_path):
+    fits, judged = [], iter(["undecided", *verdicts])
+    evaluate = tff.diagnostics.evaluate
+
+    def evaluate_as(*args, **kwargs):
+        evaluation = evaluate(*args, **kwargs)
+        monkeypatch.setattr(type(evaluation), "verdict", next(judged))
+        return evaluation
+
+    def record(layers, target, **arguments):
+        assert target(layers.sample(3, seed=0)).shape == [3]
+        fits.append(arguments)
+
+    monkeypatch.setattr(tff.diagnostics, "evaluate", evaluate_as)
+    monkeypatch.setattr(tff.vi, "fit_reverse_kl", record)
+    monkeypatch.setattr(tff.vi.GaussianStart, "is_near", is_near)
+    tff.fit_posterior(
+        banana,
+        event_shape=dict(a=[], b=[]),
+        num_evaluation_samples=200,
+        checkpoint_dir=tmp_path,
+        seed=0,
+    )
+    assert len(fits) == len(verdicts)
+    assert (fits[0]["num_steps"], fits[0]["sample_size"]) == (1_500, 256)
+    assert fits[0]["checkpoint_dir"] == tmp_path
+    for further in fits[1:]:
+        assert further["num_steps"] == (3_000 if is_near else 6_000)
+        assert ("annealing_fn" in further) == is_near
+        assert further["checkpoint_dir"] == tmp_path / "further"
+        assert np.any(further["seed"] != fits[0]["seed"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -50,13 +50,12 @@ def for_many_points(
         )
     maps = is_auto_batched or not _agrees(log_prob_fn, points, tf.stack(alone))
     of_flat = _mapped(log_prob_fn) if maps else log_prob_fn
-    # Eager calls come with any number of points; those of a fit are parts of its graph.
-    compiled = tf.function(of_flat, autograph=False, reduce_retracing=True)
+    # One trace for any number of points, eager or in the graph of a fit.
+    points_spec = tf.TensorSpec([None, event_size], dtype)
+    traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
-        flat = tf.reshape(z, [-1, event_size])
-        values = compiled(flat) if tf.executing_eagerly() else of_flat(flat)
-        log_prob = tf.reshape(values, tf.shape(z)[:-1])
+        log_prob = tf.reshape(traced(tf.reshape(z, [-1, event_size])), tf.shape(z)[:-1])
         log_prob.set_shape(z.shape[:-1])
         return log_prob
 

@@ -1,6 +1,7 @@
 """From a joint distribution and its data to a posterior that is judged."""
 
 import functools
+import pathlib
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +18,9 @@ tfb = tfp.bijectors
 # Up to so many numbers, planar layers reach a better fit in the same time.
 _FEW = 4
 _NUM_LAYERS = {"autoregressive": 3}
+# Updates, and samples per update, of a fit; of another that goes on where that falls
+# short; and of that one where the Gaussian is not near.
+_FIRST, _FURTHER, _FAR = (1_500, 256), (3_000, 1_024), (6_000, 1_024)
 
 
 def fit_posterior(
@@ -67,8 +71,10 @@ def fit_posterior(
         `"planar"` for up to 4 numbers and `"autoregressive"` for more.
       num_layers: K; `None` is 16, or 3 of `"autoregressive"`.
       seed: `int` or stateless TFP seed; `None` draws a new one.
-      num_steps: number of updates of the flow; `None` is 3,000.
-      sample_size: S, samples per update; `None` is 1,024.
+      num_steps: number of updates of the flow. `None` is 1,500, and where the flow is not
+        good after these, another 3,000; or another 6,000, annealed and with several
+        starts, where the Gaussian is not near (`GaussianStart.is_near`).
+      sample_size: S, samples per update; `None` is 256, and 1,024 of further ones.
       num_evaluation_samples: samples of the flow that it is judged by.
       event_shape: of a hand-written density: a structure of shapes.
       bijector: from unconstrained numbers to points, `tfb.Bijector` or a structure of
@@ -119,62 +125,59 @@ def fit_posterior(
     evaluation = judge(gaussian, model.log_prob_fn)
     if evaluation.verdict == "good" and num_steps is None:
         return Posterior(model, gaussian, evaluation)
-    flow, fit = _fit_flow(
-        model,
-        start,
-        family=family,
-        num_layers=num_layers,
-        num_steps=num_steps or 3_000,
-        sample_size=sample_size or 1_024,
-        flow_seed=flow_seed,
-        seed=fit_seed,
-        checkpoint_dir=checkpoint_dir,
-        progress_bar=progress_bar,
-    )
-    return Posterior(model, flow, judge(flow, model.log_prob_fn), fit)
-
-
-def _fit_flow(
-    model: Model,
-    start: "vi.GaussianStart",
-    *,
-    family: str | None,
-    num_layers: int | None,
-    num_steps: int,
-    sample_size: int,
-    flow_seed: tf.Tensor,
-    seed: tf.Tensor,
-    checkpoint_dir: PathLike | None,
-    progress_bar: bool,
-) -> tuple[tfd.Distribution, vi.FitResult]:
-    """A flow whose layers are followed by the affine map of the start, fitted."""
-    if family is None:
-        family = "planar" if model.event_size <= _FEW else "autoregressive"
-    layers = distributions.build_flow(
-        bijectors.FAMILIES[family],
-        model.event_size,
-        num_layers or _NUM_LAYERS.get(family, 16),
-        seed=flow_seed,
-        dtype=model.dtype,
-    )
+    layers = _build_layers(model, family, num_layers, flow_seed)
     whiten = start.bijector()
-    log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(start.scale_tril)))
-
-    def whitened_log_prob(z: tf.Tensor) -> tf.Tensor:
-        return model.log_prob_fn(whiten.forward(z)) + log_det
-
-    fit = vi.fit_reverse_kl(
-        layers,
-        whitened_log_prob,
-        num_steps=num_steps,
-        sample_size=sample_size,
-        annealing_fn=None,
-        seed=seed,
-        checkpoint_dir=checkpoint_dir,
-        progress_bar=progress_bar,
-    )
     flow = tfd.TransformedDistribution(
         layers.distribution,
         bijectors.chain([layers.bijector, *reversed(whiten.bijectors)]),
     )
-    return flow, fit
+    for number, budget in enumerate(_budgets(start, num_steps, sample_size)):
+        fit = vi.fit_reverse_kl(
+            layers,
+            start.whitened(model.log_prob_fn),
+            **budget,
+            seed=tf.random.experimental.stateless_fold_in(fit_seed, number),
+            checkpoint_dir=_checkpoint_dir(checkpoint_dir, number),
+            progress_bar=progress_bar,
+        )
+        evaluation = judge(flow, model.log_prob_fn)
+        if evaluation.verdict == "good":
+            break
+    return Posterior(model, flow, evaluation, fit)
+
+
+def _build_layers(
+    model: Model, family: str | None, num_layers: int | None, seed: tf.Tensor
+) -> tfd.Distribution:
+    """The flow in the coordinates of the start."""
+    if family is None:
+        family = "planar" if model.event_size <= _FEW else "autoregressive"
+    return distributions.build_flow(
+        bijectors.FAMILIES[family],
+        model.event_size,
+        num_layers or _NUM_LAYERS.get(family, 16),
+        seed=seed,
+        dtype=model.dtype,
+    )
+
+
+def _budgets(
+    start: vi.GaussianStart, num_steps: int | None, sample_size: int | None
+) -> list[dict[str, Any]]:
+    """Arguments of the fit of a flow, and of one that goes on where it falls short.
+
+    Near the Gaussian all flows start alike, so that several would share samples in vain;
+    and path derivatives have little noise, so that few samples do.
+    """
+    near = dict(num_starts=1, annealing_fn=None, gradient_estimator="path")
+    further = (near, _FURTHER) if start.is_near else ({}, _FAR)
+    budgets = [
+        dict(recipe, num_steps=num_steps or steps, sample_size=sample_size or size)
+        for recipe, (steps, size) in ((near, _FIRST), further)
+    ]
+    return budgets if num_steps is None else budgets[:1]
+
+
+def _checkpoint_dir(folder: PathLike | None, number: int) -> PathLike | None:
+    """That of a fit: the folder itself, or one in it of a fit that goes on."""
+    return folder if folder is None or not number else pathlib.Path(folder) / "further"

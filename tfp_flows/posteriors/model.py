@@ -42,12 +42,19 @@ class Model:
 
     def constrain(self, vectors: tf.Tensor) -> Any:
         """Vectors `[..., D]` as points, a structure of `[..., *shape]` `Tensor`s."""
-        return self._constrain(vectors)
+        batch = tf.shape(vectors)[:-1]
+        points = self._constrain(tf.reshape(vectors, [-1, self.event_size]))
+        return tf.nest.map_structure(
+            lambda part: tf.reshape(part, tf.concat([batch, tf.shape(part)[1:]], 0)),
+            points,
+        )
 
     @functools.cached_property
     def _constrain(self) -> Callable:
         # Eagerly, bijectors of AutoBatched joints trace anew, each time.
-        return tf.function(self.bijector.forward, autograph=False, reduce_retracing=True)
+        vectors = tf.TensorSpec([None, self.event_size], self.dtype)
+        forward = tf.function(self.bijector.forward, autograph=False)
+        return forward.get_concrete_function(vectors)
 
     def named(self, points: Any) -> dict[str, np.ndarray]:
         """The parts of `points` by their names, as arrays."""
