@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 
 from benchmarks.registry import PEERS, ROOT
@@ -70,8 +71,13 @@ def run(job, interpreter, timeout=_TIMEOUT):
       `dict` of the worker's numbers and `process_seconds`, or of `error` alone.
     """
     command = [interpreter, "-m", "benchmarks.peers", json.dumps(job.fields)]
+    return run_worker(command, timeout)
+
+
+def run_worker(command, timeout=_TIMEOUT):
+    """The JSON that ends the output of a command, with `process_seconds`; or `error`."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONNOUSERSITE="1")
-    if PEERS[job.peer].environment is not None:
+    if command[0] != sys.executable:
         environment.pop("PYTHONPATH", None)
     started = time.perf_counter()
     try:

@@ -1,17 +1,16 @@
 """What a Gaussian start finds: on real posteriors, odd densities, and in other units.
 
 `python -m benchmarks.posteriors.starts --data FOLDER` prints three tables, a line a seed.
-The folder holds the data of posteriordb and `reference.json`; see `models.load`.
+The folder holds the data of posteriordb and `reference.json`; see `reference.read`.
 """
 
 import argparse
 import time
 
 import numpy as np
-import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks.posteriors import models, synthetic
+from benchmarks.posteriors import models, reference, synthetic
 from tfp_flows.posteriors.model import as_model
 
 _NUM_DRAWS = 20_000
@@ -20,7 +19,8 @@ _NUM_DRAWS = 20_000
 def real(folder, names, num_seeds):
     """Worst errors of draws of the Gaussian, raw and by weight, of each seed."""
     for name in names:
-        posterior = models.load(name, folder)
+        found = reference.read(name, folder)
+        posterior = models.build(name, found.data)
         model = as_model(posterior.joint, posterior.pins)
         for seed in range(num_seeds):
             cpu = time.process_time()
@@ -31,13 +31,17 @@ def real(folder, names, num_seeds):
             gaussian = start.distribution()
             x = gaussian.sample(_NUM_DRAWS, seed=seed)
             log_weights = model.log_prob_fn(x) - gaussian.log_prob(x)
-            constrained = tf.nest.map_structure(
-                lambda part: part.numpy().astype(np.float64), model.constrain(x)
-            )
-            values = posterior.parameters(constrained)
-            weights = _smoothed(log_weights.numpy().astype(np.float64))
+            draws = {
+                key: part.numpy().astype(np.float64)
+                for key, part in model.constrain(x)._asdict().items()
+            }
+            values = reference.parameters(name, found.data, draws)
+            smoothed, _ = tff.numerics.psis(log_weights.numpy().astype(np.float64))
             raw, weighted = (
-                _errors(values, w, posterior) for w in (np.ones(_NUM_DRAWS), weights)
+                "{:6.3f} {:6.3f}".format(
+                    *reference.errors(found, *reference.moments(values, log_w))
+                )
+                for log_w in (None, smoothed)
             )
             yield f"{name:26} {seed} {raw} {weighted} {cpu:6.1f} {start}"
 
@@ -55,7 +59,8 @@ def odd(num_seeds):
 
 def rescaled(folder, num_scalings):
     """ELBOs of densities whose coordinates are scaled by 1e-3 to 1e4, less their own."""
-    posterior = models.load("eight_schools_noncentered", folder)
+    name = "eight_schools_noncentered"
+    posterior = models.build(name, reference.read(name, folder).data)
     schools = as_model(posterior.joint, posterior.pins)
     targets = dict(
         poisson_effects_20=synthetic.poisson_random_effects(20),
@@ -76,22 +81,6 @@ def rescaled(folder, num_scalings):
         yield f"{name:26} {own:10.3f} {differences}"
 
 
-def _smoothed(log_weights):
-    """Pareto-smoothed weights."""
-    smoothed, _ = tff.numerics.load_arviz().psislw(log_weights)
-    return np.exp(smoothed)
-
-
-def _errors(values, weights, posterior):
-    """Worst errors of means, in reference sd, and of sds, as a factor less 1."""
-    weights = (weights / np.sum(weights))[:, np.newaxis]
-    mean = np.sum(weights * values, axis=0)
-    sd = np.sqrt(np.sum(weights * (values - mean) ** 2, axis=0))
-    of_mean = np.max(np.abs(mean - posterior.mean) / posterior.sd)
-    of_sd = np.exp(np.max(np.abs(np.log(sd / posterior.sd)))) - 1.0
-    return f"{of_mean:6.3f} {of_sd:6.3f}"
-
-
 def main():
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,7 +90,7 @@ def main():
     parser.add_argument("--num-seeds", type=int, default=3)
     parser.add_argument("--num-scalings", type=int, default=10)
     parser.add_argument(
-        "--only", nargs="*", choices=models.names(), default=models.names()
+        "--only", nargs="*", choices=reference.NAMES, default=reference.NAMES
     )
     arguments = parser.parse_args()
     print("posterior, seed, errors of mean and sd: raw, weighted; CPU seconds; start")

@@ -1,0 +1,1 @@
+"""One posterior by one method, in a process and an environment of its own."""
