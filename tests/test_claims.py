@@ -41,6 +41,13 @@ def test_the_figure_takes_minutes():
     assert "six minutes" in text("README.md")
 
 
+def test_most_shallow_fits_are_not_to_be_trusted():
+    results = json.loads((ROOT / "report" / "results.json").read_text("utf-8"))
+    verdicts = [row["verdict"] for row in results["fits"] if row["num_layers"] <= 4]
+    assert verdicts.count("do not trust") > 0.75 * len(verdicts)
+    assert 'Most fits of 2 or 4 layers are "do not trust"' in text("README.md")
+
+
 def test_constants_of_the_code():
     assert eigenbasis.MAX_PARAMETERS == 320
     assert "of a flow of at most 320" in text("docs/others.md")
