@@ -149,6 +149,7 @@ FEWER = {
     "posteriors.fit_posterior": dict(
         num_steps=10, sample_size=64, num_evaluation_samples=500
     ),
+    "posteriors.refine": dict(max_rounds=1, jit_compile=False),
 }
 
 

@@ -151,6 +151,7 @@ class FlowSpace:
         if initial_state is None:
             return self._draw_starts(num_chains, seed)
         state = convert_initial_state(initial_state, num_chains)
+        assert state is not None
         if state.shape[1] != self.event_size:
             raise ValueError(
                 f"`initial_state` has points of size {state.shape[1]}, but the flow is "

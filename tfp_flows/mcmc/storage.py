@@ -1,5 +1,7 @@
 """Chains in files: arrays and plain values, never pickles."""
 
+from typing import Any
+
 from tfp_flows.files import Format, prepare_file
 from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.types import PathLike
@@ -62,11 +64,9 @@ def load(path: PathLike) -> ChainResult:
         if name.startswith(_STATS)
     }
     try:
-        chains = ChainResult(
-            **{name: metadata[name] for name in _VALUES},
-            **{name: arrays.get(name) for name in _ARRAYS},
-            sample_stats=stats,
-        )
+        fields: dict[str, Any] = {name: metadata[name] for name in _VALUES}
+        fields |= {name: arrays.get(name) for name in _ARRAYS}
+        chains = ChainResult(**fields, sample_stats=stats)
         _check(chains)
     except (LookupError, AttributeError, TypeError, ValueError) as error:
         raise _FORMAT.invalid(path, error) from error

@@ -2,6 +2,7 @@
 
 from tfp_flows.posteriors.fit_posterior import fit_posterior
 from tfp_flows.posteriors.posterior import Draws, Posterior
+from tfp_flows.posteriors.refine import Refinement, refine
 from tfp_flows.posteriors.storage import load, save
 
-__all__ = ["Draws", "Posterior", "fit_posterior", "load", "save"]
+__all__ = ["Draws", "Posterior", "Refinement", "fit_posterior", "load", "refine", "save"]

@@ -12,6 +12,7 @@ from tfp_flows import mcmc, numerics, vi
 from tfp_flows.diagnostics import Evaluation
 from tfp_flows.posteriors import arviz_data
 from tfp_flows.posteriors.model import Model
+from tfp_flows.posteriors.refine import Refinement, refine
 from tfp_flows.posteriors.summary import summarize
 from tfp_flows.types import Seed
 
@@ -33,11 +34,14 @@ class Draws:
         be weighted.
       khat: Pareto k-hat of the importance weights that were used, else `None`. Above 0.7
         the draws cannot be trusted, weighted or not.
+      refinement: `Refinement`, how they were made and whether they can be relied on, of
+        the draws of `Posterior.refine`, else `None`.
     """
 
     values: Any
     log_weights: np.ndarray
     khat: float | None = None
+    refinement: Refinement | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,17 +128,78 @@ class Posterior:
                 )
             vectors, khat = tf.constant(weighted.samples), weighted.khat
             log_weights = weighted.log_weights
-        values = tf.nest.map_structure(np.asarray, self.model.constrain(vectors))
-        return Draws(values, log_weights, khat)
+        return Draws(self._values(vectors), log_weights, khat)
+
+    def refine(
+        self,
+        n: int = 4_000,
+        *,
+        ess: float = 1_000.0,
+        max_rounds: int = 6,
+        jit_compile: bool = True,
+        seed: Seed = None,
+    ) -> Draws:
+        """Draws of the posterior itself, by as much sampling as the fit needs.
+
+        By the verdict, they are the flow's own, drawn by importance weights, or samples
+        of chains in the space of the flow: see `tff.posteriors.refine`, whose convergence
+        is judged in unconstrained numbers.
+
+        #### Example
+
+        ```python
+        draws = posterior.refine(seed=0)
+        print(draws.refinement)                # the method, R-hat, ESS
+        posterior.summary(draws=draws)
+        ```
+
+        Args:
+          n: number of draws.
+          ess: as of `tff.posteriors.refine`.
+          max_rounds: as of `tff.posteriors.refine`.
+          jit_compile: as of `tff.posteriors.refine`.
+          seed: `int` or stateless TFP seed; `None` draws a new one.
+
+        Returns:
+          `Draws` of equal weight, with `refinement`. Where chains did not converge, its
+          `converged` is false, and a `RuntimeWarning` says so.
+
+        Raises:
+          ValueError: if a number is out of range.
+          RuntimeError: if XLA cannot compile the model.
+        """
+        refinement = refine(
+            self.flow,
+            self.model.log_prob_fn,
+            n,
+            ess=ess,
+            max_rounds=max_rounds,
+            evaluation=self.evaluation,
+            jit_compile=jit_compile,
+            seed=seed,
+        )
+        size = len(refinement.samples)
+        return Draws(
+            self._values(tf.constant(refinement.samples)),
+            np.full(size, -np.log(size)),
+            refinement=refinement,
+        )
 
     def summary(
-        self, n: int = 10_000, *, weighting: Weighting = "auto", seed: Seed = 0
+        self,
+        n: int = 10_000,
+        *,
+        weighting: Weighting = "auto",
+        draws: Draws | None = None,
+        seed: Seed = 0,
     ) -> "pandas.DataFrame":
         """Mean, standard deviation and quantiles of each unknown.
 
         Args:
           n: number of draws that they are estimated from.
           weighting: as of `draws`; here `"auto"` is `"none"` or `"psis"`.
+          draws: those to summarise, as of `refine`; `None` draws new ones. Their standard
+            errors are those of independent draws.
           seed: `int` or stateless TFP seed; `None` draws a new one.
 
         Returns:
@@ -146,7 +211,8 @@ class Posterior:
           ValueError: as of `draws`.
         """
         weighting = self._resolve(weighting, weighted="psis")
-        draws = self.draws(n, weighting=weighting, seed=seed)
+        if draws is None:
+            draws = self.draws(n, weighting=weighting, seed=seed)
         return summarize(self.model.named(draws.values), draws.log_weights)
 
     def to_arviz(
@@ -155,6 +221,7 @@ class Posterior:
         *,
         weighting: Weighting = "auto",
         predictive: bool = True,
+        draws: Draws | None = None,
         seed: Seed = 0,
     ) -> "arviz.InferenceData":
         """Draws for ArviZ, with all that it can plot and compare.
@@ -165,6 +232,7 @@ class Posterior:
             `sample_stats`, which ArviZ's own statistics do not use.
           predictive: whether to add `log_likelihood`, of each observation, and
             `posterior_predictive`, as far as the model is a joint distribution.
+          draws: those to export, as of `refine`; `None` draws new ones.
           seed: `int` or stateless TFP seed; `None` draws a new one.
 
         Returns:
@@ -175,7 +243,8 @@ class Posterior:
           ValueError: as of `draws`.
         """
         seed = numerics.stateless_seed(seed)
-        draws = self.draws(n, weighting=weighting, seed=seed)
+        if draws is None:
+            draws = self.draws(n, weighting=weighting, seed=seed)
         return arviz_data.inference_data(
             self.model, draws, self.evaluation, predictive=predictive, seed=seed
         )
@@ -186,6 +255,9 @@ class Posterior:
         )
         unknowns = ", ".join(f"{name}{list(shape) or ''}" for name, shape in parts)
         return f"{unknowns} ({self.model.event_size} numbers)\n{self.evaluation}"
+
+    def _values(self, vectors: tf.Tensor) -> Any:
+        return tf.nest.map_structure(np.asarray, self.model.constrain(vectors))
 
     def _resolve(
         self, weighting: Weighting, weighted: Weighting = "resample"

@@ -1,0 +1,47 @@
+"""Draws by as much sampling as a fit needs."""
+
+import numpy as np
+import pytest
+import tensorflow_probability as tfp
+
+import tfp_flows as tff
+
+tfd = tfp.distributions
+SD = np.array([0.5, 2.0], np.float32)
+
+
+def refine(scale, **options):
+    """From a normal flow of so many times the right standard deviation."""
+    flow = tfd.MultivariateNormalDiag(np.zeros(2, np.float32), scale * SD)
+    target = tfd.MultivariateNormalDiag(np.zeros(2, np.float32), SD)
+    return tff.posteriors.refine(
+        flow, target.log_prob, 1_000, jit_compile=False, seed=0, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "method"), [(1.0, "flow"), (1.5, "psis"), (0.5, "neutra")]
+)
+def test_the_method_is_that_of_the_verdict(scale, method):
+    found = refine(scale)
+    assert found.method == method
+    assert found.converged
+    assert found.ess >= 1_000
+    assert found.samples.shape == (1_000, 2)
+    np.testing.assert_allclose(np.std(found.samples, axis=0), SD, rtol=0.1)
+    assert (found.chains is None) == (method != "neutra")
+    if found.chains is not None:
+        assert np.all(found.chains.rhat < 1.01)
+    assert f"by {method}, converged" in str(found)
+
+
+def test_what_did_not_get_there_says_so():
+    with pytest.warns(RuntimeWarning, match="did not arrive.*where 1000000 was"):
+        found = refine(0.5, ess=1e6, max_rounds=1)
+    assert not found.converged
+    assert "NOT CONVERGED" in str(found)
+
+
+def test_bad_numbers():
+    with pytest.raises(ValueError, match="max_rounds"):
+        refine(1.0, max_rounds=0)
