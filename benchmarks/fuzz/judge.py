@@ -95,7 +95,9 @@ def problem_of_bijector(bijector, arguments):
         return None
     problem = not_finite([y, log_det], "forward or its log-det")
     given = [v for v in bijector.parameters.values() if isinstance(v, _NUMBERS)]
-    largest = max(np.max(np.abs(value), initial=0.0) for value in given)
+    largest = max(
+        np.max(np.abs(np.asarray(value, float)), initial=0.0) for value in given
+    )
     if problem or largest > 1e3:
         return problem  # no inverse has the digits that such an image has lost
     error = np.max(np.abs(bijector.inverse(tf.identity(y)) - x), initial=0.0)
