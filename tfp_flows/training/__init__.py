@@ -20,6 +20,7 @@ from tfp_flows.training.rise import RiseTest
 from tfp_flows.training.run import Run, Traces, optimizer_slots
 from tfp_flows.training.state import Best, Faults, TrainingState
 from tfp_flows.training.tournament import Tournament
+from tfp_flows.training.workers import Workers
 
 __all__ = [
     "BasisUpdates",
@@ -37,6 +38,7 @@ __all__ = [
     "Tournament",
     "Traces",
     "TrainingState",
+    "Workers",
     "build_run_steps",
     "num_batch_axes",
     "num_parameters",

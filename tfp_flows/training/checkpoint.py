@@ -39,6 +39,7 @@ class Checkpoint(Event):
         *,
         every_steps: int | None = None,
         every_seconds: float = 60.0,
+        is_writer: bool = True,
     ) -> None:
         """Reads what is there.
 
@@ -46,6 +47,7 @@ class Checkpoint(Event):
           folder: made if need be.
           every_steps: steps between two writes; `None` goes by time.
           every_seconds: seconds between two writes, if `every_steps` is `None`.
+          is_writer: whether this process writes, as one of several workers does.
 
         Raises:
           OSError: if the folder or the file cannot be read or written.
@@ -54,6 +56,7 @@ class Checkpoint(Event):
         """
         self.path = prepare_folder(folder, "checkpoint_dir") / self.FILE
         self._every_steps, self._every_seconds = every_steps, every_seconds
+        self._is_writer = is_writer
         self._stored: Stored | None = None
         if self.path.exists():
             self._stored = read(self.path)
@@ -150,6 +153,8 @@ class Checkpoint(Event):
 
     def save(self, run: Run) -> None:
         """Writes the state, in place of the file as a whole."""
+        if not self._is_writer:
+            return
         arrays = {name: np.asarray(value) for name, value in _tensors(run).items()}
         arrays.update(zip(Traces.NAMES, run.traces.stacked(), strict=True))
         for event in self._events:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
+from tfp_flows.training.workers import Workers
 
 
 class Interrupt(Event):
@@ -16,16 +17,17 @@ class Interrupt(Event):
     noted, and the fit stops at the end of the call, as at a last step. A second signal,
     and one before the first step, acts at once. While the fit runs, and in the main
     thread only, which alone may, its handler takes the place of the one that is there;
-    signals that are ignored stay so.
+    signals that are ignored stay so. A signal that one of several workers gets stops all.
 
     Attributes:
-      signum: the signal that came, or `None`.
+      signum: the signal that came, or `None`; SIGINT, if it came to another worker.
     """
 
     stop_reason = "interrupt"
 
-    def __init__(self) -> None:
-        """Changes nothing yet."""
+    def __init__(self, workers: Workers | None = None) -> None:
+        """Changes nothing yet; `None` is this process alone."""
+        self._workers = workers or Workers()
         self.signum: int | None = None
         self._handlers: dict[int, Any] = {}
 
@@ -47,7 +49,9 @@ class Interrupt(Event):
         self.signum = signum
 
     def has_stopped(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has come, to any worker."""
+        if self._workers.any(self.signum is not None) and self.signum is None:
+            self.signum = signal.SIGINT
         return self.signum is not None
 
     def close(self) -> None:

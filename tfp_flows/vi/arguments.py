@@ -49,16 +49,18 @@ def check_strategy(
     """`strategy`, or `None` if it has one replica, whose work is that of a fit without.
 
     Raises:
-      TypeError: if it is none whose replicas are devices of this process.
+      TypeError: if it is none whose replicas share each step.
       ValueError: if XLA is to compile a fit of several replicas.
     """
     if strategy is None:
         return None
-    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+    mirrored = tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy
+    if not isinstance(strategy, mirrored):
         raise TypeError(
-            "`strategy` must be a tf.distribute.MirroredStrategy or None, but got "
-            f"{strategy!r}. Parameter servers update their variables one after another, "
-            "while the replicas of a fit share each step."
+            "`strategy` must be a tf.distribute.MirroredStrategy or "
+            f"MultiWorkerMirroredStrategy, or None, but got {strategy!r}. Parameter "
+            "servers update their variables one after another, while the replicas of a "
+            "fit share each step."
         )
     if strategy.num_replicas_in_sync == 1:
         return None

@@ -24,13 +24,15 @@ from tfp_flows.vi.arguments import (
 from tfp_flows.vi.fit_result import FitError, FitInterrupted, FitResult
 from tfp_flows.vi.objective import Objective
 from tfp_flows.vi.program import program_for
-from tfp_flows.vi.settings import settings_of
+from tfp_flows.vi.settings import check_workers, settings_of
 from tfp_flows.vi.train import train
 
 # XLA makes a step of a planar stack in a half to a twentieth of the plain graph's time at
 # every D from 2 to 2048, a millisecond or more; it compiles in 1.3 to 1.8 s instead of
 # 0.4 s. Shorter fits than this are over before the difference is earned back.
 _XLA_STEPS = 1_000
+# Steps per call of workers, if not given.
+_STEPS_OF_WORKERS = 100
 
 
 def fit(
@@ -81,9 +83,11 @@ def fit(
       trainable_variables: those to train; `None` is those of the flow.
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
         but not with a strategy of several replicas, which XLA cannot compile.
-      strategy: `tf.distribute.MirroredStrategy`, whose R replicas share each step: every
-        one has samples, or a part of the batch, of its own, and gradients and losses are
-        averaged. What is drawn depends on R. Flow and call are outside of its scope.
+      strategy: `tf.distribute.MirroredStrategy`, or `MultiWorkerMirroredStrategy`, whose
+        R replicas share each step: every one has samples, or a part of the batch, of its
+        own, and gradients and losses are averaged. What is drawn depends on R. Flow and
+        call are outside of its scope. Several workers make the same call, with a `seed`;
+        the first writes checkpoints, to a folder that all see.
       steps_per_execution: updates per call of the compiled program, between which the
         progress bar moves and an interrupt is seen; `None` is as many as take about a
         quarter of a second. Results do not depend on it.
@@ -123,6 +127,10 @@ def fit(
         check_optimizer(optimizer)
     clip_norm = check_clip_norm(clip_norm, flow)
     strategy = check_strategy(strategy, jit_compile)
+    workers = training.Workers(strategy)
+    if workers.are_many:
+        # By its own time, each would make calls of other lengths.
+        steps_per_execution = steps_per_execution or _STEPS_OF_WORKERS
     if jit_compile is None:
         jit_compile = num_steps >= _XLA_STEPS and strategy is None
     jit_compile = numerics.check_flag("jit_compile", jit_compile)
@@ -130,13 +138,15 @@ def fit(
     name = numerics.check_name(name)
     loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
     with contextlib.ExitStack() as at_the_end:
-        interrupt = at_the_end.enter_context(contextlib.closing(training.Interrupt()))
+        interrupt = training.Interrupt(workers)
+        at_the_end.enter_context(contextlib.closing(interrupt))
         monitor = training.Monitor(
-            progress_bar=progress_bar, tensorboard_dir=tensorboard_dir
+            progress_bar=progress_bar and workers.is_chief,
+            tensorboard_dir=tensorboard_dir if workers.is_chief else None,
         )
         at_the_end.enter_context(contextlib.closing(monitor))
         checkpoint = at_the_end.enter_context(
-            _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds)
+            _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds, workers)
         )
         if seed is None and checkpoint is not None:
             seed = checkpoint.seed
@@ -161,6 +171,7 @@ def fit(
         if strategy is not None:
             loop["num_replicas"] = strategy.num_replicas_in_sync
         settings = settings_of(loop, bound, program.optimizer, settings)
+        check_workers(workers, settings, variables)
         run = program.new_run(num_steps)
         if checkpoint is not None:
             checkpoint.of_fit(settings, fingerprint)
@@ -173,6 +184,7 @@ def fit(
             checkpoint=checkpoint,
             chunk_size=steps_per_execution,
             jit_compile=jit_compile,
+            workers=workers,
         )
     seconds = run.earlier_seconds + time.perf_counter() - started
     result = FitResult(**dict(flow=flow, settings=settings, seconds=seconds) | fields)
@@ -186,7 +198,10 @@ def fit(
 
 @contextlib.contextmanager
 def _checkpoint(
-    folder: PathLike | None, every_steps: int | None, every_seconds: float
+    folder: PathLike | None,
+    every_steps: int | None,
+    every_seconds: float,
+    workers: training.Workers,
 ) -> Iterator[training.Checkpoint | None]:
     """A context with the checkpoint in a folder, for nobody else meanwhile, or none."""
     every_steps = check_optional_size("checkpoint_steps", every_steps)
@@ -195,10 +210,15 @@ def _checkpoint(
         yield None
         return
     path = prepare_folder(folder, "checkpoint_dir") / training.Checkpoint.FILE
-    with locked(path):
-        remove_parts(path)  # of fits that were killed
+    with contextlib.ExitStack() as at_the_end:
+        if workers.is_chief:
+            at_the_end.enter_context(locked(path))
+            remove_parts(path)  # of fits that were killed
         yield training.Checkpoint(
-            folder, every_steps=every_steps, every_seconds=every_seconds
+            folder,
+            every_steps=every_steps,
+            every_seconds=every_seconds,
+            is_writer=workers.is_chief,
         )
 
 

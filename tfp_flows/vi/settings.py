@@ -10,7 +10,9 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.types import Optimizer
+from tfp_flows.training import Workers
+from tfp_flows.types import Optimizer, Variables
+from tfp_flows.version import __version__
 from tfp_flows.vi.objective import Objective
 
 # What a distribution or bijector is given that does not change its numbers.
@@ -50,6 +52,20 @@ def settings_of(
             "the fit": of_fit,
             "the objective": objective.settings(),
             "`settings`": {} if settings is None else settings,
+        }
+    )
+
+
+def check_workers(
+    workers: Workers, settings: Mapping[str, Any], variables: Variables
+) -> None:
+    """Raises ValueError, on all workers, unless they make the same fit."""
+    values = b"".join(variable.numpy().tobytes() for variable in variables)
+    workers.check_same(
+        {
+            "versions": f"{__version__} {tf.__version__}".encode(),
+            "settings": json.dumps(settings, sort_keys=True).encode(),
+            "initial values": values,
         }
     )
 

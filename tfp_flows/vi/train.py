@@ -22,11 +22,13 @@ def train(
     checkpoint: training.Checkpoint | None,
     chunk_size: int | None,
     jit_compile: bool,
+    workers: training.Workers,
 ) -> tuple[dict[str, Any], str | None]:
     """Makes the steps; returns fields of the result, and what went wrong or `None`."""
     objective = run.objective
     every_event = [interrupt, monitor, *events]
     with contextlib.ExitStack() as at_the_end:
+        at_the_end.enter_context(workers.errors())
         interrupt.start(run)
         for event in events:
             at_the_end.callback(event.close)
