@@ -91,10 +91,10 @@ def random_walk_metropolis(
       thinning: number of transitions from one kept sample to the next.
       dtype: floating dtype of the chains. `None` is that of the distribution or else of
         `initial_state`, or `tf.float32`.
-      jit_compile: whether to compile with XLA, which takes a second or two more, and then
-        makes 5 to 300 times as many transitions. `None` does in runs of 20,000
-        transitions of each chain or of 10 million of all, unless it cannot compile the
-        target. The `settings` of the result say what it did.
+      jit_compile: whether to compile with XLA, which takes a second more, and then makes
+        up to 200 times as many transitions, the more the fewer chains there are. `None`
+        does in runs of 20,000 transitions of each chain, or of 30 million of all, unless
+        it cannot compile the target. The `settings` of the result say what it did.
       name: Python `str`, prefix of the names of the ops.
 
     Returns:

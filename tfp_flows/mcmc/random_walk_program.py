@@ -14,7 +14,7 @@ from tfp_flows.types import LogProbFn
 
 # Where the seconds that XLA takes to compile are fewer than those it saves.
 _XLA_STEPS = 20_000
-_XLA_TRANSITIONS = 10_000_000
+_XLA_TRANSITIONS = 30_000_000
 
 
 def run_program(
