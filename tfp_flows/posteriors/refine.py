@@ -83,11 +83,11 @@ def refine(
       spread more widely than the target, until no dimension has an R-hat above 1.01, and
       each has the asked ESS.
 
-    The chains are 32 Hamiltonian ones (`tff.mcmc.neutra`), and such as also propose
-    draws of the flow (`tff.mcmc.independence_metropolis`): these where the target
-    declares several modes, else those, and both in turn where an R-hat is still above
-    1.05 after a round. Each round is as long as all before it, which become burn-in: its
-    samples alone are judged and returned.
+    The chains are 32 Hamiltonian ones, as of `tff.mcmc.neutra`; where the target declares
+    several modes, such as also propose draws of the flow, as of
+    `tff.mcmc.independence_metropolis`. The other kind is tried beside, in turn, where an
+    R-hat is above 1.05 after a round. Each round is as long as all before it, which
+    become burn-in: its samples alone are judged and returned.
 
     Chains that do not arrive in `max_rounds` rounds are returned as they are, with
     `converged=False` and a `RuntimeWarning`. Converged chains agree with each other: of a
