@@ -95,7 +95,9 @@ def main():
             rows.append(dict(target=name, xla=jit_compile, pvalues=pvalues))
             print(rows[-1], flush=True)
     described = dict(
-        machine=machine.describe(), date=machine.now(), **vars(args) | {"out": None}
+        machine=machine.describe(),
+        date=machine.now(),
+        num_replications=args.num_replications,
     )
     files.write_json(out / "mcmc_ranks.json", dict(described, rows=rows))
     lines = [
