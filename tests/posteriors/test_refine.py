@@ -5,8 +5,10 @@ import pytest
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.posteriors.model import as_model
+from tfp_flows.posteriors.posterior import Posterior
 
-tfd = tfp.distributions
+tfb, tfd = tfp.bijectors, tfp.distributions
 SD = np.array([0.5, 2.0], np.float32)
 
 
@@ -45,3 +47,21 @@ def test_what_did_not_get_there_says_so():
 def test_bad_numbers():
     with pytest.raises(ValueError, match="max_rounds"):
         refine(1.0, max_rounds=0)
+
+
+def test_draws_of_a_posterior_are_in_the_space_of_the_model():
+    model = as_model(
+        lambda x: tfd.LogNormal(1.0, 0.5).log_prob(x["a"]),
+        {},
+        event_shape=dict(a=[]),
+        bijector=dict(a=tfb.Exp()),
+    )
+    flow = tfd.MultivariateNormalDiag([1.0], [0.5])
+    evaluation = tff.diagnostics.evaluate(flow, model.log_prob_fn, seed=0)
+    posterior = Posterior(model, flow, evaluation)
+    draws = posterior.refine(2_000, seed=0)
+    assert draws.refinement.method == "flow"
+    assert abs(np.mean(np.log(draws.values["a"])) - 1.0) < 0.05
+    table = posterior.summary(draws=draws)
+    assert table.loc["a", "mean"] == pytest.approx(np.mean(draws.values["a"]), rel=1e-5)
+    assert posterior.to_arviz(draws=draws).posterior["a"].shape == (1, 2_000)

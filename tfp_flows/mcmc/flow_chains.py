@@ -183,7 +183,8 @@ class FlowChains:
         self, function: tf.types.experimental.PolymorphicFunction, *arguments: Any
     ) -> Any:
         # By the concrete function: a tf.function, new in each run, would warn of tracing.
-        with xla_errors(self._settings["jit_compile"]):
+        is_compiled = function is self._advance and self._settings["jit_compile"]
+        with xla_errors(is_compiled):
             return function.get_concrete_function(*arguments)(*arguments)
 
     def _first_results(self, y: tf.Tensor, scale: tf.Tensor, step_size: tf.Tensor) -> Any:
