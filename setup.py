@@ -27,6 +27,7 @@ def long_description() -> str:
 
 
 REPORT = ["typst>=0.13"]
+SWEEPS = ["joblib>=1.3"]
 TENSORBOARD = ["tensorboard>=2.18"]
 TEST = [
     "hypothesis>=6.100",
@@ -41,6 +42,7 @@ TEST = [
     "scipy>=1.11",
     *TENSORBOARD,
     *REPORT,
+    *SWEEPS,
 ]
 
 setup(
@@ -75,6 +77,7 @@ setup(
             "scikit-learn>=1.3",
         ],
         "report": REPORT,
+        "sweeps": SWEEPS,
         "tensorboard": TENSORBOARD,
         "test": TEST,
     },

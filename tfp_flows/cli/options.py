@@ -76,6 +76,17 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds the file of the data of a posterior."""
+    parser.add_argument(
+        "--data",
+        default=None,
+        metavar="FILE",
+        help="arrays (.npy, .npz, or .csv with a header) of which module:function makes "
+        "a tff.density.RowwisePosterior",
+    )
+
+
 def add_flow_file(parser: argparse.ArgumentParser) -> None:
     """Adds the file of a saved flow."""
     parser.add_argument("flow", help="flow.npz, as `tfp-flows fit` writes it")

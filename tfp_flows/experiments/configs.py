@@ -72,6 +72,9 @@ class FitConfig:
     sample_size: int | None = setting(
         None, "samples per update; by default 2,048 or 4,096, by the size of the flow"
     )
+    batch_size: int | None = setting(
+        None, "rows of --data per update; by default, all of them"
+    )
     seed: int = setting(0, "seed of everything")
     jit_compile: bool | None = setting(
         None, "compile with XLA or not; by default, for 1,000 steps and more"

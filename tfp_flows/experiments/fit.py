@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import bijectors, distributions, vi
-from tfp_flows.density import Density, as_density
+from tfp_flows.density import Density, RowwisePosterior, as_density
 from tfp_flows.experiments.configs import FitConfig
 from tfp_flows.experiments.outputs import new_folder, write_results
 from tfp_flows.files import write_csv
@@ -28,7 +28,8 @@ def fit(
 
     Args:
       out: folder, made if need be.
-      target: a density over vectors, as for `as_density`.
+      target: a density over vectors, as for `as_density`. The flow of a
+        `RowwisePosterior` ends with an affine map, which begins at a Gaussian.
       config: `FitConfig`.
       overwrite: whether to replace a flow that is already there.
       checkpoint_dir: as in `tff.vi.fit_reverse_kl`.
@@ -51,14 +52,19 @@ def fit(
     with new_folder(out, "flow.npz", overwrite=overwrite) as folder:
         family = bijectors.FAMILIES[config.family]
         flow = distributions.build_flow(
-            family, event_size, config.num_layers, seed=config.seed
+            family,
+            event_size,
+            config.num_layers,
+            seed=config.seed,
+            affine=isinstance(target, RowwisePosterior),
         )
         try:
             result = vi.fit_reverse_kl(
                 flow,
-                density,
+                target,
                 num_steps=config.num_steps,
                 sample_size=config.sample_size,
+                batch_size=config.batch_size,
                 seed=config.seed,
                 jit_compile=config.jit_compile,
                 checkpoint_dir=checkpoint_dir,

@@ -11,6 +11,7 @@ from tfp_flows.vi.restarts import fit_restarts
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
 from tfp_flows.vi.subsampled_start import subsampled_start
+from tfp_flows.vi.sweep import fit_many
 
 __all__ = [
     "FitError",
@@ -23,6 +24,7 @@ __all__ = [
     "ReverseKL",
     "default_optimizer",
     "fit",
+    "fit_many",
     "fit_maximum_likelihood",
     "fit_restarts",
     "fit_reverse_kl",

@@ -14,6 +14,7 @@ from tfp_flows.experiments.configs import FitConfig
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     options.add_target(parser)
+    options.add_data(parser)
     options.add_out(parser)
     options.add_config(parser, FitConfig)
     parser.add_argument(
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fits the flow, and says how it went and where it is."""
     from tfp_flows import vi
+    from tfp_flows.cli.load_data import load_posterior
     from tfp_flows.cli.load_target import errors_placed, load_target
     from tfp_flows.experiments.fit import fit
     from tfp_flows.experiments.outputs import check_folder
@@ -44,9 +46,13 @@ def run(args: argparse.Namespace) -> int:
     saved = f"Saved to {pathlib.Path(args.out) / 'flow.npz'}."
     try:
         with errors_placed(args.target):
+            if args.data is None:
+                target = load_target(args.target)
+            else:
+                target = load_posterior(args.target, args.data)
             result = fit(
                 args.out,
-                load_target(args.target),
+                target,
                 options.parsed_config(FitConfig, args),
                 overwrite=args.overwrite,
                 checkpoint_dir=args.checkpoint,

@@ -1,0 +1,58 @@
+"""A script: one of two workers of a fit; its arguments are folder and step of death."""
+
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+# Before anything else makes a device.
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+
+import keras  # noqa: E402
+from tensorflow_probability import distributions as tfd  # noqa: E402
+
+import tfp_flows as tff  # noqa: E402
+
+FOLDER, DIES_AT = sys.argv[1:]
+INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+
+
+class Dies(tff.training.Event):
+    def steps_left(self, step):
+        return 5
+
+    def update(self, run):
+        if INDEX == 1 and str(run.step) == DIES_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def target(x):
+    return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1) + tf.cos(x[..., 0])
+
+
+def fit(seed, **arguments):
+    flow = tfd.MultivariateNormalDiag(tf.Variable([0.1, -0.2]), tf.Variable([1.0, 1.5]))
+    return tff.vi.fit(
+        flow,
+        tff.vi.ReverseKL(target, sample_size=64),
+        num_steps=30,
+        events=[Dies()],
+        optimizer=keras.optimizers.Adam(0.1),
+        seed=seed,
+        strategy=strategy,
+        progress_bar=False,
+        **arguments,
+    )
+
+
+result = fit(1, checkpoint_dir=FOLDER, checkpoint_steps=10)
+found = dict(loss=[float(x) for x in result.loss])
+found["variables"] = [np.asarray(v).tolist() for v in result.flow.trainable_variables]
+try:
+    fit(INDEX)
+except ValueError as error:
+    found["error"] = str(error)
+print(json.dumps(found), flush=True)
