@@ -16,9 +16,12 @@ from tfp_flows.density.checks import (
     first_line,
     tolerance,
 )
+from tfp_flows.density.depth import arithmetic_depth
 
 _NUM_FINGERPRINT = 8
 _NUM_SLOPES = 64
+# A recursion of 60 operations compiles in a second, one of 100 in more than a minute.
+_LARGEST_DEPTH = 80
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +166,17 @@ class Density:
                 "NumPy, `.numpy()` or Python `if`s on its values, or wrap it in "
                 "tf.numpy_function."
             ) from error
+
+    def suits_xla(self, points: tf.Tensor) -> bool:
+        """Whether XLA compiles the density and its gradient in seconds.
+
+        It fuses long chains of elementwise operations, such as those of recursions that
+        are unrolled, in ways that take minutes; `tf.scan` has none.
+
+        Args:
+          points: `Tensor` of shape `[S, ..., D]`, at which `check_gradient` has passed.
+        """
+        return arithmetic_depth(self.trace(points)) <= _LARGEST_DEPTH
 
     def fingerprint(self, points: tf.Tensor) -> np.ndarray:
         """The density at the first eight points, to know it by.

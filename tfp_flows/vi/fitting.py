@@ -81,8 +81,9 @@ def fit(
         of each member of a batch of flows. `None` does not clip.
       seed: `int` or stateless TFP seed; `None` draws a new one.
       trainable_variables: those to train; `None` is those of the flow.
-      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
-        but not with a strategy of several replicas, which XLA cannot compile.
+      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more, of
+        objectives that suit it (`Objective.suits_xla`), but not with a strategy of
+        several replicas, which XLA cannot compile.
       strategy: `tf.distribute.MirroredStrategy`, or `MultiWorkerMirroredStrategy`, whose
         R replicas share each step: every one has samples, or a part of the batch, of its
         own, and gradients and losses are averaged. What is drawn depends on R. Flow and
@@ -131,12 +132,12 @@ def fit(
     if workers.are_many:
         # By its own time, each would make calls of other lengths.
         steps_per_execution = steps_per_execution or _STEPS_OF_WORKERS
+    chooses_xla = jit_compile is None
     if jit_compile is None:
         jit_compile = num_steps >= _XLA_STEPS and strategy is None
     jit_compile = numerics.check_flag("jit_compile", jit_compile)
     progress_bar = numerics.check_flag("progress_bar", progress_bar)
     name = numerics.check_name(name)
-    loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
     with contextlib.ExitStack() as at_the_end:
         interrupt = training.Interrupt(workers)
         at_the_end.enter_context(contextlib.closing(interrupt))
@@ -152,6 +153,9 @@ def fit(
             seed = checkpoint.seed
         seed = numerics.stateless_seed(seed)
         bound = objective.bind(flow, seed=seed, jit_compile=jit_compile)
+        if chooses_xla and jit_compile:
+            jit_compile = bound.suits_xla()
+        loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
         # Networks in a flow make theirs when it is first used.
         variables = check_variables(flow, trainable_variables)
         fingerprint = bound.fingerprint()

@@ -83,6 +83,10 @@ class Objective:
         """
         raise NotImplementedError
 
+    def suits_xla(self) -> bool:
+        """Whether XLA compiles it, after `bind`, in seconds; minutes are not worth it."""
+        return True
+
     def explain(self, step: int) -> str:
         """Why the loss or its gradient was not finite at `step`, and what to do."""
         del step

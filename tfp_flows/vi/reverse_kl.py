@@ -138,7 +138,10 @@ def fit_reverse_kl(
         perfect fit; for a `tfd.TransformedDistribution`. Both are unbiased.
       clip_norm: largest norm of all gradients together, before the optimizer sees them;
         of each member of a batch of flows. `None` does not clip.
-      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more.
+      jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
+        unless the target has chains of more than 80 elementwise operations, such as those
+        of a recursion that is unrolled, which XLA takes minutes to compile: `tf.scan` or
+        `tf.while_loop` have none.
       strategy: `tf.distribute.MirroredStrategy`, whose replicas share each step, as
         `tff.vi.fit` says.
       steps_per_execution: updates per call of the compiled program, between which the

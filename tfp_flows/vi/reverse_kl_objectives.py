@@ -125,6 +125,11 @@ class ReverseKL(Objective):
         density.check_gradient(points)
         return bound
 
+    def suits_xla(self) -> bool:
+        """See base class."""
+        points = self._as_samples(self.flow.sample(2, seed=self.seed))
+        return self._density_at(tf.constant(0)).suits_xla(points)
+
     def feed(self, start: int, end: int) -> None:
         """See base class."""
         if self._batches is not None:
@@ -132,20 +137,13 @@ class ReverseKL(Objective):
 
     @property
     def program_key(self) -> Any:
-        """See base class; `None` where class or `annealing_fn` is of the caller.
-
-        And with batches, whose order is of one seed.
-        """
+        """`None` with class or `annealing_fn` of the caller, or batches of one order."""
         is_own = type(self) in (ReverseKL, PathReverseKL) and self._batches is None
         if not is_own or not isinstance(self._annealing_fn, LinearAnnealing | None):
             return None
-        return (
-            type(self),
-            _identity(self._density.log_prob_fn),
-            self._sample_size,
-            self._num_starts,
-            self._annealing_fn,
-        )
+        sizes = self._sample_size, self._num_starts
+        function = _identity(self._density.log_prob_fn)
+        return type(self), function, *sizes, self._annealing_fn
 
     def __call__(self, step: tf.Tensor) -> StepTerms:
         """See base class."""
@@ -241,8 +239,8 @@ class PathReverseKL(ReverseKL):
         (d log q / dx - beta d log p / dx)^T dx / d parameters,
 
     which vanishes for each sample, not only on average, where q is the target. The score
-    d log q / dx is carried forward through the layers, as in [2], but without an inverse:
-    see `forward_score` of the bijectors. For a `tfd.TransformedDistribution`.
+    d log q / dx is carried forward through the layers, as in [2], but without an inverse
+    (`forward_score` of the bijectors). For a `tfd.TransformedDistribution`.
 
     #### References
 
@@ -250,9 +248,8 @@ class PathReverseKL(ReverseKL):
          Gradient Estimators for Variational Inference. NeurIPS 2017.
          https://arxiv.org/abs/1703.09194
 
-    [2]: L. Vaitl, K. A. Nicoli, S. Nakajima and P. Kessel. Gradients should stay on path:
-         better estimators of the reverse- and forward KL divergence for normalizing
-         flows. Machine Learning: Science and Technology 3(4), 2022.
+    [2]: L. Vaitl, K. A. Nicoli, S. Nakajima and P. Kessel. Gradients should stay on path.
+         Machine Learning: Science and Technology 3(4), 2022.
          https://arxiv.org/abs/2207.08219
     """
 
