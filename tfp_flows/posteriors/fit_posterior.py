@@ -18,9 +18,16 @@ tfb = tfp.bijectors
 # Up to so many numbers, planar layers reach a better fit in the same time.
 _FEW = 4
 _NUM_LAYERS = {"autoregressive": 3}
-# Updates, and samples per update, of a fit; of another that goes on where that falls
-# short; and of that one where the Gaussian is not near.
-_FIRST, _FURTHER, _FAR = (1_500, 256), (3_000, 1_024), (6_000, 1_024)
+# Near the Gaussian all flows start alike, so that several would share samples in vain;
+# and path derivatives have little noise, so that few samples do.
+_NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None, gradient_estimator="path")
+# Arguments of the fit of a flow; of one that goes on where it falls short; and of that
+# where evidence is outside of its samples, to which annealing and other starts may lead.
+_FIRST = dict(_NEAR, num_steps=1_500, sample_size=256)
+_FURTHER = dict(_NEAR, num_steps=3_000, sample_size=1_024)
+_FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
+# Share of the evidence outside.
+_MUCH = 0.01
 
 
 def fit_posterior(
@@ -73,7 +80,7 @@ def fit_posterior(
       seed: `int` or stateless TFP seed; `None` draws a new one.
       num_steps: number of updates of the flow. `None` is 1,500, and where the flow is not
         good after these, another 3,000; or another 6,000, annealed and with several
-        starts, where the Gaussian is not near (`GaussianStart.is_near`).
+        starts, where it misses evidence.
       sample_size: S, samples per update; `None` is 256, and 1,024 of further ones.
       num_evaluation_samples: samples of the flow that it is judged by.
       event_shape: of a hand-written density: a structure of shapes.
@@ -131,18 +138,26 @@ def fit_posterior(
         layers.distribution,
         bijectors.chain([layers.bijector, *reversed(whiten.bijectors)]),
     )
-    for number, budget in enumerate(_budgets(start, num_steps, sample_size)):
-        fit = vi.fit_reverse_kl(
-            layers,
-            start.whitened(model.log_prob_fn),
-            **budget,
-            seed=tf.random.experimental.stateless_fold_in(fit_seed, number),
-            checkpoint_dir=_checkpoint_dir(checkpoint_dir, number),
-            progress_bar=progress_bar,
-        )
+    sizes = dict(num_steps=num_steps, sample_size=sample_size)
+    given = {name: size for name, size in sizes.items() if size is not None}
+    fit_flow = functools.partial(
+        vi.fit_reverse_kl,
+        layers,
+        start.whitened(model.log_prob_fn),
+        progress_bar=progress_bar,
+    )
+    first = _FIRST | given
+    fit = fit_flow(**first, seed=fit_seed, checkpoint_dir=checkpoint_dir)
+    evaluation = judge(flow, model.log_prob_fn)
+    if evaluation.verdict != "good" and num_steps is None:
+        outside = evaluation.outside
+        misses = outside is not None and outside.share > _MUCH
+        if checkpoint_dir is not None:
+            checkpoint_dir = pathlib.Path(checkpoint_dir) / "further"
+        fit_seed = tfp.random.split_seed(fit_seed, n=1, salt="further")[0]
+        further = (_FAR if misses else _FURTHER) | given
+        fit = fit_flow(**further, seed=fit_seed, checkpoint_dir=checkpoint_dir)
         evaluation = judge(flow, model.log_prob_fn)
-        if evaluation.verdict == "good":
-            break
     return Posterior(model, flow, evaluation, fit)
 
 
@@ -159,25 +174,3 @@ def _build_layers(
         seed=seed,
         dtype=model.dtype,
     )
-
-
-def _budgets(
-    start: vi.GaussianStart, num_steps: int | None, sample_size: int | None
-) -> list[dict[str, Any]]:
-    """Arguments of the fit of a flow, and of one that goes on where it falls short.
-
-    Near the Gaussian all flows start alike, so that several would share samples in vain;
-    and path derivatives have little noise, so that few samples do.
-    """
-    near = dict(num_starts=1, annealing_fn=None, gradient_estimator="path")
-    further = (near, _FURTHER) if start.is_near else ({}, _FAR)
-    budgets = [
-        dict(recipe, num_steps=num_steps or steps, sample_size=sample_size or size)
-        for recipe, (steps, size) in ((near, _FIRST), further)
-    ]
-    return budgets if num_steps is None else budgets[:1]
-
-
-def _checkpoint_dir(folder: PathLike | None, number: int) -> PathLike | None:
-    """That of a fit: the folder itself, or one in it of a fit that goes on."""
-    return folder if folder is None or not number else pathlib.Path(folder) / "further"
