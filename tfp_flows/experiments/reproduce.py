@@ -162,7 +162,7 @@ def _run_chains(
         num_samples=config.num_chain_samples,
         num_burnin=config.num_burnin,
         thinning=config.thinning,
-        proposal_scale=float(chain.proposal_scale),
+        proposal_scale=chain.proposal_scale,
         acceptance_rate=float(chain.acceptance_rate),
         rhat=[float(r) for r in chain.rhat],
         ess=[float(e) for e in chain.ess],

@@ -100,8 +100,8 @@ class ConditionalFlow(BaseModel):
           **kwargs: `name`, `dtype` and what else `keras.Model` takes.
 
         Raises:
-          ValueError: if `event_size` is no integer >= 1, `x_shape` no sequence of them, or
-            the network does not give vectors.
+          ValueError: if `event_size` is no integer >= 1, `x_shape` no sequence of them,
+            or the network does not give vectors.
           TypeError: if `network` is no layer, or a flow layer is not amortised, or of
             another dtype than the model.
         """

@@ -46,13 +46,11 @@ def run(args: argparse.Namespace) -> int:
     saved = f"Saved to {pathlib.Path(args.out) / 'flow.npz'}."
     try:
         with errors_placed(args.target):
-            if args.data is None:
-                target = load_target(args.target)
-            else:
-                target = load_posterior(args.target, args.data)
             result = fit(
                 args.out,
-                target,
+                load_target(args.target)
+                if args.data is None
+                else load_posterior(args.target, args.data),
                 options.parsed_config(FitConfig, args),
                 overwrite=args.overwrite,
                 checkpoint_dir=args.checkpoint,
