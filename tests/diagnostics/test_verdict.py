@@ -63,6 +63,7 @@ def outside(share, **changes):
             r"evidence of -0.97 \+- 0.001, which contradicts the target's log Z of -0.99",
         ),
         (with_known_z(0.04, log_evidence=-0.98), USABLE, "contradicts"),
+        (with_known_z(0.5, log_evidence=-0.7), BAD, "contradicts"),
         (
             with_known_z(0.04, log_evidence=-0.98, log_evidence_standard_error=0.006),
             GOOD,

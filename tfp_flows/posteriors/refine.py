@@ -36,8 +36,8 @@ class Refinement:
       method: `"flow"`, the flow's own draws; `"psis"`, those drawn by importance weights;
         `"neutra"` or `"independence"`, samples of chains.
       converged: whether the draws are what was asked for: by the verdict of `evaluation`
-        for the first two, and of chains, R-hat below 1.01 and the asked ESS in each
-        dimension.
+        for the first two, which no more than its samples can tell of mass that all of
+        them miss; and of chains, R-hat below 1.01 and the asked ESS in each dimension.
       ess: effective number of independent draws, that of the worst dimension of chains.
       evaluation: `tff.diagnostics.Evaluation` of the flow.
       chains: `tff.mcmc.ChainResult`, all samples of the last round, or `None`.
