@@ -83,7 +83,8 @@ class Workers:
             if not self.are_many:
                 raise
             # "/job:worker/replica:0/task:1 ..." or "... from /job:worker/task:1: ..."
-            lost = set(re.findall(r"/job:(\w+/(?:replica:\d+/)?task:\d+)", str(error)))
+            found = re.findall(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", str(error))
+            lost = {" ".join(task) for task in found}
             raise RuntimeError(
                 f"Worker {self.index} of {self._size} cannot go on: a collective failed, "
                 f"as another worker ({', '.join(sorted(lost)) or 'unknown'}) was lost or "
