@@ -12,6 +12,7 @@ from tfp_flows import numerics
 from tfp_flows.density.checks import FAILURES, check_form, first_line
 from tfp_flows.density.density import Density
 from tfp_flows.density.rows import Rows
+from tfp_flows.density.tangent import Tangent
 
 # Points [S, D] and rows of data, [B, ...], to log likelihoods [S, B], or their sums [S].
 LogLikelihoodFn: TypeAlias = Callable[[tf.Tensor, Any], tf.Tensor]
@@ -111,7 +112,7 @@ class RowwisePosterior:
         self.name = numerics.check_name(name)
         self.rows = Rows(data, self.dtype)
         self._log_prior_fn, self._log_likelihood_fn = log_prior_fn, log_likelihood_fn
-        self._anchor: _Tangent | None = None
+        self._anchor: Tangent | None = None
         self._check()
 
     def unnormalized_log_prob(self, points: tf.Tensor) -> tf.Tensor:
@@ -170,7 +171,7 @@ class RowwisePosterior:
             tape.watch(z)
             value = self._likelihood_of_all(z, tf.float64)
         slope = tape.gradient(value, z)
-        anchored._anchor = _Tangent(z, value[0], slope)
+        anchored._anchor = Tangent(z, value[0], slope)
         return anchored
 
     def in_coordinates(
@@ -249,7 +250,7 @@ class RowwisePosterior:
 
         return total(z)
 
-    def _tangent(self, z: tf.Tensor, rows: Any) -> "_Tangent":
+    def _tangent(self, z: tf.Tensor, rows: Any) -> Tangent:
         """Of the log likelihood of some rows, at points `[S, D]`."""
         with tf.GradientTape() as tape:
             tape.watch(z)
@@ -257,7 +258,7 @@ class RowwisePosterior:
         slope = tape.gradient(
             value, z, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return _Tangent(z, value, slope)
+        return Tangent(z, value, slope)
 
     def _check(self) -> None:
         points = tf.random.stateless_normal(
@@ -287,15 +288,3 @@ class RowwisePosterior:
                 "`log_likelihood_fn` must return that of each row alone, or the sum over "
                 "the rows that it is given; no mean, and nothing scaled to all rows."
             )
-
-
-class _Tangent:
-    """The tangent of a function at a point `[1, D]`: `value + slope . (z - point)`."""
-
-    def __init__(self, point: tf.Tensor, value: tf.Tensor, slope: tf.Tensor) -> None:
-        self.point, self.value, self.slope = point, value, slope
-
-    def at(self, z: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """Its values at `[S, D]`, of `dtype`."""
-        rise = tf.linalg.matvec(z - self.point, self.slope[0])
-        return tf.cast(self.value, dtype) + tf.cast(rise, dtype)

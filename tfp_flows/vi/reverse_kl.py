@@ -207,25 +207,26 @@ def fit_reverse_kl(
     default_num_steps, default_sample_size = default_budget(flow)
     num_steps = check_num_steps(default_num_steps if num_steps is None else num_steps)
     if batch_size is not None:
+        RowBatches(target_log_prob_fn, batch_size)  # refuses what has no such rows
         default_sample_size = _BATCHED_SAMPLE_SIZE
     sample_size = sample_size or default_sample_size
     numerics.check_choice("gradient_estimator", gradient_estimator, _OBJECTIVES)
     num_starts = resolve_num_starts(num_starts, flow, sample_size, optimizer is None)
     density = as_density(target_log_prob_fn)
     check_events(flow, density)
-    if batch_size is not None:
-        RowBatches(target_log_prob_fn, batch_size)
     if seed is None and checkpoint_dir is not None:
         seed = training.Checkpoint(checkpoint_dir).seed
     seed = numerics.stateless_seed(seed)
-    if callable(annealing_fn) or annealing_fn not in ("default", None):
+    early_stopping = numerics.check_flag("early_stopping", early_stopping)
+    is_default = isinstance(annealing_fn, str) and annealing_fn == "default"
+    if annealing_fn is not None and not is_default:
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
         check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
     # What has rows is looked at by some of them alone.
     target: Any = density if batch_size is None else target_log_prob_fn
     check_strategy(strategy, jit_compile)
     whitening = Whitening(flow, target, start, seed)
-    if annealing_fn == "default":
+    if is_default:
         annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
     objective = _OBJECTIVES[gradient_estimator](
         whitening.target,
@@ -234,7 +235,7 @@ def fit_reverse_kl(
         num_starts=num_starts,
         batch_size=batch_size,
     )
-    settings: dict[str, Any] = dict(early_stopping=bool(early_stopping))
+    settings: dict[str, Any] = dict(early_stopping=early_stopping)
     if whitening.start is not None:
         settings["start"] = "gaussian"
     events: list[training.Event] = [training.RiseTest(num_steps)]
