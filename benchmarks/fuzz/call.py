@@ -12,7 +12,7 @@ ALIASES = {
     "target_log_prob_fn": ["target"],
     "target": ["target_log_prob_fn"],
     "name": ["target"],
-    "images": ["examples"],
+    "images": ["examples", "data"],
     "joint": ["joint distribution", "hand-written density"],
 }
 

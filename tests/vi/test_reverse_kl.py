@@ -321,3 +321,18 @@ def test_flows_of_structures_are_refused_with_a_way():
     for flow in (split, matrix):
         with pytest.raises(ValueError, match=r"flow of vectors.*bijector\.forward\(x\)"):
             fit(flow, shifted_normal)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("annealing_fn", tf.constant(1.0)),
+        ("annealing_fn", np.ones(2)),
+        ("annealing_fn", "linear"),
+        ("early_stopping", np.ones(2)),
+        ("early_stopping", "yes"),
+    ],
+)
+def test_arrays_and_names_are_no_functions_or_flags(name, value):
+    with pytest.raises(TypeError, match=f"`{name}` must be"):
+        fit(num_steps=2, **{name: value})

@@ -177,7 +177,7 @@ def plain_array(method: str, name: str, values: Any) -> Any:
         return values
     numerics.check_not_masked(method, name, values)
     values = numerics.as_array(name, values)
-    if values.dtype.kind in "OSUMm":
+    if values.dtype.kind in "OSUMmV":
         raise TypeError(
             f"{method} needs {name} of numbers, but got an array of dtype "
             f"{values.dtype}; make it one of numbers, its rows of one length."

@@ -121,8 +121,8 @@ def check_variables(
         variables = flow.trainable_variables
         if not variables:
             raise ValueError(
-                f"{flow.name} has no trainable variables; build it with tff.planar_flow "
-                "or tff.radial_flow, or give its bijector tf.Variables."
+                f"`flow` {flow.name} has no trainable variables; build it with "
+                "tff.planar_flow or tff.radial_flow, or give its bijector tf.Variables."
             )
     elif not isinstance(variables, list | tuple) or not variables:
         raise TypeError(

@@ -226,7 +226,7 @@ def fit_reverse_kl(
     target: Any = density if batch_size is None else target_log_prob_fn
     check_strategy(strategy, jit_compile)
     whitening = Whitening(flow, target, start, seed)
-    if is_default:
+    if annealing_fn == "default":
         annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
     objective = _OBJECTIVES[gradient_estimator](
         whitening.target,
