@@ -1,8 +1,6 @@
 """Chains in the space of a flow: jumps by draws of the flow, and Hamiltonian moves."""
 
-import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import numerics
 from tfp_flows.mcmc import hamiltonian
 from tfp_flows.mcmc.chain_result import ChainResult
-from tfp_flows.mcmc.flow_space import FlowSpace
+from tfp_flows.mcmc.flow_space import FlowSpace, warn_of_invalid
 from tfp_flows.mcmc.mode_crossings import mode_statistics, warn_of_separate_modes
 from tfp_flows.training import xla_errors
 from tfp_flows.types import LogProbFn, Seed
@@ -166,7 +164,7 @@ class FlowChains:
             proposals: tuple = ()
             if self._has_jumps:
                 *proposals, num_invalid = self._call(self._propose, propose_seed)
-                _warn_of_invalid(int(num_invalid), self._size * len(self._starts))
+                warn_of_invalid(int(num_invalid), self._size * len(self._starts))
             self._y, self._results, trace = self._call(
                 self._advance,
                 self._y,
@@ -195,25 +193,8 @@ class FlowChains:
         return kernel.bootstrap_results(y)
 
     def _draw_proposals(self, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Draws of the flow and all that does not depend on the chains.
-
-        Returns:
-          z, `[size, num_chains, D]`; its log density, and the gradient of that if there
-          are moves; log q(z); log uniform numbers; how many densities are NaN or +inf.
-        """
-        space, shape = self._space, [self._size, len(self._starts)]
-        draw_seed, uniform_seed = tf.unstack(tfp.random.split_seed(seed, n=2))
-        z = space.base.sample(shape, seed=draw_seed)
-        if self._num_moves:
-            log_prob, gradient = tfp.math.value_and_gradient(space.log_prob, z)
-        else:
-            log_prob, gradient = space.log_prob(z), tf.zeros([*shape, 0], z.dtype)
-        is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
-        log_prob = tf.where(is_invalid, tf.constant(-math.inf, z.dtype), log_prob)
-        uniform = tf.random.stateless_uniform(shape, uniform_seed, dtype=z.dtype)
-        num_invalid = tf.math.count_nonzero(is_invalid)
-        log_base = space.base.log_prob(z)
-        return z, log_prob, gradient, log_base, tf.math.log(uniform), num_invalid
+        shape = [self._size, len(self._starts)]
+        return self._space.proposals(shape, seed, has_gradient=self._num_moves > 0)
 
     def _advance_block(
         self,
@@ -315,18 +296,5 @@ class FlowChains:
         )[2:]
 
 
-def _graph(
-    function: Callable, *, jit_compile: bool = False
-) -> tf.types.experimental.PolymorphicFunction:
+def _graph(function: Callable, *, jit_compile: bool = False) -> Any:
     return tf.function(function, jit_compile=jit_compile, autograph=False)
-
-
-def _warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
-    if num_invalid:
-        warnings.warn(
-            f"The target was NaN or +inf at {num_invalid} of {num_proposals} draws of "
-            "the flow. They were rejected: the samples are of the target without these "
-            "points. Make it finite there, or -inf outside its support.",
-            RuntimeWarning,
-            stacklevel=5,
-        )

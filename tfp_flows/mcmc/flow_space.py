@@ -1,5 +1,7 @@
 """A target in the space of a flow, in which it is nearly the flow's base."""
 
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +133,33 @@ class FlowSpace:
         x, log_det = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return x.reshape(z.shape), log_prob - log_det.reshape(log_prob.shape)
 
+    def proposals(
+        self, shape: list[int], seed: tf.Tensor, *, has_gradient: bool
+    ) -> tuple[tf.Tensor, ...]:
+        """Draws of the flow and all that does not depend on the chains.
+
+        Args:
+          shape: `[size, num_chains]`.
+          seed: stateless seed.
+          has_gradient: whether gradients are needed.
+
+        Returns:
+          z, `[*shape, D]`; its log density, and the gradient of that if needed; log q(z);
+          log uniform numbers; how many densities are NaN or +inf.
+        """
+        draw_seed, uniform_seed = tf.unstack(tfp.random.split_seed(seed, n=2))
+        z = self.base.sample(shape, seed=draw_seed)
+        if has_gradient:
+            log_prob, gradient = tfp.math.value_and_gradient(self.log_prob, z)
+        else:
+            log_prob, gradient = self.log_prob(z), tf.zeros([*shape, 0], z.dtype)
+        is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
+        log_prob = tf.where(is_invalid, tf.constant(-math.inf, z.dtype), log_prob)
+        uniform = tf.random.stateless_uniform(shape, uniform_seed, dtype=z.dtype)
+        num_invalid = tf.math.count_nonzero(is_invalid)
+        log_base = self.base.log_prob(z)
+        return z, log_prob, gradient, log_base, tf.math.log(uniform), num_invalid
+
     def start(
         self,
         num_chains: int,
@@ -212,3 +241,15 @@ def _run_traced(function: Callable, argument: tf.Tensor) -> Any:
     """
     traced = tf.function(function, autograph=False)
     return traced.get_concrete_function(argument)(argument)
+
+
+def warn_of_invalid(num_invalid: int, num_proposals: int) -> None:
+    """Warns of draws of a flow at which the target is NaN or +inf, if there are any."""
+    if num_invalid:
+        warnings.warn(
+            f"The target was NaN or +inf at {num_invalid} of {num_proposals} draws of "
+            "the flow. They were rejected: the samples are of the target without these "
+            "points. Make it finite there, or -inf outside its support.",
+            RuntimeWarning,
+            stacklevel=5,
+        )

@@ -12,11 +12,7 @@ from tfp_flows import bijectors, numerics
 from tfp_flows.bijectors.live import unknown_to_caches
 from tfp_flows.models.base import BaseModel
 from tfp_flows.models.examples import Points, as_tensor
-from tfp_flows.models.flow_objectives import (
-    MaximumLikelihood,
-    ReverseKL,
-    flow_objective,
-)
+from tfp_flows.models.flow_objectives import MaximumLikelihood, ReverseKL, flow_objective
 from tfp_flows.models.parts import check_flow_layers
 
 Target: TypeAlias = Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution

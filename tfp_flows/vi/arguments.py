@@ -194,12 +194,14 @@ def check_clip_norm(clip_norm: Any, flow: tfd.Distribution) -> float | None:
 
 
 def check_optimizer(optimizer: Optimizer) -> None:
-    """Raises unless it is an optimizer of either Keras, with a rate that is finite.
+    """Raises unless it is an optimizer of either Keras, with a finite rate, or `None`.
 
     Raises:
       TypeError: if it is no optimizer, or a class of them.
       ValueError: if its learning rate is NaN or infinite.
     """
+    if optimizer is None:
+        return
     is_optimizer = all(hasattr(optimizer, a) for a in ("apply_gradients", "build"))
     if not is_optimizer or isinstance(optimizer, type):
         raise TypeError(

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -124,53 +125,36 @@ def fit(
     check_instances(flow, objective, events)
     num_steps = check_num_steps(num_steps)
     steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
-    if optimizer is not None:
-        check_optimizer(optimizer)
+    check_optimizer(optimizer)
     clip_norm = check_clip_norm(clip_norm, flow)
     strategy = check_strategy(strategy, jit_compile)
     workers = training.Workers(strategy)
     if workers.are_many:
         # By its own time, each would make calls of other lengths.
         steps_per_execution = steps_per_execution or _STEPS_OF_WORKERS
-    chooses_xla = jit_compile is None
-    if jit_compile is None:
-        jit_compile = num_steps >= _XLA_STEPS and strategy is None
-    jit_compile = numerics.check_flag("jit_compile", jit_compile)
+    uses_xla = num_steps >= _XLA_STEPS and strategy is None
+    if jit_compile is not None:
+        uses_xla = numerics.check_flag("jit_compile", jit_compile)
     progress_bar = numerics.check_flag("progress_bar", progress_bar)
-    name = numerics.check_name(name)
+    writes = _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds, workers)
     with contextlib.ExitStack() as at_the_end:
-        interrupt = training.Interrupt(workers)
-        at_the_end.enter_context(contextlib.closing(interrupt))
-        monitor = training.Monitor(
-            progress_bar=progress_bar and workers.is_chief,
-            tensorboard_dir=tensorboard_dir if workers.is_chief else None,
-        )
-        at_the_end.enter_context(contextlib.closing(monitor))
-        checkpoint = at_the_end.enter_context(
-            _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds, workers)
+        interrupt, monitor, checkpoint = at_the_end.enter_context(
+            _observers(workers, progress_bar, tensorboard_dir, writes)
         )
         if seed is None and checkpoint is not None:
             seed = checkpoint.seed
         seed = numerics.stateless_seed(seed)
-        bound = objective.bind(flow, seed=seed, jit_compile=jit_compile)
-        if chooses_xla and jit_compile:
-            jit_compile = bound.suits_xla()
-        loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=jit_compile)
+        bound = objective.bind(flow, seed=seed, jit_compile=uses_xla)
+        if jit_compile is None and uses_xla:
+            uses_xla = bound.suits_xla()
+        loop = dict(num_steps=num_steps, clip_norm=clip_norm, jit_compile=uses_xla)
         # Networks in a flow make theirs when it is first used.
         variables = check_variables(flow, trainable_variables)
         fingerprint = bound.fingerprint()
-        decays = not any(event.lowers_rate for event in events)
+        what = dict(loop, name=numerics.check_name(name), strategy=strategy)
+        what["decays"] = not any(event.lowers_rate for event in events)
         program = at_the_end.enter_context(
-            program_for(
-                bound,
-                variables,
-                optimizer,
-                fingerprint,
-                decays=decays,
-                name=name,
-                strategy=strategy,
-                **loop,
-            )
+            program_for(bound, variables, optimizer, fingerprint, **what)
         )
         if strategy is not None:
             loop["num_replicas"] = strategy.num_replicas_in_sync
@@ -187,7 +171,7 @@ def fit(
             monitor=monitor,
             checkpoint=checkpoint,
             chunk_size=steps_per_execution,
-            jit_compile=jit_compile,
+            jit_compile=uses_xla,
             workers=workers,
         )
     seconds = run.earlier_seconds + time.perf_counter() - started
@@ -198,6 +182,28 @@ def fit(
     if failure is not None:
         raise FitError(failure, result)
     return result
+
+
+@contextlib.contextmanager
+def _observers(
+    workers: training.Workers,
+    progress_bar: bool,
+    tensorboard_dir: PathLike | None,
+    writes: AbstractContextManager,
+) -> Iterator[tuple]:
+    """A context with what looks at a fit from outside: signals, monitor, checkpoint."""
+    is_chief = workers.is_chief
+    with (
+        contextlib.closing(training.Interrupt(workers)) as interrupt,
+        contextlib.closing(
+            training.Monitor(
+                progress_bar=progress_bar and is_chief,
+                tensorboard_dir=tensorboard_dir if is_chief else None,
+            )
+        ) as monitor,
+        writes as checkpoint,
+    ):
+        yield interrupt, monitor, checkpoint
 
 
 @contextlib.contextmanager

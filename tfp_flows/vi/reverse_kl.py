@@ -218,8 +218,7 @@ def fit_reverse_kl(
         seed = training.Checkpoint(checkpoint_dir).seed
     seed = numerics.stateless_seed(seed)
     early_stopping = numerics.check_flag("early_stopping", early_stopping)
-    is_default = isinstance(annealing_fn, str) and annealing_fn == "default"
-    if annealing_fn is not None and not is_default:
+    if not isinstance(annealing_fn, str | None) or annealing_fn not in ("default", None):
         looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
         check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
     # What has rows is looked at by some of them alone.
