@@ -143,6 +143,25 @@ def of_a_batch():
     yield tfd.Normal(mu + tf.zeros(3), 1.0, name="y")
 
 
+def with_part(distribution):
+    return tfd.JointDistributionNamedAutoBatched(
+        dict(k=distribution, y=lambda k: tfd.Normal(k, 1.0))
+    )
+
+
+MIXTURE = tfd.MixtureSameFamily(
+    tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([0.0, 3.0], 1.0)
+)
+nested = tfd.JointDistributionNamed(
+    dict(
+        mu=tfd.Normal(0.0, 5.0),
+        y=lambda mu: tfd.JointDistributionNamed(
+            dict(u=tfd.Normal(mu, 1.0), v=tfd.Normal(mu, 2.0))
+        ),
+    )
+)
+
+
 @pytest.mark.parametrize(
     ("joint", "pins", "error", "message"),
     [
@@ -152,9 +171,18 @@ def of_a_batch():
         (auto_batched, dict(y=DATA * np.nan), ValueError, "`y` has 3 values of 3"),
         (auto_batched, dict(y="a"), TypeError, "`y` must be an array of numbers"),
         (auto_batched, dict(y=[[1.0], [2.0, 3.0]]), ValueError, "`y` is no array"),
+        (auto_batched, dict(y=np.stack([DATA, DATA])), ValueError, r"shape \[2, 3\]"),
+        (auto_batched, dict(y=np.float64([1e40, 0, 0])), ValueError, "1 values of 3"),
+        (auto_batched, dict(y=np.ma.array(DATA, mask=DATA < 0)), ValueError, "masked"),
         (auto_batched, dict(y=DATA, mu=0.0, tau=1.0), ValueError, "nothing is left"),
+        (auto_batched.experimental_pin(mu=0.0), dict(mu=1.0), ValueError, "mu is pinned"),
         (auto_batched.experimental_pin(y=DATA * np.inf), {}, ValueError, "`y` has 3"),
+        (nested, dict(y=dict(u=1.0)), ValueError, "`y` must have the structure"),
+        (nested, dict(y=dict(u=1.0, v=np.nan)), ValueError, "`y` has 1 values of 1"),
         (discrete, dict(y=1.0), TypeError, "k is discrete"),
+        (with_part(tfd.Poisson(2.0)), dict(y=1.0), TypeError, r"of k \(Poisson\): if"),
+        (with_part(MIXTURE), dict(y=1.0), TypeError, r"Identity\(\) for a mixture"),
+        (with_part(tfd.Deterministic(1.0)), dict(y=1.0), TypeError, "k is tfd.Determ"),
         (of_a_batch, dict(y=DATA), ValueError, r"shape \(3,\), but must be one number"),
         (tfd.Normal(0.0, 1.0), dict(y=1.0), TypeError, "needs a joint distribution"),
         (3, {}, TypeError, "but got 3"),

@@ -15,6 +15,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import numerics
 from tfp_flows.posteriors.batching import for_many_points
 from tfp_flows.posteriors.pins import part_names, pin
+from tfp_flows.posteriors.supports import default_bijector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,8 @@ def as_model(
       `Model`.
 
     Raises:
-      TypeError: if `target` is none of these, or parts are discrete or differ in dtype.
+      TypeError: if `target` is none of these, or parts are discrete, have no bijector of
+        their own or differ in dtype.
       ValueError: if pins do not fit the joint distribution, or it is a batch of several.
     """
     if isinstance(target, tfd.Distribution) or hasattr(target, "experimental_pin"):
@@ -117,7 +119,7 @@ def as_model(
         )
     dtype = _common_dtype(names, dtypes)
     if joint is not None and bijector is None:
-        bijector = _default_bijector(joint)
+        bijector = default_bijector(joint)
     bijector = _structured(bijector, event_shape)
     flat, event_size = _from_vectors(bijector, event_shape)
 
@@ -202,25 +204,6 @@ def _common_dtype(names: tuple[str, ...], dtypes: Any) -> tf.DType:
             "constants in one."
         )
     return next(iter(by_name.values()))
-
-
-def _default_bijector(joint: tfd.Distribution) -> tfb.Bijector:
-    try:
-        return joint.experimental_default_event_space_bijector()
-    except TypeError as error:
-        if "newshape" not in str(error):
-            raise
-        raise TypeError(
-            "A part of the model lies on a simplex, whose bijector in TFP 0.25 "
-            f"(tfb.SoftmaxCentered) fails with NumPy {np.__version__}: install "
-            "numpy<2.4, or pass `bijector`, one per part of the model, with "
-            "tfb.IteratedSigmoidCentered() for the simplex."
-        ) from error
-    except NotImplementedError as error:
-        raise TypeError(
-            "A part of the model has no bijector onto its support of its own; pass "
-            "`bijector`, one per part of the model."
-        ) from error
 
 
 def _structured(bijector: Any, event_shape: Any) -> tfb.Bijector:

@@ -1,9 +1,11 @@
 """The observed parts of a joint distribution, checked and pinned."""
 
+import functools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tree
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
@@ -21,8 +23,9 @@ def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
 
     Raises:
       TypeError: if `joint` is no joint distribution, or a value is no array of numbers.
-      ValueError: if no part is pinned, there is none of that name, or a value has another
-        shape or is not finite.
+      ValueError: if no part is pinned, there is none of that name, one is pinned twice,
+        or a value has another structure or shape, or numbers that are masked or not
+        finite in the dtype of the part.
     """
     if not hasattr(joint, "experimental_pin"):
         raise TypeError(
@@ -43,17 +46,23 @@ def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
             f"The joint distribution has no part named {', '.join(unknown)}; its "
             f"parts are {', '.join(parts)}."
         )
+    again = [name for name in pins if name in earlier]
+    if again:
+        raise ValueError(f"{', '.join(again)} is pinned already, in the model passed.")
     if not set(parts) - set(pins) - set(earlier):
         raise ValueError(
             "All parts of the joint distribution are pinned: nothing is left."
         )
     shapes, dtypes = by_name(inner, inner.event_shape), by_name(inner, inner.dtype)
+    # Elsewhere, batch dimensions of the model may come before.
+    is_whole = getattr(inner, "use_vectorized_map", False)
     values = {
-        name: _checked(name, value, shapes[name], dtypes[name])
+        name: _checked(name, value, shapes[name], dtypes[name], is_whole=is_whole)
         for name, value in pins.items()
     }
     for name, value in earlier.items():
-        _check_finite(name, value)
+        for part in tf.nest.flatten(value):
+            _check_finite(name, np.asarray(part))
     return joint.experimental_pin(**values) if values else joint
 
 
@@ -91,10 +100,30 @@ def joined(pinned: tfd.Distribution, values: Any) -> Any:
     return type(structure)(*ordered) if is_named else ordered
 
 
-def _checked(name: str, value: Any, shape: Any, dtype: Any) -> tf.Tensor:
-    """A pin as a `Tensor` of the dtype of its part."""
-    if tf.nest.is_nested(dtype):
-        return value
+def _checked(name: str, value: Any, shape: Any, dtype: Any, *, is_whole: bool) -> Any:
+    """A pin as a `Tensor` of the dtype of its part, or a structure of them."""
+    if not tf.nest.is_nested(dtype):
+        return _checked_array(name, value, shape, tf.as_dtype(dtype), is_whole=is_whole)
+    try:
+        values = tree.flatten_up_to(dtype, value, check_types=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must have the structure {dtype}, but got {value!r}."
+        ) from error
+    shapes = tree.flatten_up_to(dtype, shape, check_types=False)
+    parts = zip(values, shapes, tree.flatten(dtype), strict=True)
+    tensors = [_checked_array(name, *part, is_whole=is_whole) for part in parts]
+    return tree.unflatten_as(dtype, tensors)
+
+
+def _checked_array(
+    name: str, value: Any, shape: tf.TensorShape, dtype: tf.DType, *, is_whole: bool
+) -> tf.Tensor:
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"`{name}` has masked values; leave them out of the data, or make them "
+            "unknowns of the model."
+        )
     try:
         array = np.asarray(value)
     except numerics.CONVERSION_ERRORS as error:
@@ -104,22 +133,24 @@ def _checked(name: str, value: Any, shape: Any, dtype: Any) -> tf.Tensor:
             f"`{name}` must be an array of numbers, but got {type(value).__name__} of "
             f"dtype {array.dtype}."
         )
-    if isinstance(shape, tf.TensorShape) and not _ends_with(array.shape, shape):
+    fits = shape.is_compatible_with if is_whole else functools.partial(_ends_with, shape)
+    if not fits(array.shape):
         raise ValueError(
             f"`{name}` has shape {list(array.shape)}, but the model says {shape}."
         )
     _check_finite(name, array)
-    dtype = tf.as_dtype(dtype)
-    cast = array.astype(dtype.as_numpy_dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype.as_numpy_dtype)
     if dtype.is_integer and not np.array_equal(cast, array):
         raise TypeError(
             f"`{name}` must be whole numbers, as the model says {dtype.name}, but got "
             f"{array.dtype}."
         )
+    _check_finite(f"{name} in {dtype.name}", cast)
     return tf.constant(cast)
 
 
-def _ends_with(shape: tuple[int, ...], event_shape: tf.TensorShape) -> bool:
+def _ends_with(event_shape: tf.TensorShape, shape: tuple[int, ...]) -> bool:
     rank = event_shape.rank
     if rank is None:
         return True
@@ -128,8 +159,7 @@ def _ends_with(shape: tuple[int, ...], event_shape: tf.TensorShape) -> bool:
     )
 
 
-def _check_finite(name: str, value: Any) -> None:
-    array = np.asarray(value)
+def _check_finite(name: str, array: np.ndarray) -> None:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise ValueError(
