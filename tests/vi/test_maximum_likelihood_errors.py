@@ -47,7 +47,7 @@ def dataset(points, batch_size=10):
             "data as a mask",
         ),
         (dict(data=np.array([["a", "b"]])), TypeError, "floating-point"),
-        (dict(data=[[1.0, 2.0], [3.0]]), TypeError, "no array"),
+        (dict(data=[[1.0, 2.0], [3.0]]), TypeError, "must be an array"),
         (dict(data=tf.constant(POINTS, tf.float64)), TypeError, "float64.*float32"),
         (dict(data=POINTS[:, 0]), ValueError, r"shape \(100,\).*\[N, 2\]"),
         (dict(data=POINTS[:, :1]), ValueError, r"shape \(100, 1\).*\[N, 2\]"),

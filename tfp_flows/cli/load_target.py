@@ -10,6 +10,7 @@ from typing import Any
 
 from tfp_flows import targets
 from tfp_flows.density import Density, as_density
+from tfp_flows.density.checks import FAILURES
 
 
 class UserModuleError(RuntimeError):
@@ -31,6 +32,10 @@ def errors_placed(spec: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
+        cause = error.__cause__
+        if cause is not None and not isinstance(cause, FAILURES):
+            # Of those, what is said of the first evaluation of a target is more.
+            error = cause
         lines = [
             f"{frame.f_code.co_filename}, line {number}"
             for frame, number in traceback.walk_tb(error.__traceback__)
