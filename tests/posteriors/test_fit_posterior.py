@@ -73,8 +73,19 @@ def test_a_flow_starts_from_the_gaussian_and_improves_it():
 
 
 @pytest.mark.parametrize("outside", [0.0, 0.4])
-@pytest.mark.parametrize("verdicts", [["good"], ["do not trust", "undecided"]])
-def test_a_fit_that_falls_short_goes_on(outside, verdicts, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("verdicts", "num_fits"),
+    [
+        (["good"], 1),
+        (["do not trust", "usable with importance weights"], 2),
+        # Of five times as many samples, too.
+        (["undecided", "good"], 1),
+        (["undecided", "undecided", "good"], 2),
+    ],
+)
+def test_a_fit_that_falls_short_goes_on(
+    outside, verdicts, num_fits, monkeypatch, tmp_path
+):
     fits, judged = [], iter(["undecided", *verdicts])
     evaluate = tff.diagnostics.evaluate
 
@@ -97,11 +108,13 @@ def test_a_fit_that_falls_short_goes_on(outside, verdicts, monkeypatch, tmp_path
         checkpoint_dir=tmp_path,
         seed=0,
     )
-    assert len(fits) == len(verdicts)
-    assert (fits[0]["num_steps"], fits[0]["sample_size"]) == (1_500, 256)
+    assert list(judged) == []
+    assert len(fits) == num_fits
+    assert (fits[0]["num_steps"], fits[0]["sample_size"]) == (2_000, 512)
     assert fits[0]["checkpoint_dir"] == tmp_path
+    assert fits[0]["jit_compile"] is None
     for further in fits[1:]:
-        assert further["num_steps"] == (6_000 if outside else 3_000)
+        assert further["num_steps"] == (6_000 if outside else 1_500)
         assert ("annealing_fn" in further) == (outside == 0.0)
         assert further["checkpoint_dir"] == tmp_path / "further"
         assert np.any(further["seed"] != fits[0]["seed"])
@@ -114,6 +127,7 @@ def test_a_fit_that_falls_short_goes_on(outside, verdicts, monkeypatch, tmp_path
         (dict(num_layers=0), ValueError, "`num_layers` must be an integer"),
         (dict(num_steps=0), ValueError, "`num_steps` must be an integer"),
         (dict(num_evaluation_samples=1.5), ValueError, "`num_evaluation_samples`"),
+        (dict(jit_compile="no"), TypeError, "`jit_compile`"),
     ],
 )
 def test_bad_arguments_come_before_the_start(arguments, error, message, monkeypatch):

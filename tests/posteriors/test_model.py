@@ -86,6 +86,37 @@ def test_joint_distributions_of_all_flavours(joint, pin, rng):
     np.testing.assert_allclose(points[tau], np.logaddexp(0.0, z[..., 1]), rtol=1e-5)
 
 
+def test_loops_that_are_mapped_over_points():
+    def recursion():
+        a = yield tfd.Normal(0.0, 1.0, name="a")
+        means = tf.scan(lambda mean, y: mean + a * y, DATA, tf.constant(0.0))
+        yield tfd.Normal(means, 1.0, name="y")
+
+    model = as_model(tfd.JointDistributionCoroutineAutoBatched(recursion), dict(y=DATA))
+    assert not model.can_compile
+    a = np.array([[0.5], [-1.0]], np.float32)
+    expected = tfd.Normal(0.0, 1.0).log_prob(a[:, 0])
+    expected += np.sum(tfd.Normal(a * np.cumsum(DATA), 1.0).log_prob(DATA), axis=1)
+    np.testing.assert_allclose(model.log_prob_fn(a), expected, rtol=1e-5)
+
+
+def test_loops_that_cannot_be_mapped():
+    def hidden_markov():
+        mean = yield tfd.Sample(tfd.Normal(0.0, 1.0), 2, name="mean")
+        initial, transition = [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]]
+        yield tfd.HiddenMarkovModel(
+            tfd.Categorical(probs=initial),
+            tfd.Categorical(probs=transition),
+            tfd.Normal(mean, 1.0),
+            3,
+            name="y",
+        )
+
+    joint = tfd.JointDistributionCoroutineAutoBatched(hidden_markov)
+    with pytest.raises(ValueError, match="write the model for many points"):
+        as_model(joint, dict(y=DATA))
+
+
 def test_supports_that_depend_on_other_parts(rng):
     @tfd.JointDistributionCoroutineAutoBatched
     def joint():

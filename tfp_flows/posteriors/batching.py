@@ -1,5 +1,6 @@
 """Densities of one point at a time, made densities of many."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +19,7 @@ def for_many_points(
     dtype: tf.DType,
     *,
     is_auto_batched: bool = False,
-) -> Callable[[tf.Tensor], tf.Tensor]:
+) -> tuple[Callable[[tf.Tensor], tf.Tensor], bool]:
     """A log density of vectors `[..., D]`, of one that may know `[D]` only.
 
     Models are written for one point, and not all of them say the right thing of several:
@@ -32,10 +33,11 @@ def for_many_points(
       is_auto_batched: whether `log_prob_fn` maps over points itself.
 
     Returns:
-      Callable, `[..., D]` to `[...]`.
+      A pair of the callable, `[..., D]` to `[...]`, and whether XLA can compile it.
 
     Raises:
-      ValueError: if the log density of one vector `[D]` is no scalar.
+      ValueError: if the log density of one vector `[D]` is no scalar, or TensorFlow
+        cannot map it over vectors.
     """
     points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
     # Eager calls of AutoBatched joints trace anew, each time.
@@ -52,14 +54,36 @@ def for_many_points(
     of_flat = _mapped(log_prob_fn) if maps else log_prob_fn
     # One trace for any number of points, eager or in the graph of a fit.
     points_spec = tf.TensorSpec([None, event_size], dtype)
-    traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
+    try:
+        traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
+    except _FAILURES as error:
+        if not maps:
+            raise
+        raise ValueError(
+            "TensorFlow cannot map the log density and its gradient over points, as "
+            "where a loop (tf.scan, tfd.HiddenMarkovModel) goes over what depends on "
+            "unknowns: write the model for many points, as a "
+            "tfd.JointDistributionCoroutine with Root, where leading dimensions are "
+            f"points (x[..., 0] for x[0]). It said: {str(error).strip().splitlines()[-1]}"
+        ) from error
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
         log_prob = tf.reshape(traced(tf.reshape(z, [-1, event_size])), tf.shape(z)[:-1])
         log_prob.set_shape(z.shape[:-1])
         return log_prob
 
-    return of_many
+    return of_many, not _has_lists_of_lists(traced)
+
+
+def _has_lists_of_lists(traced: tf.types.experimental.ConcreteFunction) -> bool:
+    """Whether there are those that mapped loops become, which XLA does not know."""
+    graph = traced.graph.as_graph_def()
+    functions = (function.node_def for function in graph.library.function)
+    return any(
+        node.op == "TensorListReserve"
+        and tf.as_dtype(node.attr["element_dtype"].type) == tf.variant
+        for node in itertools.chain(graph.node, *functions)
+    )
 
 
 def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:

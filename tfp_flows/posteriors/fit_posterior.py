@@ -18,16 +18,19 @@ tfb = tfp.bijectors
 # Up to so many numbers, planar layers reach a better fit in the same time.
 _FEW = 4
 _NUM_LAYERS = {"autoregressive": 3}
-# Near the Gaussian all flows start alike, so that several would share samples in vain;
-# and path derivatives have little noise, so that few samples do.
-_NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None, gradient_estimator="path")
-# Arguments of the fit of a flow; of one that goes on where it falls short; and of that
-# where evidence is outside of its samples, to which annealing and other starts may lead.
-_FIRST = dict(_NEAR, num_steps=1_500, sample_size=256)
-_FURTHER = dict(_NEAR, num_steps=3_000, sample_size=1_024)
+# Near the Gaussian all flows start alike, so that several would share samples in vain.
+_NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None)
+# Arguments of the fit of a flow; of one that goes on where it falls short, by path
+# derivatives, which have less noise, though fits by these alone leave heavier tails of
+# importance weights; and of that where evidence is outside of the samples, to which
+# annealing and other starts may lead.
+_FIRST = dict(_NEAR, num_steps=2_000, sample_size=512)
+_FURTHER = dict(_NEAR, num_steps=1_500, sample_size=512, gradient_estimator="path")
 _FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
 # Share of the evidence outside.
 _MUCH = 0.01
+# How many times more samples judge a flow where the first ones cannot tell.
+_MORE = 5
 
 
 def fit_posterior(
@@ -43,6 +46,7 @@ def fit_posterior(
     bijector: Any = None,
     dtype: tf.DType = tf.float32,
     checkpoint_dir: PathLike | None = None,
+    jit_compile: bool | None = None,
     progress_bar: bool = True,
     **pins: Any,
 ) -> Posterior:
@@ -78,16 +82,19 @@ def fit_posterior(
         `"planar"` for up to 4 numbers and `"autoregressive"` for more.
       num_layers: K; `None` is 16, or 3 of `"autoregressive"`.
       seed: `int` or stateless TFP seed; `None` draws a new one.
-      num_steps: number of updates of the flow. `None` is 1,500, and where the flow is not
-        good after these, another 3,000; or another 6,000, annealed and with several
-        starts, where it misses evidence.
-      sample_size: S, samples per update; `None` is 256, and 1,024 of further ones.
-      num_evaluation_samples: samples of the flow that it is judged by.
+      num_steps: number of updates of the flow. `None` is 2,000, and where the flow is not
+        good after these, another 1,500 by path derivatives; or another 6,000, annealed
+        and with several starts, where it misses evidence.
+      sample_size: S, samples per update; `None` is 512, and 1,024 of annealed ones.
+      num_evaluation_samples: samples of the flow that it is judged by; five times as many
+        where these cannot tell.
       event_shape: of a hand-written density: a structure of shapes.
       bijector: from unconstrained numbers to points, `tfb.Bijector` or a structure of
         them, one per part; `None` is the joint distribution's own, or the identity.
       dtype: of a hand-written density; a joint distribution has its own.
       checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`.
+      jit_compile: whether to compile the flow's fit with XLA, see `fit_reverse_kl`;
+        `None` does not where XLA does not know what loops of the model become.
       progress_bar: whether to show one, on stderr.
       **pins: the observed parts of the joint distribution by name. A part whose name is
         one of the arguments here is pinned by `joint.experimental_pin`.
@@ -102,6 +109,7 @@ def fit_posterior(
         are not finite, the joint distribution is a batch, its log density is -inf or NaN
         where fits start, or a number is out of range. All of this comes before long work.
       FitError: if the fit of the flow fails.
+      RuntimeError: if XLA cannot compile the model.
     """
     if family is not None:
         numerics.check_choice("family", family, bijectors.FAMILIES)
@@ -114,7 +122,11 @@ def fit_posterior(
     for name, size in sizes.items():
         if size is not None:
             numerics.check_size(name, size)
+    if jit_compile is not None:
+        numerics.check_flag("jit_compile", jit_compile)
     model = as_model(joint, pins, event_shape=event_shape, bijector=bijector, dtype=dtype)
+    if jit_compile is None and not model.can_compile:
+        jit_compile = False
     seeds = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=4, salt="fit_posterior"
     )
@@ -123,13 +135,14 @@ def fit_posterior(
         model.log_prob_fn, model.event_size, dtype=model.dtype, seed=start_seed
     )
     gaussian = start.distribution()
-    judge = functools.partial(
+    evaluate = functools.partial(
         diagnostics.evaluate,
+        target_log_prob_fn=model.log_prob_fn,
         num_samples=num_evaluation_samples,
         quantities_fn=lambda vectors: model.named(model.constrain(vectors)),
         seed=judge_seed,
     )
-    evaluation = judge(gaussian, model.log_prob_fn)
+    evaluation = evaluate(gaussian)
     if evaluation.verdict == "good" and num_steps is None:
         return Posterior(model, gaussian, evaluation)
     layers = _build_layers(model, family, num_layers, flow_seed)
@@ -144,21 +157,34 @@ def fit_posterior(
         vi.fit_reverse_kl,
         layers,
         start.whitened(model.log_prob_fn),
+        jit_compile=jit_compile,
         progress_bar=progress_bar,
     )
     first = _FIRST | given
     fit = fit_flow(**first, seed=fit_seed, checkpoint_dir=checkpoint_dir)
-    evaluation = judge(flow, model.log_prob_fn)
+    evaluation = _judge(flow, evaluate)
     if evaluation.verdict != "good" and num_steps is None:
-        outside = evaluation.outside
-        misses = outside is not None and outside.share > _MUCH
         if checkpoint_dir is not None:
             checkpoint_dir = pathlib.Path(checkpoint_dir) / "further"
         fit_seed = tfp.random.split_seed(fit_seed, n=1, salt="further")[0]
-        further = (_FAR if misses else _FURTHER) | given
+        further = _further(evaluation) | given
         fit = fit_flow(**further, seed=fit_seed, checkpoint_dir=checkpoint_dir)
-        evaluation = judge(flow, model.log_prob_fn)
+        evaluation = _judge(flow, evaluate)
     return Posterior(model, flow, evaluation, fit)
+
+
+def _judge(
+    flow: tfd.Distribution, evaluate: functools.partial
+) -> "diagnostics.Evaluation":
+    evaluation = evaluate(flow)
+    if evaluation.verdict == "undecided":
+        evaluation = evaluate(flow, num_samples=_MORE * evaluation.num_samples)
+    return evaluation
+
+
+def _further(evaluation: "diagnostics.Evaluation") -> dict[str, Any]:
+    outside = evaluation.outside
+    return _FAR if outside is not None and outside.share > _MUCH else _FURTHER
 
 
 def _build_layers(

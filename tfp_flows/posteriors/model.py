@@ -31,6 +31,7 @@ class Model:
       log_prob_fn: callable, vectors `[..., D]` to log densities `[...]`, up to a constant
         and with the log-det-Jacobian of `bijector`.
       joint: the pinned joint distribution, or `None` for a hand-written density.
+      can_compile: whether XLA can compile `log_prob_fn`, as far as is known.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Model:
     bijector: tfb.Bijector
     log_prob_fn: Callable[[tf.Tensor], tf.Tensor]
     joint: tfd.Distribution | None = None
+    can_compile: bool = True
 
     def constrain(self, vectors: tf.Tensor) -> Any:
         """Vectors `[..., D]` as points, a structure of `[..., *shape]` `Tensor`s."""
@@ -90,7 +92,8 @@ def as_model(
     Raises:
       TypeError: if `target` is none of these, or parts are discrete, have no bijector of
         their own or differ in dtype.
-      ValueError: if pins do not fit the joint distribution, or it is a batch of several.
+      ValueError: if pins do not fit the joint distribution, it is a batch of several, or
+        TensorFlow cannot map it over points.
     """
     if isinstance(target, tfd.Distribution) or hasattr(target, "experimental_pin"):
         if event_shape is not None:
@@ -127,19 +130,21 @@ def as_model(
         log_det = flat.forward_log_det_jacobian(z, event_ndims=1)
         return log_prob_fn(flat.forward(z)) + log_det
 
+    log_prob_of_many, can_compile = for_many_points(
+        log_prob_of_vectors,
+        event_size,
+        dtype,
+        is_auto_batched=getattr(joint, "use_vectorized_map", False),
+    )
     return Model(
         names=names,
         event_shape=event_shape,
         event_size=event_size,
         dtype=dtype,
         bijector=flat,
-        log_prob_fn=for_many_points(
-            log_prob_of_vectors,
-            event_size,
-            dtype,
-            is_auto_batched=getattr(joint, "use_vectorized_map", False),
-        ),
+        log_prob_fn=log_prob_of_many,
         joint=joint,
+        can_compile=can_compile,
     )
 
 
