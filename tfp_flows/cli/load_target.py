@@ -33,17 +33,18 @@ def errors_placed(spec: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         cause = error.__cause__
+        # Of what fails so, the words on the first evaluation of a target say more.
+        origin: BaseException = error
         if cause is not None and not isinstance(cause, FAILURES):
-            # Of those, what is said of the first evaluation of a target is more.
-            error = cause
+            origin = cause
         lines = [
             f"{frame.f_code.co_filename}, line {number}"
-            for frame, number in traceback.walk_tb(error.__traceback__)
+            for frame, number in traceback.walk_tb(origin.__traceback__)
             if frame.f_globals.get("__name__", "").partition(".")[0] == package
         ]
         if not lines:
             raise
-        what = f"{type(error).__name__}: {error}"
+        what = f"{type(origin).__name__}: {origin}"
         if isinstance(error, SystemExit):
             what = f"sys.exit({error.code!r}), which is no way for a density to end"
         raise UserModuleError(f"{lines[-1]}: {what}") from error
