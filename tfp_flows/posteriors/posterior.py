@@ -136,7 +136,7 @@ class Posterior:
         *,
         ess: float = 1_000.0,
         max_rounds: int = 6,
-        jit_compile: bool = True,
+        jit_compile: bool | None = None,
         seed: Seed = None,
     ) -> Draws:
         """Draws of the posterior itself, by as much sampling as the fit needs.
@@ -157,7 +157,8 @@ class Posterior:
           n: number of draws.
           ess: as of `tff.posteriors.refine`.
           max_rounds: as of `tff.posteriors.refine`.
-          jit_compile: as of `tff.posteriors.refine`.
+          jit_compile: whether to compile chains with XLA; `None` does where it can
+            (`Model.can_compile`).
           seed: `int` or stateless TFP seed; `None` draws a new one.
 
         Returns:
@@ -175,7 +176,7 @@ class Posterior:
             ess=ess,
             max_rounds=max_rounds,
             evaluation=self.evaluation,
-            jit_compile=jit_compile,
+            jit_compile=self.model.can_compile if jit_compile is None else jit_compile,
             seed=seed,
         )
         size = len(refinement.samples)
