@@ -260,7 +260,7 @@ results = [
         tfp.distributions.MultivariateNormalDiag(tf.Variable([0.0, 0.0]), [1.0, 1.0]),
         tff.targets.get("example1").unnormalized_log_prob,
         num_steps=int(sys.argv[2]), sample_size=512, seed=1, progress_bar=False,
-        optimizer=keras.optimizers.Adam(1e-3), jit_compile=False,
+        optimizer=keras.optimizers.Adam(1e-3), jit_compile=True,
         steps_per_execution=25, checkpoint_dir=folder, checkpoint_steps=50,
     )
     for folder in (sys.argv[1], None)
