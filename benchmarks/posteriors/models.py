@@ -21,12 +21,10 @@ class Posterior(NamedTuple):
     Attributes:
       joint: `tfd.JointDistributionCoroutineAutoBatched`.
       pins: dict of what is observed.
-      dtype: `tf.DType` of the model.
     """
 
     joint: tfd.JointDistribution
     pins: dict[str, np.ndarray]
-    dtype: tf.DType
 
 
 def build(name, data):
@@ -34,7 +32,7 @@ def build(name, data):
     make, dtype = _MODELS[name]
     model, pins = make(data, dtype.as_numpy_dtype)
     joint = tfd.JointDistributionCoroutineAutoBatched(model, name=name)
-    return Posterior(joint, pins, dtype)
+    return Posterior(joint, pins)
 
 
 def _eight_schools_noncentered(data, dtype):

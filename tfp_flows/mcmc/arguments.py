@@ -12,6 +12,25 @@ from tfp_flows.density import Density
 BURNIN = "burnin"
 
 
+def check_run(
+    num_chains: int,
+    num_samples: int,
+    num_burnin: int,
+    initial_state: Any,
+    thinning: int,
+    jit_compile: bool,
+) -> dict[str, Any]:
+    """The settings that the samplers in the space of a flow have in common, checked."""
+    return dict(
+        num_chains=numerics.check_size("num_chains", num_chains),
+        num_samples=numerics.check_size("num_samples", num_samples),
+        num_burnin=numerics.check_size("num_burnin", num_burnin, least=0),
+        initial_state="given" if initial_state is not None else "drawn",
+        thinning=numerics.check_size("thinning", thinning),
+        jit_compile=numerics.check_flag("jit_compile", jit_compile),
+    )
+
+
 def check_in_range(name: str, values: float | list[float], dtype: tf.DType) -> None:
     """Raises ValueError unless positive numbers are such in `dtype`, too."""
     with np.errstate(over="ignore", under="ignore"):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.mcmc.arguments import check_run
 from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.mcmc.flow_chains import FlowChains
 from tfp_flows.mcmc.hamiltonian import KERNELS
@@ -91,15 +92,11 @@ def neutra(
     [2]: M. D. Hoffman and A. Gelman. The No-U-Turn sampler. JMLR 15, 2014.
     """
     started = time.perf_counter()
+    run = num_chains, num_samples, num_burnin, initial_state, thinning, jit_compile
     settings = dict(
         sampler="neutra",
         kernel=numerics.check_choice("kernel", kernel, KERNELS),
-        num_chains=numerics.check_size("num_chains", num_chains),
-        num_samples=numerics.check_size("num_samples", num_samples),
-        num_burnin=numerics.check_size("num_burnin", num_burnin, least=0),
-        initial_state="given" if initial_state is not None else "drawn",
-        thinning=numerics.check_size("thinning", thinning),
-        jit_compile=numerics.check_flag("jit_compile", jit_compile),
+        **check_run(*run),
     )
     chains = FlowChains(
         flow,

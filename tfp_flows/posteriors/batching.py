@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
+from tfp_flows.density.checks import FAILURES
 
-_FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
 # A prime that is rarely the size of anything in a model.
 _NUM_POINTS = 7
 
@@ -56,7 +56,7 @@ def for_many_points(
     points_spec = tf.TensorSpec([None, event_size], dtype)
     try:
         traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
-    except _FAILURES as error:
+    except FAILURES as error:
         if not maps:
             raise
         raise ValueError(
@@ -114,7 +114,7 @@ def _agrees(log_prob_fn: Callable, points: tf.Tensor, alone: tf.Tensor) -> bool:
     """Whether points together have the log densities that each has alone."""
     try:
         together = log_prob_fn(points)
-    except _FAILURES:
+    except FAILURES:
         return False
     if together.shape != alone.shape:
         return False
