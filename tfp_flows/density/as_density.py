@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import numerics
 from tfp_flows.density.density import Density
 
 _LOG_PROB, _UNNORMALIZED = "log_prob", "unnormalized_log_prob"
@@ -71,12 +72,12 @@ def as_density(target: Any) -> Density:
 
 
 def _from_function(target: Any) -> Density:
-    if not callable(target):
-        raise TypeError(
-            "`target_log_prob_fn` must be a function of points [..., D] that returns "
-            "log densities [...], or a distribution with `log_prob`, but got "
-            f"{target!r}."
-        )
+    numerics.check_callable(
+        "target_log_prob_fn",
+        target,
+        "a function of points [..., D] that returns log densities [...], or a "
+        "distribution with `log_prob`",
+    )
     return Density(
         target,
         _declared_log_normalizer(target),

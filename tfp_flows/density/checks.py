@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
+
 FAILURES = (ValueError, TypeError, IndexError, tf.errors.OpError)
 _GRADIENT_ADVICE = (
     "A log density outside TensorFlow (tf.numpy_function, tf.py_function) needs its "
@@ -61,12 +63,6 @@ def check_values(points: tf.Tensor, log_prob: tf.Tensor) -> None:
         )
 
 
-def tolerance(dtype: tf.DType) -> float:
-    """How much, of its size, a log density may differ by rounding: epsilon's root."""
-    # Not by np.finfo, which does not know bfloat16.
-    return float(np.spacing(dtype.as_numpy_dtype(1.0))) ** 0.5
-
-
 def check_independence(
     log_prob_fn: Callable,
     points: tf.Tensor,
@@ -103,7 +99,7 @@ def check_independence(
             f"The target returned shape {first.shape} for {few} of {size} points, of "
             f"shape {some.shape}. {_POINT_ADVICE}"
         )
-    rounding = tolerance(points.dtype)
+    rounding = numerics.epsilon(points.dtype) ** 0.5
     first, second, expected = (
         np.asarray(x, np.float64) for x in (first, second, expected)
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.density.checks import (
     FAILURES,
     check_gradient,
@@ -14,7 +15,6 @@ from tfp_flows.density.checks import (
     check_values,
     evaluate_first,
     first_line,
-    tolerance,
 )
 from tfp_flows.density.depth import arithmetic_depth
 
@@ -133,7 +133,7 @@ class Density:
         except FAILURES:  # parameters of another dtype
             return None
         expected = self(points).numpy().astype(np.float64)
-        rounding = tolerance(points.dtype)
+        rounding = numerics.epsilon(points.dtype) ** 0.5
         same = values.dtype == tf.float64 and np.allclose(
             values, expected, rounding, rounding
         )

@@ -105,8 +105,7 @@ class RowwisePosterior:
             ("log_prior_fn", log_prior_fn),
             ("log_likelihood_fn", log_likelihood_fn),
         ):
-            if not callable(function):
-                raise TypeError(f"`{label}` must be a function, but got {function!r}.")
+            numerics.check_callable(label, function, "a function")
         self.event_shape = tf.TensorShape([numerics.check_size("event_size", event_size)])
         self.dtype = numerics.check_dtype(dtype)
         self.name = numerics.check_name(name)

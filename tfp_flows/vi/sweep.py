@@ -60,8 +60,7 @@ def fit_many(
     """
     numerics.check_size("num_workers", num_workers, least=2)
     numerics.check_size("num_attempts", num_attempts)
-    if not callable(fit_fn):
-        raise TypeError(f"`fit_fn` must be a function, but got {fit_fn!r}.")
+    numerics.check_callable("fit_fn", fit_fn, "a function")
     jobs = [dict(job) for job in _checked(arguments)]
     if checkpoint_dir is not None:
         folder = pathlib.Path(prepare_folder(checkpoint_dir, "checkpoint_dir"))
