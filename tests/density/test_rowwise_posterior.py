@@ -110,7 +110,6 @@ def test_bad_models_and_data_are_refused_at_once(data):
         (ValueError, "index 7", dict(data=dict(x=holed, y=y))),
         (ValueError, "no rows", dict(data=dict(x=x[:0], y=y[:0]))),
         (TypeError, "array of numbers", dict(data=dict(x=x, y=y.astype(str)))),
-        (TypeError, "tf.data.Dataset", dict(data=tf.data.Dataset.from_tensors(data))),
         (TypeError, "must be a function", dict(data=data, likelihood=None)),
         (
             TypeError,

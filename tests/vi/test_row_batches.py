@@ -16,15 +16,24 @@ def rows():
     return np.random.default_rng(0).normal([1.0, -2.0], 1.0, [N, D])
 
 
-@pytest.fixture(scope="module")
-def posterior(rows):
+def build(data):
     """The mean of normals, whose posterior is N(sum of rows / (N + 1), SD)."""
     return tff.density.RowwisePosterior(
         lambda z: -0.5 * tf.reduce_sum(z**2, axis=-1),
         lambda z, rows: -0.5 * tf.reduce_sum((z[:, tf.newaxis] - rows) ** 2, axis=-1),
-        rows,
+        data,
         D,
     )
+
+
+@pytest.fixture(scope="module")
+def posterior(rows):
+    return build(rows)
+
+
+@pytest.fixture(scope="module")
+def streamed(rows):
+    return build(tf.data.Dataset.from_tensor_slices(rows).batch(70))
 
 
 def fit(flow, posterior, **arguments):
@@ -40,12 +49,16 @@ def fit(flow, posterior, **arguments):
     return tff.vi.fit_reverse_kl(flow, posterior, **(settings | arguments))
 
 
-def test_the_mean_loss_of_an_epoch_is_that_of_all_rows(posterior, eagerly):
+def test_the_mean_loss_of_an_epoch_is_that_of_all_rows(posterior, streamed, eagerly):
     """Nothing moves; without an anchor, each batch alone is far off."""
     losses = {}
-    for size, num_steps in ((B, N // B), (None, 1)):
+    for target, size, num_steps in (
+        (posterior, B, N // B),
+        (streamed, B, N // B),
+        (posterior, None, 1),
+    ):
         flow = tff.planar_flow(D, 2, seed=0)
-        objective = tff.vi.PathReverseKL(posterior, sample_size=2_000, batch_size=size)
+        objective = tff.vi.PathReverseKL(target, sample_size=2_000, batch_size=size)
         result = tff.vi.fit(
             flow,
             objective,
@@ -54,10 +67,12 @@ def test_the_mean_loss_of_an_epoch_is_that_of_all_rows(posterior, eagerly):
             seed=1,
             progress_bar=False,
         )
-        losses[size] = result.loss
-    assert np.std(losses[B]) > 10.0
-    noise = 0.1 * abs(losses[None][0])
-    np.testing.assert_allclose(losses[B].mean(), losses[None][0], atol=noise)
+        losses[target, size] = result.loss
+    whole = losses.pop((posterior, None))
+    for of_batches in losses.values():
+        assert np.std(of_batches) > 10.0
+        noise = 0.1 * abs(whole[0])
+        np.testing.assert_allclose(of_batches.mean(), whole[0], atol=noise)
 
 
 def test_a_fit_begins_at_a_gaussian_of_some_rows_and_ends_at_the_posterior(
@@ -108,7 +123,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(posterior, tmp_path, eagerly):
     np.testing.assert_array_equal(resumed.loss, whole.loss)
 
 
-def test_bad_batches_are_refused_before_training(posterior):
+def test_bad_batches_are_refused_before_training(posterior, streamed):
     flow = tff.planar_flow(D, 2, seed=0)
     for error, match, arguments in (
         (ValueError, "only has 240 rows", dict(batch_size=241)),
@@ -118,6 +133,8 @@ def test_bad_batches_are_refused_before_training(posterior):
             fit(flow, posterior, **arguments)
     with pytest.raises(TypeError, match="RowwisePosterior"):
         fit(flow, lambda x: -tf.reduce_sum(x**2, axis=-1))
+    with pytest.raises(ValueError, match="`checkpoint_dir` is for arrays"):
+        fit(flow, streamed, checkpoint_dir="never")
     with pytest.raises(TypeError, match="gaussian_start"):
         tff.vi.subsampled_start(lambda x: x)
     with pytest.raises(ValueError, match="only 240 rows"):

@@ -3,11 +3,13 @@
 from tfp_flows.density.as_density import as_density
 from tfp_flows.density.density import Density
 from tfp_flows.density.events import check_distribution, check_events
+from tfp_flows.density.row_stream import RowStream
 from tfp_flows.density.rows import Rows
 from tfp_flows.density.rowwise_posterior import RowwisePosterior
 
 __all__ = [
     "Density",
+    "RowStream",
     "Rows",
     "RowwisePosterior",
     "as_density",

@@ -30,12 +30,6 @@ class Rows:
             a number is NaN or infinite.
         """
         self.dtype = dtype
-        if isinstance(data, tf.data.Dataset):
-            raise TypeError(
-                "`data` must be arrays, of which batches are drawn at random, but got a "
-                "tf.data.Dataset; read it into arrays, of which a million rows of 50 "
-                "numbers take 200 MB."
-            )
         data = np.asarray(data) if isinstance(data, list) else data
         parts = [self._part(part) for part in tf.nest.flatten(data)]
         sizes = [len(part) for part in parts]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfp_flows import numerics
 from tfp_flows.density.checks import FAILURES, check_form, first_line
 from tfp_flows.density.density import Density
+from tfp_flows.density.row_stream import RowStream
 from tfp_flows.density.rows import Rows
 from tfp_flows.density.tangent import Tangent
 
@@ -65,7 +66,7 @@ class RowwisePosterior:
          tall data. JMLR 18(47), 2017. (Taylor expansions as control variates)
 
     Attributes:
-      rows: `Rows`, the data.
+      rows: `Rows`, the data, or the `RowStream` of a dataset.
       dtype: `tf.DType` in which prior and likelihood are evaluated.
       event_shape: `[D]`.
       name: Python `str`.
@@ -87,8 +88,10 @@ class RowwisePosterior:
           log_prior_fn: function of points, `Tensor` `[S, D]` to `[S]`.
           log_likelihood_fn: function of points `[S, D]` and rows, what `data` is with B
             in place of N: the log likelihood of each row, `[S, B]`, or their sum `[S]`.
-          data: array `[N, ...]`, or a tuple or `dict` of arrays of the same N. Floating-
-            point numbers are cast to `dtype`.
+          data: array `[N, ...]`, or a tuple or `dict` of arrays of the same N; or a
+            finite `tf.data.Dataset` of batches of rows, of any sizes, read anew at each
+            evaluation, and first of all to count them. Floating-point numbers are cast
+            to `dtype`.
           event_size: D.
           dtype: floating dtype of points and data. Points that are float64 get sums over
             rows in float64, of rows in `dtype`.
@@ -97,9 +100,10 @@ class RowwisePosterior:
         Raises:
           TypeError: if a function is none, or returns another dtype, or `data` are no
             arrays of numbers.
-          ValueError: if arrays have no rows, not the same number of them, or a number
-            that is not finite; if a function fails, or returns another shape; or if the
-            log likelihood of some rows is not the sum of those of its parts.
+          ValueError: if there are no rows, parts of `data` have not the same number of
+            them, or a number is not finite; if a dataset is endless; if a function fails,
+            or returns another shape; or if the log likelihood of some rows is not the sum
+            of those of its parts.
         """
         for label, function in (
             ("log_prior_fn", log_prior_fn),
@@ -109,7 +113,8 @@ class RowwisePosterior:
         self.event_shape = tf.TensorShape([numerics.check_size("event_size", event_size)])
         self.dtype = numerics.check_dtype(dtype)
         self.name = numerics.check_name(name)
-        self.rows = Rows(data, self.dtype)
+        is_dataset = isinstance(data, tf.data.Dataset)
+        self.rows = (RowStream if is_dataset else Rows)(data, self.dtype)
         self._log_prior_fn, self._log_likelihood_fn = log_prior_fn, log_likelihood_fn
         self._anchor: Tangent | None = None
         self._check()
@@ -211,18 +216,19 @@ class RowwisePosterior:
         """That of some rows, `[S]`, of `dtype`."""
         value = tf.convert_to_tensor(self._log_likelihood_fn(z, rows))
         num_points, num_rows = z.shape[0], tf.nest.flatten(rows)[0].shape[0]
-        shapes = [num_points, num_rows], [num_points]
+        shapes = tf.TensorShape([num_points, num_rows]), tf.TensorShape([num_points])
         if value.dtype != z.dtype:
             raise TypeError(
                 f"`log_likelihood_fn` returned {value.dtype.name} for points of "
                 f"{z.dtype.name}; compute it in that, or pass another `dtype`."
             )
-        if value.shape not in map(tf.TensorShape, shapes):
+        is_known = value.shape.rank is not None  # the number of rows may not be
+        if not (is_known and any(map(value.shape.is_compatible_with, shapes))):
             raise ValueError(
                 f"`log_likelihood_fn` returned shape {value.shape} for {num_points} "
                 f"points and {num_rows} rows, but must return the log likelihood of each "
-                f"row at each point, shape {shapes[0]}, or its sum over rows, shape "
-                f"{shapes[1]}."
+                f"row at each point, shape {shapes[0].as_list()}, or its sum over rows, "
+                f"shape {shapes[1].as_list()}."
             )
         value = tf.cast(value, dtype)
         return value if value.shape.rank == 1 else tf.reduce_sum(value, axis=1)
@@ -264,13 +270,14 @@ class RowwisePosterior:
             [_NUM_POINTS, self.event_shape[0]], [0, 0], dtype=self.dtype
         )
         size = min(_NUM_ROWS, len(self.rows))
+        rows = self.rows.take(np.arange(size))
 
         def likelihood(first: int, last: int) -> np.ndarray:
-            rows = self.rows.take(np.arange(first, last))
-            return self._likelihood(points, rows, tf.float64).numpy()
+            part = tf.nest.map_structure(lambda array: array[first:last], rows)
+            return self._likelihood(points, part, tf.float64).numpy()
 
         try:
-            self.estimate(points, self.rows.take(np.arange(size)))
+            self.estimate(points, rows)
             whole = likelihood(0, size)
             parts = likelihood(0, 1) + likelihood(1, size) if size > 1 else whole
         except FAILURES as error:

@@ -166,6 +166,15 @@ def check_optional_size(name: str, value: Any) -> int | None:
     return None if value is None else numerics.check_size(name, value)
 
 
+def check_resumable(is_function_of_step: bool, checkpoint_dir: Any) -> None:
+    """Raises ValueError for a folder of checkpoints from which a fit cannot go on."""
+    if checkpoint_dir is not None and not is_function_of_step:
+        raise ValueError(
+            "`checkpoint_dir` is for arrays: where an interrupted fit was in a "
+            "tf.data.Dataset is not known; pass an array, or no `checkpoint_dir`."
+        )
+
+
 def check_num_steps(num_steps: Any) -> int:
     """An `int` from 1 to what the `int32` counter of steps holds; else a ValueError."""
     num_steps = numerics.check_size("num_steps", num_steps)

@@ -19,6 +19,7 @@ from tfp_flows.vi.arguments import (
     check_optimizer,
     check_optional_size,
     check_place,
+    check_resumable,
     check_strategy,
     check_variables,
 )
@@ -123,6 +124,7 @@ def fit(
     started = time.perf_counter()
     check_place()
     check_instances(flow, objective, events)
+    check_resumable(objective.is_function_of_step, checkpoint_dir)
     num_steps = check_num_steps(num_steps)
     steps_per_execution = check_optional_size("steps_per_execution", steps_per_execution)
     check_optimizer(optimizer)

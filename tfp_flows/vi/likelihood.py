@@ -64,6 +64,7 @@ class NegativeLogLikelihood(Objective):
           validation_sample_weight: weights of these; `None` is equal ones.
         """
         self._data = data
+        self.is_function_of_step = not isinstance(data, tf.data.Dataset)
         self._arguments: dict[str, Any] = dict(
             sample_weight=sample_weight,
             batch_size=batch_size,

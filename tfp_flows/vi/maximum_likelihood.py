@@ -157,11 +157,6 @@ def fit_maximum_likelihood(
     patience = check_optional_size("patience", patience)
     every_steps = check_optional_size("evaluation_steps", evaluation_steps)
     every_steps = every_steps or max(1, num_steps // 50)
-    if checkpoint_dir is not None and isinstance(data, tf.data.Dataset):
-        raise ValueError(
-            "`checkpoint_dir` is for arrays: where an interrupted fit was in a "
-            "tf.data.Dataset is not known; pass an array, or no `checkpoint_dir`."
-        )
     objective = NegativeLogLikelihood(
         data,
         sample_weight=sample_weight,

@@ -33,6 +33,8 @@ class Objective:
         know it by, in nats; a progress bar, TensorBoard and the result show it.
       log_normalizer: log Z of the target in nats, where there is one that is known.
       max_chunk_size: most steps between two calls of `feed`; `None` is any number.
+      is_function_of_step: whether what a step sees does not depend on those before, so
+        that a fit can go on from a checkpoint.
       program_key: hashable, what the compiled loop depends on besides flow and seed:
         that of another objective with the same key serves this one too; `None` keeps
         none.
@@ -43,6 +45,7 @@ class Objective:
     describe: Callable[[np.ndarray], dict[str, np.ndarray]] = staticmethod(describe_loss)
     log_normalizer: float | None = None
     max_chunk_size: int | None = None
+    is_function_of_step: bool = True
     program_key: Any = None
 
     def bind(

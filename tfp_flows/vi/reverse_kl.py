@@ -15,6 +15,7 @@ from tfp_flows.vi.arguments import (
     check_num_steps,
     check_optional_size,
     check_place,
+    check_resumable,
     check_strategy,
 )
 from tfp_flows.vi.fit_result import FitResult
@@ -108,9 +109,10 @@ def fit_reverse_kl(
       batch_size: B, rows per update of a target that is a `tff.density.
         RowwisePosterior`: a posterior of N observations, whose likelihood B of them
         estimate at each update, drawn without replacement in epochs of another order
-        each. Its Gaussian start is that of `tff.vi.subsampled_start`, where the estimates
-        are anchored, which takes most of their noise away: build the flow with
-        `affine=True`. The loss is noisy by the batches. `None` sees all rows at each.
+        each, or in the order of a `tf.data.Dataset`. Its Gaussian start is that of
+        `tff.vi.subsampled_start`, where the estimates are anchored, which takes most of
+        their noise away: build the flow with `affine=True`. The loss is noisy by the
+        batches. `None` sees all rows at each.
       num_starts: R, 1, 2, 4, 8 or 16, a divisor of `sample_size`: how many flows
         compete. More than one need a flow as the builders return it, which knows how to
         `rebuild` itself. `None` is 8, or as many as leave 64 samples to each, for such
@@ -207,7 +209,8 @@ def fit_reverse_kl(
     default_num_steps, default_sample_size = default_budget(flow)
     num_steps = check_num_steps(default_num_steps if num_steps is None else num_steps)
     if batch_size is not None:
-        RowBatches(target_log_prob_fn, batch_size)  # refuses what has no such rows
+        batches = RowBatches(target_log_prob_fn, batch_size)
+        check_resumable(batches.are_functions_of_step, checkpoint_dir)
         default_sample_size = _BATCHED_SAMPLE_SIZE
     sample_size = sample_size or default_sample_size
     numerics.check_choice("gradient_estimator", gradient_estimator, _OBJECTIVES)

@@ -69,8 +69,8 @@ class ReverseKL(Objective):
           num_starts: R. If greater than 1, the first batch axis of the flow, of size R,
             is one of starts: the target sees them as samples, of which each has S / R.
           batch_size: B, rows per step of a `tff.density.RowwisePosterior`, by which it is
-            estimated: without replacement, in epochs of another order each. `None` is the
-            target as it is.
+            estimated: without replacement, in epochs of another order each, or in the
+            order of a dataset. `None` is the target as it is.
 
         Raises:
           TypeError: if `target` is no density, or has no rows for a `batch_size`; see
@@ -82,6 +82,8 @@ class ReverseKL(Objective):
         numerics.check_size("num_starts", num_starts)
         self._density = as_density(target)
         self._batches = None if batch_size is None else RowBatches(target, batch_size)
+        if self._batches is not None:
+            self.is_function_of_step = self._batches.are_functions_of_step
         self._sample_size, self._num_starts = sample_size, num_starts
         self._annealing_fn = annealing_fn
         self.log_normalizer = self._density.log_normalizer
@@ -216,7 +218,7 @@ class ReverseKL(Objective):
             gradient_estimator="reparameterized",
         )
         if self._batches is not None:
-            settings["batch_size"] = self._batches.batch_size
+            settings |= self._batches.settings()
         return settings
 
     def fingerprint(self) -> np.ndarray:
