@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.density import as_density
 from tfp_flows.posteriors.model import as_model
 from tfp_flows.posteriors.posterior import Posterior
+from tfp_flows.posteriors.refit import misses_mass, refit
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 SD = np.array([0.5, 2.0], np.float32)
@@ -15,18 +18,19 @@ SD = np.array([0.5, 2.0], np.float32)
 def refine(scale, **options):
     """From a normal flow of so many times the right standard deviation."""
     flow = tfd.MultivariateNormalDiag(np.zeros(2, np.float32), scale * SD)
-    target = tfd.MultivariateNormalDiag(np.zeros(2, np.float32), SD)
-    return tff.posteriors.refine(
-        flow, target.log_prob, 1_000, jit_compile=False, seed=0, **options
-    )
+    target = tfd.MultivariateNormalDiag(np.zeros(2, np.float32), SD).log_prob
+    evaluation = tff.diagnostics.evaluate(flow, target, num_samples=10_000, seed=0)
+    options |= dict(evaluation=evaluation, jit_compile=False, seed=0)
+    return tff.posteriors.refine(flow, target, 1_000, **options)
 
 
 @pytest.mark.parametrize(
     ("scale", "method"), [(1.0, "flow"), (1.5, "psis"), (0.5, "neutra")]
 )
 def test_the_method_is_that_of_the_verdict(scale, method):
-    found = refine(scale)
+    found = refine(scale, num_refit_steps=0)
     assert found.method == method
+    assert found.refit_evaluation is None
     assert found.converged
     assert found.ess >= 1_000
     assert found.samples.shape == (1_000, 2)
@@ -39,9 +43,57 @@ def test_the_method_is_that_of_the_verdict(scale, method):
 
 def test_what_did_not_get_there_says_so():
     with pytest.warns(RuntimeWarning, match="did not arrive.*where 1000000 was"):
-        found = refine(0.5, ess=1e6, max_rounds=1)
+        found = refine(0.5, ess=1e6, max_rounds=1, num_refit_steps=0)
     assert not found.converged
     assert "NOT CONVERGED" in str(found)
+
+
+def test_a_flow_that_is_not_to_be_trusted_is_replaced_by_a_richer_one():
+    found = refine(0.5, num_refit_steps=100)
+    assert found.evaluation.verdict == "do not trust"
+    assert found.refit_evaluation.verdict in ("good", "usable with importance weights")
+    assert found.converged
+    np.testing.assert_allclose(np.std(found.samples, axis=0), SD, rtol=0.1)
+    assert "of a richer one, fitted here: " in str(found)
+    x = found.flow.sample(1_000, seed=[0, 1])
+    np.testing.assert_allclose(np.std(x, axis=0), SD, rtol=0.2)
+
+
+def test_a_fit_that_fails_leaves_the_given_flow():
+    def log_prob(x):
+        return tf.where(x[..., 0] > 1.0, -np.inf, -tf.reduce_sum(x**2, -1))
+
+    flow = tfd.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
+    evaluation = tff.diagnostics.evaluate(flow, log_prob, num_samples=1_000, seed=0)
+    seed = tf.constant([0, 0])
+    with pytest.warns(RuntimeWarning, match="No richer flow could be fitted"):
+        assert (
+            refit(
+                flow,
+                as_density(log_prob),
+                evaluation,
+                num_steps=100,
+                jit_compile=False,
+                seed=seed,
+            )
+            is None
+        )
+
+
+def test_a_mode_that_is_lost_is_missed():
+    """By reverse KL one of two modes is near at hand, however good its ELBO."""
+    modes = tfd.MultivariateNormalDiag([[-4.0, 0.0], [4.0, 0.0]], [0.7, 0.7])
+    target = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), modes)
+    both, one = (
+        tff.diagnostics.evaluate(flow, lambda x: target.log_prob(x), seed=0)
+        for flow in (
+            tfd.MultivariateNormalDiag([0.0, 0.0], [5.0, 2.0]),
+            tfd.MultivariateNormalDiag([4.0, 0.0], [0.7, 0.7]),
+        )
+    )
+    assert one.elbo > both.elbo
+    assert misses_mass(one, both)
+    assert not misses_mass(both, one)
 
 
 def test_bad_numbers():

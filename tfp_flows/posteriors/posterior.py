@@ -12,7 +12,8 @@ from tfp_flows import mcmc, numerics, vi
 from tfp_flows.diagnostics import Evaluation
 from tfp_flows.posteriors import arviz_data
 from tfp_flows.posteriors.model import Model
-from tfp_flows.posteriors.refine import Refinement, refine
+from tfp_flows.posteriors.refine import refine
+from tfp_flows.posteriors.refinement import Refinement
 from tfp_flows.posteriors.summary import summarize
 from tfp_flows.types import Seed
 
@@ -136,14 +137,15 @@ class Posterior:
         *,
         ess: float = 1_000.0,
         max_rounds: int = 6,
+        num_refit_steps: int = 2_000,
         jit_compile: bool | None = None,
         seed: Seed = None,
     ) -> Draws:
         """Draws of the posterior itself, by as much sampling as the fit needs.
 
         By the verdict, they are the flow's own, drawn by importance weights, or samples
-        of chains in the space of the flow: see `tff.posteriors.refine`, whose convergence
-        is judged in unconstrained numbers.
+        of chains in the space of the flow, or a richer one: see `tff.posteriors.refine`,
+        by which that flow and convergence are judged in unconstrained numbers.
 
         #### Example
 
@@ -157,6 +159,7 @@ class Posterior:
           n: number of draws.
           ess: as of `tff.posteriors.refine`.
           max_rounds: as of `tff.posteriors.refine`.
+          num_refit_steps: as of `tff.posteriors.refine`.
           jit_compile: whether to compile chains with XLA; `None` does where it can
             (`Model.can_compile`).
           seed: `int` or stateless TFP seed; `None` draws a new one.
@@ -175,6 +178,7 @@ class Posterior:
             n,
             ess=ess,
             max_rounds=max_rounds,
+            num_refit_steps=num_refit_steps,
             evaluation=self.evaluation,
             jit_compile=self.model.can_compile if jit_compile is None else jit_compile,
             seed=seed,

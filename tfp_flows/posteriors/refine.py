@@ -1,9 +1,7 @@
 """Draws of a target out of a fitted flow, however well it fits."""
 
-import dataclasses
 import time
 import warnings
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,52 +11,16 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import diagnostics, mcmc, numerics
 from tfp_flows.density import Density, as_density, check_events
 from tfp_flows.diagnostics import Evaluation
-from tfp_flows.mcmc.flow_chains import FlowChains
+from tfp_flows.diagnostics.verdict import BAD, GOOD, USABLE
+from tfp_flows.posteriors.chain_rounds import (
+    RHAT,
+    has_converged,
+    has_several_modes,
+    run_chains,
+)
+from tfp_flows.posteriors.refinement import Refinement
+from tfp_flows.posteriors.refit import refit
 from tfp_flows.types import LogProbFn, Seed
-
-# Chains are at the target where no R-hat is above, as Vehtari et al. (2021) advise.
-_RHAT = 1.01
-# Where R-hat is above, another kind of chains is tried beside.
-_HOPEFUL = 1.05
-# Many chains cost little more than one; R-hat needs some 50 effective draws of each half.
-_NUM_CHAINS = 32
-# Transitions of the burn-in, and of a chain in the first round.
-_NUM_BURNIN, _NUM_FIRST = 500, 500
-_NUM_LOCAL_STEPS = 2
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Refinement:
-    """Draws of a target, how they were made, and whether they can be relied on.
-
-    Attributes:
-      samples: `[n, D]` array, draws of equal weight.
-      method: `"flow"`, the flow's own draws; `"psis"`, those drawn by importance weights;
-        `"neutra"` or `"independence"`, samples of chains.
-      converged: whether the draws are what was asked for: by the verdict of `evaluation`
-        for the first two, which no more than its samples can tell of mass that all of
-        them miss; and of chains, R-hat below 1.01 and the asked ESS in each dimension.
-      ess: effective number of independent draws, that of the worst dimension of chains.
-      evaluation: `tff.diagnostics.Evaluation` of the flow.
-      chains: `tff.mcmc.ChainResult`, all samples of the last round, or `None`.
-      seconds: wall time, the evaluation of the flow included.
-    """
-
-    samples: np.ndarray
-    method: str
-    converged: bool
-    ess: float
-    evaluation: Evaluation
-    chains: mcmc.ChainResult | None
-    seconds: float
-
-    def __str__(self) -> str:
-        how = "converged" if self.converged else "NOT CONVERGED"
-        text = (
-            f"{len(self.samples)} draws by {self.method}, {how}: ESS {self.ess:.0f}, in "
-            f"{self.seconds:.1f} s; the flow's verdict: {self.evaluation.verdict}"
-        )
-        return text if self.chains is None else f"{text}\n{self.chains}"
 
 
 def refine(
@@ -68,6 +30,7 @@ def refine(
     *,
     ess: float = 1_000.0,
     max_rounds: int = 6,
+    num_refit_steps: int = 2_000,
     evaluation: Evaluation | None = None,
     jit_compile: bool = True,
     seed: Seed = None,
@@ -79,9 +42,16 @@ def refine(
     - good: the flow's own draws.
     - usable with importance weights: draws by Pareto-smoothed importance weights, out of
       as many as the asked ESS needs (`tff.mcmc.importance_resample`).
-    - undecided or do not trust: chains in the space of the flow, from starting points
-      spread more widely than the target, until no dimension has an R-hat above 1.01, and
-      each has the asked ESS.
+    - undecided: chains in the space of the flow, from starting points spread more widely
+      than the target, until no dimension has an R-hat above 1.01, and each has the asked
+      ESS.
+    - do not trust: a richer flow is fitted first, of three autoregressive layers, and the
+      above is done by its own verdict; if that is no better, by chains through it.
+
+    The given flow stays as it is. The richer one is left out where it is further from the
+    target by its ELBO, or finds less of its evidence, as where it has lost a mode that
+    the given one has; and it is not tried in one dimension, for targets that declare
+    several modes, which such fits lose, or that are 0 at some draws.
 
     The chains are 32 Hamiltonian ones, as of `tff.mcmc.neutra`; where the target declares
     several modes, such as also propose draws of the flow, as of
@@ -110,6 +80,7 @@ def refine(
       ess: effective number of draws to be reached.
       max_rounds: number of rounds of chains, the first of 500 samples each; every round
         doubles what came before.
+      num_refit_steps: number of updates of the richer flow; 0 leaves it out.
       evaluation: the verdict, by `tff.diagnostics.evaluate` of this flow and target;
         `None` evaluates them.
       jit_compile: whether to compile chains with XLA.
@@ -134,34 +105,38 @@ def refine(
     num_samples = numerics.check_size("num_samples", num_samples)
     ess = numerics.check_positive("ess", ess)
     max_rounds = numerics.check_size("max_rounds", max_rounds)
+    num_refit_steps = numerics.check_size("num_refit_steps", num_refit_steps, least=0)
     jit_compile = numerics.check_flag("jit_compile", jit_compile)
     density = as_density(target)
     check_events(flow, density)
-    judge_seed, draw_seed = tf.unstack(
-        tfp.random.split_seed(numerics.stateless_seed(seed), n=2, salt="refine")
+    judge_seed, refit_seed, draw_seed = tf.unstack(
+        tfp.random.split_seed(numerics.stateless_seed(seed), n=3, salt="refine")
     )
     if evaluation is None:
         evaluation = diagnostics.evaluate(flow, density, seed=judge_seed)
-    chains = None
-    if evaluation.verdict == "good":
-        method, converged, reached = "flow", True, float(num_samples)
-        samples = flow.sample(num_samples, seed=draw_seed).numpy()
-    elif evaluation.verdict == "usable with importance weights":
-        efficiency = evaluation.ess / evaluation.num_samples
-        drawn = mcmc.importance_resample(
+    richer = None
+    if num_refit_steps and _may_gain(flow, density, evaluation):
+        richer = refit(
             flow,
             density,
-            num_samples,
-            num_proposals=int(max(2 * max(ess, num_samples) / efficiency, 10_000)),
-            seed=draw_seed,
+            evaluation,
+            num_steps=num_refit_steps,
+            jit_compile=jit_compile,
+            seed=refit_seed,
         )
-        method, converged, samples = "psis", True, drawn.samples
-        reached = float(num_samples)
+    used, judged = richer or (flow, evaluation)
+    chains = None
+    if judged.verdict == GOOD:
+        method, converged, reached = "flow", True, float(num_samples)
+        samples = used.sample(num_samples, seed=draw_seed).numpy()
+    elif judged.verdict == USABLE:
+        method, converged, reached = "psis", True, float(num_samples)
+        samples = _weighted_draws(used, density, judged, num_samples, ess, draw_seed)
     else:
-        method, chains = _run_chains(
-            flow, density, ess, max_rounds, jit_compile, draw_seed, started
+        method, chains = run_chains(
+            used, density, ess, max_rounds, jit_compile, draw_seed, started
         )
-        converged, reached = _has_converged(chains, ess), float(np.min(chains.ess))
+        converged, reached = has_converged(chains, ess), float(np.min(chains.ess))
         most = chains.samples.shape[0] * chains.samples.shape[1]
         samples = chains.draw(min(num_samples, most), seed=draw_seed)
     refinement = Refinement(
@@ -169,7 +144,9 @@ def refine(
         method=method,
         converged=converged,
         ess=reached,
+        flow=used,
         evaluation=evaluation,
+        refit_evaluation=None if richer is None else judged,
         chains=chains,
         seconds=time.perf_counter() - started,
     )
@@ -178,57 +155,37 @@ def refine(
     return refinement
 
 
-def _run_chains(
+def _may_gain(flow: tfd.Distribution, density: Density, evaluation: Evaluation) -> bool:
+    """Whether a richer flow may be nearer to the target than one of this verdict."""
+    return (
+        evaluation.verdict == BAD
+        and flow.event_shape[0] > 1
+        and evaluation.support_mass == 1.0
+        and not has_several_modes(density)
+    )
+
+
+def _weighted_draws(
     flow: tfd.Distribution,
     density: Density,
+    evaluation: Evaluation,
+    num_samples: int,
     ess: float,
-    max_rounds: int,
-    jit_compile: bool,
     seed: tf.Tensor,
-    started: float,
-) -> tuple[str, mcmc.ChainResult]:
-    """The method and the samples of the chains that converge first, or come nearest."""
-    settings = dict(
-        num_chains=_NUM_CHAINS,
-        num_samples=_NUM_FIRST,
-        num_burnin=_NUM_BURNIN,
-        thinning=1,
-        jit_compile=jit_compile,
-    )
-    kinds: dict[str, dict[str, Any]] = {
-        "neutra": dict(num_moves=1, has_jumps=False),
-        "independence": dict(num_moves=_NUM_LOCAL_STEPS, has_jumps=True),
-    }
-    modes = density.modes
-    if modes is not None and len(modes.mode_probabilities()) > 1:
-        kinds = dict(reversed(kinds.items()))
-    running: dict[str, FlowChains] = {}
-    found: dict[str, mcmc.ChainResult] = {}
-    length = _NUM_FIRST
-    for number in range(max_rounds):
-        for name, kind in kinds.items():
-            if name not in running:
-                if any(np.max(result.rhat) < _HOPEFUL for result in found.values()):
-                    continue
-                chains = FlowChains(flow, density, settings, seed=seed, **kind)
-                chains.burn_in(_NUM_BURNIN)
-                running[name] = chains
-            found[name] = running[name].sample(length, started=started)
-            if _has_converged(found[name], ess):
-                return name, found[name]
-        length = _NUM_FIRST * 2**number
-    return min(found.items(), key=lambda item: np.max(item[1].rhat))
-
-
-def _has_converged(chains: mcmc.ChainResult, ess: float) -> bool:
-    return bool(np.all(chains.rhat < _RHAT) and np.all(chains.ess >= ess))
+) -> np.ndarray:
+    """Draws by weight, out of twice as many as have the asked effective number."""
+    efficiency = evaluation.ess / evaluation.num_samples
+    num_proposals = max(2 * max(ess, num_samples) / efficiency, 10_000)
+    return mcmc.importance_resample(
+        flow, density, num_samples, num_proposals=int(num_proposals), seed=seed
+    ).samples
 
 
 def _warn(refinement: Refinement, ess: float) -> None:
     chains = refinement.chains
     assert chains is not None
     warnings.warn(
-        f"The chains did not arrive: R-hat {np.max(chains.rhat):.3f} where {_RHAT} was "
+        f"The chains did not arrive: R-hat {np.max(chains.rhat):.3f} where {RHAT} was "
         f"asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
         f"{refinement.seconds:.0f} s. Do not rely on their draws: fit a better flow, or "
         "allow more rounds (max_rounds).",

@@ -1,0 +1,87 @@
+"""Rounds of chains through a flow, until they have converged."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import mcmc
+from tfp_flows.density import Density
+from tfp_flows.mcmc.flow_chains import FlowChains
+
+# Chains are at the target where no R-hat is above, as Vehtari et al. (2021) advise.
+RHAT = 1.01
+# Where R-hat is above, another kind of chains is tried beside.
+_HOPEFUL = 1.05
+# Many chains cost little more than one; R-hat needs some 50 effective draws of each half.
+_NUM_CHAINS = 32
+# Transitions of the burn-in, and of a chain in the first round.
+_NUM_BURNIN, _NUM_FIRST = 500, 500
+_NUM_LOCAL_STEPS = 2
+
+
+def run_chains(
+    flow: tfd.Distribution,
+    density: Density,
+    ess: float,
+    max_rounds: int,
+    jit_compile: bool,
+    seed: tf.Tensor,
+    started: float,
+) -> tuple[str, mcmc.ChainResult]:
+    """Runs Hamiltonian chains, with jumps by draws of the flow, or without them.
+
+    Args:
+      flow: `tfd.Distribution` in whose space they move.
+      density: the target.
+      ess: effective number of draws to be reached in each dimension.
+      max_rounds: number of rounds, each as long as all before it.
+      jit_compile: whether to compile with XLA.
+      seed: stateless TFP seed.
+      started: when all this started, by `time.perf_counter`.
+
+    Returns:
+      The method, and the samples of the last round, of the chains that converge first,
+      or of those that come nearest.
+    """
+    settings = dict(
+        num_chains=_NUM_CHAINS,
+        num_samples=_NUM_FIRST,
+        num_burnin=_NUM_BURNIN,
+        thinning=1,
+        jit_compile=jit_compile,
+    )
+    kinds: dict[str, dict[str, Any]] = {
+        "neutra": dict(num_moves=1, has_jumps=False),
+        "independence": dict(num_moves=_NUM_LOCAL_STEPS, has_jumps=True),
+    }
+    if has_several_modes(density):
+        kinds = dict(reversed(kinds.items()))
+    running: dict[str, FlowChains] = {}
+    found: dict[str, mcmc.ChainResult] = {}
+    length = _NUM_FIRST
+    for number in range(max_rounds):
+        for name, kind in kinds.items():
+            if name not in running:
+                if any(np.max(result.rhat) < _HOPEFUL for result in found.values()):
+                    continue
+                chains = FlowChains(flow, density, settings, seed=seed, **kind)
+                chains.burn_in(_NUM_BURNIN)
+                running[name] = chains
+            found[name] = running[name].sample(length, started=started)
+            if has_converged(found[name], ess):
+                return name, found[name]
+        length = _NUM_FIRST * 2**number
+    return min(found.items(), key=lambda item: np.max(item[1].rhat))
+
+
+def has_converged(chains: mcmc.ChainResult, ess: float) -> bool:
+    """Whether R-hat is low enough, and the ESS as asked, in each dimension."""
+    return bool(np.all(chains.rhat < RHAT) and np.all(chains.ess >= ess))
+
+
+def has_several_modes(density: Density) -> bool:
+    """Whether the target declares more than one mode."""
+    modes = density.modes
+    return modes is not None and len(modes.mode_probabilities()) > 1
