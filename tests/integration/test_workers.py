@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from integration import keras_models
 
 SCRIPT = pathlib.Path(__file__).with_name("worker_fit.py")
 SECONDS = 240
@@ -26,7 +28,7 @@ def free_ports():
 def run_workers(tmp_path):
     """A function that runs both, and returns status, stdout and stderr of each."""
 
-    def run(folder, dies_at="-"):
+    def run(folder, dies_at="-", models="-"):
         hosts = [f"localhost:{port}" for port in free_ports()]
         processes = []
         for index in range(2):
@@ -34,7 +36,7 @@ def run_workers(tmp_path):
             config = dict(cluster=dict(worker=hosts), task=task)
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, SCRIPT, str(tmp_path / folder), dies_at],
+                    [sys.executable, SCRIPT, str(tmp_path / folder), dies_at, models],
                     env=os.environ | dict(TF_CONFIG=json.dumps(config)),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -51,14 +53,18 @@ def run_workers(tmp_path):
     return run
 
 
-def test_both_make_one_fit_and_refuse_two(run_workers):
+def test_both_make_one_fit_train_models_and_refuse_two_fits(run_workers):
     found = []
-    for status, out, err in run_workers("fit"):
+    for status, out, err in run_workers("fit", models="models"):
         assert status == 0, err
         found.append(json.loads(out.splitlines()[-1]))
     assert found[0] == found[1]
     assert np.mean(found[0]["loss"][-5:]) < np.mean(found[0]["loss"][:5]) - 0.1
     assert "The workers have other settings (worker 1 against" in found[0]["error"]
+    alone = keras_models.train(tf.distribute.get_strategy())
+    np.testing.assert_allclose(found[0]["nll"], alone["nll"], rtol=1e-5)
+    # Workers draw latent variables of their own.
+    np.testing.assert_allclose(found[0]["elbo"], alone["elbo"], rtol=0.1)
 
 
 @pytest.mark.evidence

@@ -1,4 +1,7 @@
-"""A script: one of two workers of a fit; its arguments are folder and step of death."""
+"""A script: one of two workers of a fit.
+
+Its arguments are the folder, the step of death or "-", and "models" to train those, too.
+"""
 
 import json
 import os
@@ -12,11 +15,12 @@ import tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
 import keras  # noqa: E402
+import keras_models  # noqa: E402
 from tensorflow_probability import distributions as tfd  # noqa: E402
 
 import tfp_flows as tff  # noqa: E402
 
-FOLDER, DIES_AT = sys.argv[1:]
+FOLDER, DIES_AT, MODELS = sys.argv[1:]
 INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 
 
@@ -55,4 +59,6 @@ try:
     fit(INDEX)
 except ValueError as error:
     found["error"] = str(error)
+if MODELS == "models":
+    found |= keras_models.train(strategy)
 print(json.dumps(found), flush=True)

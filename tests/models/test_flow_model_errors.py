@@ -119,11 +119,22 @@ class Workers(tf.distribute.MultiWorkerMirroredStrategy):
         pass
 
 
-def test_strategies_of_several_workers(monkeypatch):
-    monkeypatch.setattr(FlowModel, "distribute_strategy", Workers())
-    for use in (lambda: model().fit(X), lambda: model().evaluate(X)):
-        with pytest.raises(NotImplementedError, match="of several workers"):
-            use()
+class ParameterServer(tf.distribute.ParameterServerStrategy):
+    def __init__(self):
+        pass
+
+
+def test_what_keras_does_not_train_under_is_refused(monkeypatch):
+    several = model()
+    several.compile(steps_per_execution=2)
+    for strategy, trained, message in (
+        (Workers(), several, "compile with steps_per_execution=1"),
+        (ParameterServer(), model(), "cannot run under a ParameterServerStrategy"),
+    ):
+        monkeypatch.setattr(FlowModel, "distribute_strategy", strategy)
+        for use in (trained.fit, trained.evaluate):
+            with pytest.raises(NotImplementedError, match=message):
+                use(X)
 
 
 def test_data_and_target():

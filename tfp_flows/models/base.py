@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfp_flows import numerics
 from tfp_flows.models.examples import Examples, check_not_empty
-from tfp_flows.models.saving import SavableModel
 from tfp_flows.models.sources import checked, pipeline_errors
+from tfp_flows.models.workers import WorkersModel
 
 # What `compile` takes beside the optimizer.
 _COMPILE_ARGUMENTS = {
@@ -25,7 +25,7 @@ _COMPILE_ARGUMENTS = {
 _TRAIN, _TEST = 0, 1
 
 
-class BaseModel(SavableModel):
+class BaseModel(WorkersModel):
     """Steps, metrics and seeds of models that train on log densities.
 
     A subclass says by `step_terms` what is minimised and reported of each example.
@@ -135,14 +135,15 @@ class BaseModel(SavableModel):
           ValueError: if they are of another shape, or not finite or not in range, or a
             size is no integer >= 1. Those of arrays are looked at before any training,
             others before their step.
-          NotImplementedError: under a strategy of several workers, which Keras does not
-            train with.
+          NotImplementedError: under a parameter server, with which Keras 3 does not
+            train, or with several steps per execution under several workers.
         """
         sizes = dict(
             batch_size=batch_size,
             validation_batch_size=kwargs.get("validation_batch_size"),
         )
-        _check_run(self, "fit", sizes)
+        _check_sizes(sizes)
+        self._check_strategy("fit")
         if class_weight is not None:
             raise ValueError(
                 f"{type(self).__name__} has no classes, but got class_weight; pass "
@@ -193,7 +194,8 @@ class BaseModel(SavableModel):
         Raises:
           TypeError, ValueError, NotImplementedError: as of `fit`.
         """
-        _check_run(self, "evaluate", dict(batch_size=batch_size))
+        _check_sizes(dict(batch_size=batch_size))
+        self._check_strategy("evaluate")
         examples = self.examples
         if examples is None:
             return super().evaluate(x, y, batch_size, *args, **kwargs)
@@ -240,14 +242,14 @@ class BaseModel(SavableModel):
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.get_metrics_result()
+        return self._step_result()
 
     def test_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """Judges a batch; returns the means so far."""
         # The examples since `evaluate` began, a number of its own per batch.
         seed = _step_seed(self._test_seed, self._trackers["loss"].count)
         self._loss(data, seed, training=False)
-        return self.get_metrics_result()
+        return self._step_result()
 
     def _loss(self, data: tuple, seed: tf.Tensor, *, training: bool) -> tf.Tensor:
         """The loss of a batch, of which the metrics are told."""
@@ -266,25 +268,10 @@ class BaseModel(SavableModel):
         return loss
 
 
-def _check_run(model: BaseModel, method: str, sizes: dict[str, Any]) -> None:
-    """Raises unless sizes are positive, and Keras trains under the model's strategy."""
+def _check_sizes(sizes: dict[str, Any]) -> None:
     for name, size in sizes.items():
         if size is not None:
             numerics.check_size(name, size)
-    strategy = model.distribute_strategy
-    # Keras 3 reduces scalar metrics of several workers along an axis that they do not
-    # have, and hands no batches to those of a parameter server: its own models fail, too.
-    has_workers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
-    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        own_devices = strategy.extended.worker_devices
-        has_workers = strategy.num_replicas_in_sync > len(own_devices)
-    if has_workers:
-        raise NotImplementedError(
-            f"{type(model).__name__}.{method} cannot run under a strategy of several "
-            "workers (MultiWorkerMirroredStrategy, ParameterServerStrategy), with which "
-            "Keras 3 does not train; use tf.distribute.MirroredStrategy, over the "
-            "devices of one machine."
-        )
 
 
 def _step_seed(seed: npt.ArrayLike, count: keras.Variable) -> tf.Tensor:
