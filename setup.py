@@ -69,7 +69,13 @@ setup(
         "tqdm>=4.64",
     ],
     extras_require={
-        "docs": ["furo", "myst-nb>=1.1", "sphinx>=7.4", "sphinxcontrib-katex>=0.9.11"],
+        "docs": [
+            "furo",
+            "myst-nb>=1.1",
+            "sphinx>=7.4",
+            "sphinx-design>=0.6",
+            "sphinxcontrib-katex>=0.9.11",
+        ],
         "notebooks": [
             "ipykernel>=6.29",
             "jupyterlab>=4.2",

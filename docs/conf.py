@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinxcontrib.katex",
     "myst_nb",
+    "sphinx_design",
 ]
 exclude_patterns = ["_build"]
 

@@ -7,7 +7,8 @@ import shutil
 
 INDEX = """# Notebooks
 
-In reading order; each runs from a clean kernel, by `tfp-flows notebooks`.
+In reading order; each runs from a clean kernel, by `tfp-flows notebooks`; times are of two
+cores.
 
 ::::{{container}} gallery
 
@@ -22,7 +23,7 @@ In reading order; each runs from a clean kernel, by `tfp-flows notebooks`.
 ```
 """
 ENTRY = """:::{{container}} gallery-item
-{image}{{doc}}`{stem}`: {sentence}
+{image}{{doc}}`{stem}`: {sentence} {time}
 :::
 """
 NONE = """# Notebooks
@@ -54,7 +55,8 @@ def write(source, folder):
 
 def entry(path, folder):
     """The notebook `path` in the gallery; its picture is written to `folder`."""
-    cells = json.loads(path.read_text("utf-8"))["cells"]
+    notebook = json.loads(path.read_text("utf-8"))
+    cells, notes = notebook["cells"], notebook["metadata"].get("tfp_flows", {})
     paragraph = "".join(cells[0]["source"]).split("\n\n")[1].replace("\n", " ")
     sentence = re.split(r"(?<=[.:])\s(?=[A-Z$])", paragraph)[0].rstrip(":")
     image = ""
@@ -65,4 +67,13 @@ def entry(path, folder):
                 name = f"{path.stem}.png"
                 (folder / name).write_bytes(base64.b64decode(picture))
                 image = f"![]({name})\n\n"
-    return ENTRY.format(image=image, stem=path.stem, sentence=sentence)
+    time = f"*{duration(notes['seconds'])} to run.*" if "seconds" in notes else ""
+    return ENTRY.format(image=image, stem=path.stem, sentence=sentence, time=time)
+
+
+def duration(seconds):
+    """A time in words, for machines are not alike: ten seconds, minutes."""
+    if seconds < 55:
+        return f"{10 * max(1, round(seconds / 10))} seconds"
+    minutes = round(seconds / 60)
+    return "A minute" if minutes == 1 else f"{minutes} minutes"

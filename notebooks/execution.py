@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+import time
 from collections.abc import Sequence
 
 from notebooks import outputs
@@ -128,6 +129,7 @@ def _executed(path: pathlib.Path, quick: bool) -> str:
         "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+    started = time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
             client.execute(
@@ -145,5 +147,5 @@ def _executed(path: pathlib.Path, quick: bool) -> str:
                 f"The kernel of notebook {path.name} died; the file is as it was. Its "
                 f"last words were: {log.read()[-500:]}"
             ) from error
-    outputs.tidy(notebook)
+    outputs.tidy(notebook, time.perf_counter() - started)
     return nbformat.writes(notebook) + "\n"

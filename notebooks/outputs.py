@@ -1,4 +1,4 @@
-"""What is stored of an executed notebook: the same on every machine, and small."""
+"""What is stored of an executed notebook: little, and but for its time the same anywhere."""
 
 import base64
 import io
@@ -20,14 +20,15 @@ def clear(notebook: NotebookNode) -> None:
         cell.outputs, cell.execution_count = [], None
 
 
-def tidy(notebook: NotebookNode) -> None:
+def tidy(notebook: NotebookNode, seconds: float) -> None:
     """Removes versions, TensorFlow's start-up log, and half the size of pictures.
 
     Args:
       notebook: executed `NotebookNode`, changed in place.
+      seconds: what the run took, for the reader of the gallery.
     """
     notebook.metadata.clear()
-    notebook.metadata.update(_METADATA)
+    notebook.metadata.update(_METADATA, tfp_flows=dict(seconds=round(seconds)))
     for cell in notebook.cells:
         cell.metadata.clear()
     for cell in _code_cells(notebook):

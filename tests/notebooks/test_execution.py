@@ -55,6 +55,7 @@ def test_outputs_are_stored_in_place_from_this_python(make):
     assert printed == ["1\n2\n"]
     notebook = nbformat.read(folder / "01.ipynb", as_version=4)
     assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.tfp_flows.seconds >= 0
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
     assert all(cell.metadata == {} for cell in notebook.cells)
 
@@ -125,7 +126,7 @@ def test_pictures_lose_no_more_than_a_shade():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
     data = {"image/png": base64.b64encode(file.getvalue()).decode()}
     notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
-    tidy(notebook)
+    tidy(notebook, seconds=1.0)
     stored = base64.b64decode(notebook.cells[0].outputs[0].data["image/png"])
     image = Image.open(io.BytesIO(stored))
     assert image.mode == "P"

@@ -15,7 +15,7 @@ from tfp_flows.types import Variables
 
 # Peak rates of Adam, and of Adam in the eigenbasis. There each coordinate moves by about
 # the rate, all of P by its sqrt(P)-fold: from so many parameters on, that stays the same.
-_LEARNING_RATE, _EIGENBASIS_LEARNING_RATE, _FULL_RATE_PARAMETERS = 0.02, 0.04, 80
+_EIGENBASIS_LEARNING_RATE, _FULL_RATE_PARAMETERS = 0.04, 80
 
 # Most parameters of a flow, number of steps, samples per step: where the median KL of
 # planar flows stops falling fast with time. Those of 16 layers in the plane (80
@@ -79,7 +79,7 @@ def linear_annealing(
 
 
 def default_optimizer(
-    num_steps: int, *, learning_rate: float = _LEARNING_RATE, decays: bool = True
+    num_steps: int, *, learning_rate: float = 0.02, decays: bool = True
 ) -> keras.optimizers.Optimizer:
     """Adam with warm-up and cosine decay to 0, the default of large flows.
 

@@ -233,10 +233,11 @@ class ReverseKL(Objective):
 
 
 class PathReverseKL(ReverseKL):
-    """As `ReverseKL`, by the path derivative alone: "sticking the landing" ([1], eq. 5).
+    """As `ReverseKL`, by the path derivative alone: "sticking the landing".
 
     The parameters move log q(x) in two ways, through the sample and directly. The direct
-    part, the score of the parameters, has expectation 0, and is left out: the gradient is
+    part, the score of the parameters, has expectation 0, and is left out ([1], eq. 5):
+    the gradient is
 
         (d log q / dx - beta d log p / dx)^T dx / d parameters,
 
