@@ -30,6 +30,7 @@ REPORT = ["typst>=0.13"]
 SWEEPS = ["joblib>=1.3"]
 TENSORBOARD = ["tensorboard>=2.18"]
 TEST = [
+    "codespell>=2.3",
     "hypothesis>=6.100",
     "ipykernel>=6.29",
     "mpmath>=1.3",
