@@ -11,9 +11,9 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.mcmc import hamiltonian
 from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.mcmc.flow_space import FlowSpace, warn_of_invalid
+from tfp_flows.mcmc.flow_transitions import FlowTransitions
 from tfp_flows.mcmc.mode_crossings import mode_statistics, warn_of_separate_modes
 from tfp_flows.training import xla_errors
 from tfp_flows.types import LogProbFn, Seed
@@ -31,9 +31,8 @@ _PRIOR_DRAWS = 5.0
 class FlowChains:
     """Chains that can be continued: each `sample` goes on where the last one ended.
 
-    A transition is a jump, to a draw of the flow or nowhere, if there are jumps, and
-    `num_moves` Hamiltonian moves after it. One compiled program serves burn-in and
-    sampling; draws of the flow come from another one, many at once.
+    One compiled program serves burn-in and sampling; draws of the flow come from another
+    one, many at once. See `FlowTransitions` for what a transition is.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class FlowChains:
         """
         seed = numerics.stateless_seed(seed)
         self._settings = settings | dict(seed=np.asarray(seed).tolist())
-        self._kernel, self._num_moves, self._has_jumps = kernel, num_moves, has_jumps
+        self._num_moves, self._has_jumps = num_moves, has_jumps
         check_seed, start_seed, self._seed = tf.unstack(
             tfp.random.split_seed(seed, n=3, salt="flow_chains")
         )
@@ -73,16 +72,36 @@ class FlowChains:
         self._starts = self._space.forward(self._y)
         wanted = settings["num_samples"] * settings["thinning"]
         self._size = int(np.clip(_MOST_STATES // num_chains, 1, wanted))
+        transitions = FlowTransitions(
+            self._space,
+            kernel=kernel,
+            num_moves=num_moves,
+            has_jumps=has_jumps,
+            num_chains=num_chains,
+            size=self._size,
+        )
         jit_compile = settings["jit_compile"]
-        self._advance = _graph(self._advance_block, jit_compile=jit_compile)
-        self._propose = _graph(self._draw_proposals)
-        self._bootstrap = _graph(self._first_results)
+        self._advance = _graph(transitions.advance, jit_compile=jit_compile)
+        self._propose = _graph(transitions.draw_proposals)
+        self._bootstrap = _graph(transitions.first_results)
         self._results = self._call(
             self._bootstrap,
             self._y,
             self._scale,
             tf.constant(_STEP_SIZE, self._space.dtype),
         )
+
+    def run(self, started: float) -> ChainResult:
+        """Burn-in and samples as the settings say, with a warning if no mode is left.
+
+        Args:
+          started: when the run started, by `time.perf_counter`.
+        """
+        self.burn_in(self._settings["num_burnin"])
+        result = self.sample(started=started)
+        density, crossings = self._space.density, result.mode_crossings
+        warn_of_separate_modes(density, self._starts, crossings)
+        return result
 
     def burn_in(self, num_steps: int) -> None:
         """Moves the chains on while step size and mass matrix are tuned.
@@ -148,11 +167,6 @@ class FlowChains:
             **mode_statistics(self._space.density, samples),
         )
 
-    def warn(self, result: ChainResult) -> None:
-        """Warns if the chains of `result` stayed in the modes in which they started."""
-        density, crossings = self._space.density, result.mode_crossings
-        warn_of_separate_modes(density, self._starts, crossings)
-
     def _run(self, num_steps: int) -> dict[str, np.ndarray]:
         """What the next transitions trace, `[num_steps, num_chains, ...]` arrays."""
         blocks = []
@@ -184,116 +198,6 @@ class FlowChains:
         is_compiled = function is self._advance and self._settings["jit_compile"]
         with xla_errors(is_compiled):
             return function.get_concrete_function(*arguments)(*arguments)
-
-    def _first_results(self, y: tf.Tensor, scale: tf.Tensor, step_size: tf.Tensor) -> Any:
-        """What goes from one transition to the next beside y: the kernel's results."""
-        if not self._num_moves:
-            return self._space.log_prob(scale * y)
-        kernel = hamiltonian.make_kernel(self._kernel, self._space, step_size, scale)
-        return kernel.bootstrap_results(y)
-
-    def _draw_proposals(self, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        shape = [self._size, len(self._starts)]
-        return self._space.proposals(shape, seed, has_gradient=self._num_moves > 0)
-
-    def _advance_block(
-        self,
-        y: tf.Tensor,
-        results: Any,
-        scale: tf.Tensor,
-        proposals: tuple[tf.Tensor, ...],
-        num_steps: tf.Tensor,
-        seed: tf.Tensor,
-    ) -> tuple[tf.Tensor, Any, dict[str, tf.Tensor]]:
-        """Up to `size` transitions: the last y and results, and what is traced."""
-
-        def transition(
-            step: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any
-        ) -> Any:
-            trace = {}
-            if proposals:
-                proposal = tuple(tf.gather(array, step) for array in proposals)
-                y, results, trace["accepted"] = self._jump(y, results, scale, proposal)
-            if self._num_moves:
-                y, results = self._move(y, results, scale, seed)
-                trace |= hamiltonian.trace_step(self._kernel, results)
-            else:
-                trace["log_prob"] = results
-            return y, results, dict(trace, z=scale * y)
-
-        def body(
-            step: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any, arrays: dict
-        ) -> tuple:
-            step_seed, seed = tf.unstack(tfp.random.split_seed(seed, n=2))
-            y, results, trace = transition(step, step_seed, y, results)
-            arrays = {name: arrays[name].write(step, trace[name]) for name in arrays}
-            return step + 1, seed, y, results, arrays
-
-        arrays = {
-            name: tf.TensorArray(dtype, self._size, element_shape=shape)
-            for name, (dtype, shape) in self._traced().items()
-        }
-        _, _, y, results, arrays = tf.while_loop(
-            lambda step, *_: step < num_steps,
-            body,
-            (tf.constant(0), seed, y, results, arrays),
-        )
-        return y, results, {name: array.stack() for name, array in arrays.items()}
-
-    def _traced(self) -> dict[str, tuple[tf.DType, list[int]]]:
-        """Name = dtype and shape of what is traced of a transition."""
-        dtype, shape = self._space.dtype, [len(self._starts)]
-        traced = dict(
-            z=(dtype, [*shape, self._space.event_size]), log_prob=(dtype, shape)
-        )
-        if self._has_jumps:
-            traced |= dict(accepted=(tf.bool, shape))
-        if self._num_moves:
-            traced |= dict(
-                acceptance_rate=(dtype, shape),
-                diverging=(tf.bool, shape),
-                n_steps=(tf.int32, shape),
-            )
-        return traced
-
-    def _jump(
-        self,
-        y: tf.Tensor,
-        results: Any,
-        scale: tf.Tensor,
-        proposal: tuple[tf.Tensor, ...],
-    ) -> tuple[tf.Tensor, Any, tf.Tensor]:
-        """Takes a draw of the flow with probability min(1, w' / w), w = p / q."""
-        z, log_prob, gradient, log_base, log_uniform = proposal
-        now = hamiltonian.log_prob_of(results) if self._num_moves else results
-        log_weight = now - self._space.base.log_prob(scale * y)
-        is_accepted = log_uniform < log_prob - log_base - log_weight
-        y = tf.where(is_accepted[:, tf.newaxis], z / scale, y)
-        if self._num_moves:
-            results = hamiltonian.replace_state(
-                results, is_accepted, log_prob, scale * gradient
-            )
-        else:
-            results = tf.where(is_accepted, log_prob, now)
-        return y, results, is_accepted
-
-    def _move(
-        self, y: tf.Tensor, results: Any, scale: tf.Tensor, seed: tf.Tensor
-    ) -> tuple[tf.Tensor, Any]:
-        """`num_moves` Hamiltonian transitions."""
-        kernel = hamiltonian.make_kernel(
-            self._kernel, self._space, results.new_step_size, scale
-        )
-
-        def body(move: tf.Tensor, seed: tf.Tensor, y: tf.Tensor, results: Any) -> tuple:
-            move_seed, seed = tf.unstack(tfp.random.split_seed(seed, n=2))
-            return move + 1, seed, *kernel.one_step(y, results, seed=move_seed)
-
-        return tf.while_loop(
-            lambda move, *_: move < self._num_moves,
-            body,
-            (tf.constant(0), seed, y, results),
-        )[2:]
 
 
 def _graph(function: Callable, *, jit_compile: bool = False) -> Any:

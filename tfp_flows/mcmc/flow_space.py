@@ -122,9 +122,8 @@ class FlowSpace:
           z: `[..., D]` array.
           log_prob: `[...]` array, `log_prob` of z.
         """
-        to_target = tf.function(self.to_target, autograph=False).get_concrete_function(
-            tf.TensorSpec([None, self.event_size], self.dtype)
-        )
+        points = tf.TensorSpec([None, self.event_size], self.dtype)
+        to_target = _trace(self.to_target, points)
         flat = z.reshape(-1, self.event_size)
         parts = [
             to_target(tf.constant(flat[start : start + _BATCH]))
@@ -234,13 +233,16 @@ class FlowSpace:
         return tf.constant(z[np.argsort(-(log_weights + noise))[:num_chains]])
 
 
-def _run_traced(function: Callable, argument: tf.Tensor) -> Any:
-    """`function(argument)` as a graph, in which a bijector's two directions are one pass.
+def _trace(function: Callable, argument: tf.Tensor | tf.TensorSpec) -> Any:
+    """`function` as a graph, in which a bijector's two directions are one pass.
 
-    By its concrete function: a new `tf.function` in each call would warn of retracing.
+    Its concrete function: a new `tf.function` in each call would warn of retracing.
     """
-    traced = tf.function(function, autograph=False)
-    return traced.get_concrete_function(argument)(argument)
+    return tf.function(function, autograph=False).get_concrete_function(argument)
+
+
+def _run_traced(function: Callable, argument: tf.Tensor) -> Any:
+    return _trace(function, argument)(argument)
 
 
 def warn_of_invalid(num_invalid: int, num_proposals: int) -> None:

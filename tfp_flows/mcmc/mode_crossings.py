@@ -55,7 +55,7 @@ def warn_of_separate_modes(
             f"{num_modes}: the shares of modes in the samples are those of the starting "
             "points. Use tff.mcmc.independence_metropolis, or a better flow.",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -108,7 +108,4 @@ def neutra(
         initial_state=initial_state,
         seed=seed,
     )
-    chains.burn_in(num_burnin)
-    result = chains.sample(started=started)
-    chains.warn(result)
-    return result
+    return chains.run(started)
