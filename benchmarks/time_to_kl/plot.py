@@ -1,0 +1,79 @@
+"""The figure: KL over seconds, a panel per target."""
+
+from benchmarks.time_to_kl.contestants import CONTESTANTS
+from benchmarks.time_to_kl.densities import DENSITIES
+from benchmarks.time_to_kl.tables import points, thresholds
+from tfp_flows.plotting.figures import save_figure
+from tfp_flows.plotting.style import COLORS
+
+_BLUE, _VERMILION, _GREEN, _PURPLE, _ORANGE, _SKY = COLORS
+_LIBRARY_COLORS = dict(
+    tfp_flows=_VERMILION,
+    FlowJAX=_BLUE,
+    zuko=_GREEN,
+    normflows=_PURPLE,
+    NumPyro=_ORANGE,
+    PyMC=_SKY,
+)
+_MARKERS = "oosD^vPXsDsDv^*"
+# What is farther is drawn at this edge.
+_FARTHEST, _NEAREST = 3.0, 0.0015
+
+
+def write(path, rows):
+    """Draws the median distance over the median seconds, on log scales.
+
+    Args:
+      path: PNG file, replaced as a whole.
+      rows: the results.
+    """
+
+    def draw_all(figure):
+        grid = figure.subplots(2, 3, sharex=True)
+        for ax, target in zip(grid.flat, DENSITIES, strict=True):
+            draw(ax, rows, target)
+        handles = {}
+        for ax in grid.flat:
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+                handles.setdefault(label, handle)
+        order = [c.label for c in CONTESTANTS.values() if c.label in handles]
+        figure.supxlabel("seconds from process start to fitted flow", fontsize=11)
+        figure.legend(
+            [handles[label] for label in order],
+            order,
+            loc="outside lower center",
+            ncols=4,
+            fontsize=9,
+        )
+
+    save_figure(path, draw_all, (10.0, 7.2))
+
+
+def draw(ax, rows, target):
+    """A line per contestant through its budgets."""
+    for (name, contestant), marker in zip(CONTESTANTS.items(), _MARKERS, strict=True):
+        found = points(rows, target, name)
+        if not found:
+            continue
+        is_ours = contestant.worker == "ours"
+        ax.plot(
+            [point["seconds"] for point in found],
+            [min(max(point["distance"], _NEAREST), _FARTHEST) for point in found],
+            marker=marker,
+            markersize=7 if is_ours else 5,
+            linewidth=2.5 if is_ours else 1.2,
+            linestyle="--" if name == "autoregressive" else "-",
+            color=_LIBRARY_COLORS[contestant.library],
+            markerfacecolor="white" if name == "autoregressive" else None,
+            label=contestant.label,
+            zorder=3 if is_ours else 2,
+            clip_on=False,
+        )
+    is_posterior = DENSITIES[target].log_normalizer is None
+    ax.set(xscale="log", yscale="log", ylim=(_NEAREST, _FARTHEST), title=target)
+    ax.set_ylabel("worst error of a moment" if is_posterior else "KL")
+    ax.set_xticks([5, 10, 20, 40], ["5", "10", "20", "40"])
+    ax.xaxis.minorticks_off()
+    ax.set_yticks([*thresholds(target), 1.0], [*map(str, thresholds(target)), "1"])
+    ax.yaxis.minorticks_off()
+    ax.grid(True, which="major", alpha=0.3)
