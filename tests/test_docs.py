@@ -10,8 +10,10 @@ import re
 import sys
 
 import pytest
+from shortened import shorten
 
 import tfp_flows as tff
+from tfp_flows.posteriors import chain_rounds
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -142,13 +144,8 @@ def test_tests_that_are_named_exist_and_hold_the_bounds(page):
 
 # Defaults for code that leaves them out: it is to run, not to fit well.
 FEWER = {
-    "vi.fit_reverse_kl": dict(num_steps=10, sample_size=64),
-    "vi.fit_maximum_likelihood": dict(num_steps=10),
-    "vi.fit_restarts": dict(num_steps=10, sample_size=64),
     "diagnostics.evaluate": dict(num_samples=500),
-    "posteriors.fit_posterior": dict(
-        num_steps=10, sample_size=64, num_evaluation_samples=500
-    ),
+    "mcmc.independence_metropolis": dict(num_burnin=50, jit_compile=False),
     "posteriors.refine": dict(max_rounds=1, jit_compile=False),
 }
 
@@ -157,31 +154,35 @@ FEWER = {
 def short(monkeypatch, tmp_path):
     """A function that shortens code, which is to run in the test's folder."""
     monkeypatch.chdir(tmp_path)
+    shorten(monkeypatch)
+    for name in ("_NUM_BURNIN", "_NUM_FIRST"):
+        monkeypatch.setattr(chain_rounds, name, 50)
     for name, arguments in FEWER.items():
-        package = getattr(tff, name.split(".")[0])
-        function = getattr(package, name.split(".")[1])
-        monkeypatch.setattr(
-            package, function.__name__, functools.partial(function, **arguments)
-        )
+        package, function = name.split(".")
+        package = getattr(tff, package)
+        fewer = functools.partial(getattr(package, function), **arguments)
+        monkeypatch.setattr(package, function, fewer)
+    posterior = functools.partial(
+        tff.fit_posterior, num_steps=10, sample_size=64, num_evaluation_samples=500
+    )
+    monkeypatch.setattr(tff, "fit_posterior", posterior)
 
-    def shorten(code):
+    def shorten_numbers(code):
         for name, number in (
             ("num_steps", 10),
             ("sample_size", 64),
             ("num_samples", 50),
             ("num_burnin", 50),
             ("num_chains", 10),
+            ("thinning", 2),
             ("num_restarts", 2),
-            ("num_layers", 4),
-            ("epochs", 1),
         ):
             code = re.sub(rf"\b{name}=[\d_]+", f"{name}={number}", code)
-        code = re.sub(r"(_flow[(,] ?\d+), \d+", r"\1, 4", code)
         code = re.sub(r"SharedPlanar\(\d+", "SharedPlanar(4", code)
         code = code.replace("sample(10_000", "sample(500")
         return code.replace("jit_compile=True", "jit_compile=False")
 
-    return shorten
+    return shorten_numbers
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ import re
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
-import tensorflow as tf
+from shortened import shorten
 
-import tfp_flows as tff
 from notebooks.execution import notebook_paths
 
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
@@ -93,30 +92,11 @@ class Outputs(io.TextIOBase):
         plt.close("all")
 
 
-@pytest.fixture
-def short_fits(monkeypatch):
-    """Fits take two steps, and eagerly, as most of the time would go into tracing."""
-
-    def shorten(fit):
-        def run(*args, **arguments):
-            tf.config.run_functions_eagerly(True)
-            try:
-                return fit(*args, **arguments | dict(num_steps=2))
-            finally:
-                tf.config.run_functions_eagerly(False)
-
-        return run
-
-    for name in ("fit_reverse_kl", "fit_maximum_likelihood", "fit_restarts"):
-        monkeypatch.setattr(tff.vi, name, shorten(getattr(tff.vi, name)))
-
-
 @each_notebook
-def test_runs_and_shows_the_kinds_of_things_that_are_stored(
-    path, monkeypatch, short_fits
-):
+def test_runs_and_shows_the_kinds_of_things_that_are_stored(path, monkeypatch):
     # Here, as what a kernel adds is the import of TensorFlow: ten times the work.
     monkeypatch.setenv("TFP_FLOWS_QUICK", "1")
+    shorten(monkeypatch)
     plt.switch_backend("agg")
     plt.close("all")
     names = {"__name__": "__main__"}

@@ -1,0 +1,65 @@
+"""What pages and notebooks call, shortened: their code is to run, not to fit well."""
+
+import keras
+import tensorflow as tf
+
+import tfp_flows as tff
+from tfp_flows.plotting import planes
+
+MOST_LAYERS = 4
+RESOLUTION = 60
+# Of fits of Keras, where the code says how many.
+OF_KERAS = dict(epochs=1, batch_size=2_000)
+
+
+def shorten(monkeypatch):
+    """Flows have few layers, fits take few steps, and grids are coarse.
+
+    Fits of `tff.vi` run eagerly, and densities are drawn so, as most of the time would go
+    into tracing.
+    """
+    for name in ("planar_flow", "radial_flow"):
+        monkeypatch.setattr(tff, name, _of_few_layers(getattr(tff, name)))
+    for name in ("fit_reverse_kl", "fit_maximum_likelihood", "fit_restarts"):
+        monkeypatch.setattr(tff.vi, name, _in_two_steps(getattr(tff.vi, name)))
+    monkeypatch.setattr(keras.Model, "fit", _in_one_epoch(keras.Model.fit))
+    density_on_grid = _on_a_coarse_grid(planes.density_on_grid)
+    for module in (planes, tff.plotting):
+        monkeypatch.setattr(module, "density_on_grid", density_on_grid)
+
+
+def _of_few_layers(build):
+    def short(event_size, num_layers, **arguments):
+        return build(event_size, min(num_layers, MOST_LAYERS), **arguments)
+
+    return short
+
+
+def _in_two_steps(fit):
+    def short(*args, **arguments):
+        tf.config.run_functions_eagerly(True)
+        try:
+            return fit(*args, **arguments | dict(num_steps=2))
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    return short
+
+
+def _in_one_epoch(fit):
+    def short(*args, **arguments):
+        given = {name: OF_KERAS[name] for name in OF_KERAS if name in arguments}
+        return fit(*args, **arguments | given)
+
+    return short
+
+
+def _on_a_coarse_grid(density_on_grid):
+    def coarse(log_prob_fn, limits, *, resolution=RESOLUTION):
+        # The method of a distribution, which would be made a graph.
+        log_prob_fn = getattr(log_prob_fn, "log_prob", log_prob_fn)
+        return density_on_grid(
+            log_prob_fn, limits, resolution=min(resolution, RESOLUTION)
+        )
+
+    return coarse
