@@ -85,6 +85,7 @@ def test_points_of_unknown_rank(entry, batch_shape, rng):
             assert_round_trip(actual, bijector, x)
 
 
+@one_per_class
 def test_graphs_of_sessions_agree_with_eager(entry, rng):
     # There, == of tensors is that of Python objects.
     values = entry.draw(rng, 1.0, (), 3)
@@ -99,6 +100,12 @@ def test_graphs_of_sessions_agree_with_eager(entry, rng):
     np.testing.assert_allclose(score, bijector.forward_score(x, x), rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    # The singles, and of stacks all forms.
+    [e for e in registry.ENTRIES if e.stacked or e in registry.one_per_class()],
+    ids=lambda entry: entry.name,
+)
 def test_parameters_of_unknown_shape(entry, rng):
     # Batch and event sizes may be unknown; the number of layers of a stack may not.
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)

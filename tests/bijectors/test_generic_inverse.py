@@ -25,7 +25,7 @@ def tolerance(entry, dtype, scale):
 @pytest.mark.parametrize("scale", SCALES)
 def test_exact_image_of_the_inverse(entry, scale, dtype, rng):
     parameters, bijector = entry.make(rng, scale, event_size=3, dtype=dtype)
-    y = tf.constant(2.0 * rng.normal(size=(8, 3)), dtype)
+    y = tf.constant(2.0 * rng.normal(size=(4, 3)), dtype)
     x = bijector.inverse(y)
     assert x.dtype == dtype
     assert np.max(np.abs(x - y)) > 1e-3 * scale
@@ -195,12 +195,11 @@ def test_half_precision(entry, dtype, rng):
     np.testing.assert_allclose(tf.cast(log_det, tf.float64), truth, 0.1, 0.5)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_images_that_are_not_finite_stay_in_their_row(entry, bad, rng):
+def test_images_that_are_not_finite_stay_in_their_row(entry, rng):
     _, bijector = entry.make(rng)
-    y = rng.normal(size=(3, 2))
+    y = rng.normal(size=(7, 2))
     good = bijector.inverse(y).numpy()
-    y[1, 0] = bad
+    y[1::2, 0] = [np.nan, np.inf, -np.inf]
     x = bijector.inverse(y).numpy()
-    np.testing.assert_array_equal(x[[0, 2]], good[[0, 2]])
-    assert not np.any(np.isfinite(x[1]))
+    np.testing.assert_array_equal(x[::2], good[::2])
+    assert not np.any(np.isfinite(x[1::2]))

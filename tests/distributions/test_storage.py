@@ -117,8 +117,7 @@ def around(flow, case):
         "matrices",
     ],
 )
-@pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize(("fused", "affine"), [(True, False), (False, True)])
 def test_what_is_around_the_layers(tmp_path, case, fused, affine):
     flow = tff.planar_flow(3, 2, seed=0, fused=fused, affine=affine, init_scale=1.0)
     for index, variable in enumerate(flow.trainable_variables):

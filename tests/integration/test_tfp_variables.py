@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 import pytest
+import registry
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -63,6 +64,7 @@ def test_each_method_reads_each_variable_once(entry, variables, method):
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
 @pytest.mark.parametrize("method", METHODS)
 def test_checks_of_arguments_read_each_variable_once_more(entry, variables, method):
     bijector = entry.build(**variables, validate_args=True)

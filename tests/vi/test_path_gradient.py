@@ -132,8 +132,7 @@ def test_bad_estimators_are_refused():
         tff.vi.fit_reverse_kl(normal, target, gradient_estimator="path")
 
 
-@pytest.mark.parametrize("batch_shape", [(), (3,)])
-@pytest.mark.parametrize("num_starts", [1, 2])
+@pytest.mark.parametrize(("batch_shape", "num_starts"), [((3,), 1), ((), 2), ((3,), 2)])
 def test_a_base_without_a_batch_serves_batches_and_starts(batch_shape, num_starts):
     base = tfp.distributions.MultivariateNormalDiag([1.0, 2.0], [1.0, 0.5])
     # As many samples as members: axes that are mixed up would have the same shape.
