@@ -46,6 +46,7 @@ def _flowjax(label, form, num_steps, sample_size=256):
 
 
 def _numpyro(label, form, num_steps):
+    label = f"NumPyro {label}"
     return Contestant(label, "NumPyro", "with_numpyro", "numpyro", form, num_steps, 256)
 
 
@@ -88,9 +89,9 @@ BUDGETS = (
     ("20,000 x 4,096", 20_000, 4_096, 22.0),
 )
 
-# How many times the steps of the best trial a fit makes: of all, and of the two that were
-# best in the search of the target.
-MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = (2,), (1, 2, 5), 2
+# How many times the steps, and the samples per step, of the best trial a fit has: of all,
+# and of those that were best in the search of the target.
+MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = ((2, 1),), ((1, 1), (2, 1), (2, 4)), 2
 
 
 def searched(target):

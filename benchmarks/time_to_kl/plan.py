@@ -89,11 +89,14 @@ def _of_contestant(name, target, found, seed):
     distances = {other: search.distance(_best(searched[other])) for other in searched}
     leaders = sorted(distances, key=distances.get)[:NUM_BEST]
     trial = _best(searched[name])
-    for multiple in MULTIPLES_OF_BEST if name in leaders else MULTIPLES:
+    # The first trial has compiled most, which a later one found there.
+    start = searched[name]["imported_seconds"]
+    start += searched[name]["trials"][0]["first_seconds"] + _REST
+    for longer, larger in MULTIPLES_OF_BEST if name in leaders else MULTIPLES:
         settings = dict(trial["settings"], seed=seed)
-        settings["num_steps"] *= multiple
-        estimate = multiple * trial["train_seconds"] + trial["first_seconds"]
-        estimate += searched[name]["imported_seconds"] + _REST
+        settings["num_steps"] *= longer
+        settings["sample_size"] *= larger
+        estimate = start + longer * larger * trial["train_seconds"]
         budget = f"{settings['num_steps']:,} x {settings['sample_size']:,}"
         yield Job(name, target, budget, settings, estimate)
 

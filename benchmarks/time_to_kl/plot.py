@@ -37,16 +37,19 @@ def write(path, rows):
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
         order = [c.label for c in CONTESTANTS.values() if c.label in handles]
-        figure.supxlabel("seconds from process start to fitted flow", fontsize=11)
+        for ax in grid[:, 0]:
+            ax.set_ylabel("KL")
+        for ax in grid[-1]:
+            ax.set_xlabel("seconds from process start")
         figure.legend(
             [handles[label] for label in order],
             order,
             loc="outside lower center",
-            ncols=4,
-            fontsize=9,
+            ncols=3,
+            fontsize=9.5,
         )
 
-    save_figure(path, draw_all, (10.0, 7.2))
+    save_figure(path, draw_all, (9.0, 7.4))
 
 
 def draw(ax, rows, target):
@@ -71,7 +74,8 @@ def draw(ax, rows, target):
         )
     is_posterior = DENSITIES[target].log_normalizer is None
     ax.set(xscale="log", yscale="log", ylim=(_NEAREST, _FARTHEST), title=target)
-    ax.set_ylabel("worst error of a moment" if is_posterior else "KL")
+    if is_posterior:
+        ax.set_ylabel("worst error of a moment")
     ax.set_xticks([5, 10, 20, 40], ["5", "10", "20", "40"])
     ax.xaxis.minorticks_off()
     ax.set_yticks([*thresholds(target), 1.0], [*map(str, thresholds(target)), "1"])
