@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 import registry
-import tensorflow as tf
+from shortened import running_eagerly
 
 import tfp_flows as tff
 from tfp_flows import plotting
@@ -44,9 +44,8 @@ def interruptible():
 @pytest.fixture
 def eagerly():
     """What is a `tf.function` runs eagerly: a few steps take less time than a trace."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with running_eagerly():
+        yield
 
 
 @pytest.fixture(params=registry.ENTRIES, ids=lambda entry: entry.name)
@@ -106,9 +105,10 @@ def estimated(tmp_path_factory):
         num_layers=2,
         num_train=200,
         num_test=300,
-        num_steps=30,
+        num_steps=3,
         batch_size=50,
         jit_compile=False,
     )
-    results = estimate_densities(out, config, num_workers=1, progress_bar=False)
+    with running_eagerly():
+        results = estimate_densities(out, config, num_workers=1, progress_bar=False)
     return out, config, results

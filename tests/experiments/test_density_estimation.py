@@ -35,7 +35,7 @@ def test_results_are_complete(estimated):
     assert len(results["truths"]) == 2
     for row in results["fits"]:
         assert 0.5 < row["mass_on_grid"] < 1.05
-        # 30 steps are few: further from the truth than its error.
+        # 3 steps are few: further from the truth than its error.
         assert row["kl"] > 3 * row["kl_standard_error"] > 0.0
         truth = next(t for t in results["truths"] if t["points"] == row["points"])
         assert row["kl"] == pytest.approx(row["nll"] - truth["nll"], abs=1e-6)

@@ -53,8 +53,8 @@ for directory in sys.argv[1:]:
 def test_saved_models_run_without_this_package(tmp_path, rng):
     settings = dict(seed=4, dtype=tf.float64, init_scale=1.0)
     flows = {
-        "stack": tff.planar_flow(2, 3, **settings),
-        "chain": tff.radial_flow(2, 3, fused=False, **settings),
+        "stack": tff.planar_flow(2, 2, **settings),
+        "chain": tff.radial_flow(2, 2, fused=False, **settings),
     }
     for name, flow in flows.items():
         save_model(flow, str(tmp_path / name), rng.normal(size=(5, 2)))

@@ -85,7 +85,7 @@ def test_a_normal_is_fitted_by_mean_and_standard_deviation():
 
 
 @pytest.mark.parametrize("turn", [lambda flow: flow, inverted], ids=["as-is", "inverted"])
-def test_a_step_is_that_of_the_mean_nll(turn):
+def test_a_step_is_that_of_the_mean_nll(turn, eagerly):
     x = banana(50)
     flow = turn(tff.planar_flow(2, 3, seed=0, dtype=tf.float64))
     with tf.GradientTape() as tape:
@@ -233,9 +233,9 @@ def test_early_stopping_restores_the_best_parameters():
     assert patient.num_steps_done == result.num_steps_done + 20
 
 
-def test_a_dataset_of_all_points_equals_an_array():
+def test_a_dataset_of_all_points_equals_an_array(eagerly):
     x = banana(64).astype(np.float32)
-    arguments = dict(validation_data=banana(32, seed=1), num_steps=20)
+    arguments = dict(validation_data=banana(32, seed=1), num_steps=4)
     results = [
         fit(small_flow(0), data, **arguments)
         for data in (x, tf.data.Dataset.from_tensor_slices(x).batch(64))
@@ -270,17 +270,17 @@ def test_validation_by_a_dataset():
     assert_same(*results)
 
 
-def test_members_of_a_batch_train_as_if_alone():
+def test_members_of_a_batch_train_as_if_alone(eagerly):
     flows = inverted(tff.planar_flow(2, 2, seed=0, batch_shape=(3,)))
     alone = small_flow(0)
     for variable, batch in zip(
         alone.trainable_variables, flows.trainable_variables, strict=True
     ):
         variable.assign(batch[1])
-    arguments = dict(num_steps=40, evaluation_steps=10)
+    arguments = dict(num_steps=4, evaluation_steps=1)
     together = fit(flows, banana(200), **arguments)
     single = fit(alone, banana(200), **arguments)
-    assert together.loss.shape == (40, 3)
+    assert together.loss.shape == (4, 3)
     assert together.validation_loss.shape == (5, 3)
     assert together.best_step.shape == (3,)
     np.testing.assert_allclose(together.loss[:, 1], single.loss, rtol=1e-3)
