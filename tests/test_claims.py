@@ -69,6 +69,20 @@ def test_a_funnel_is_not_fitted():
     assert {v for entry in entries for v in entry["verdicts"]} == {"do not trust"}
 
 
+def test_refinement_of_a_funnel():
+    """What docs/exact.md says of it."""
+    path = ROOT / "benchmarks" / "results" / "refine.json"
+    rows = json.loads(path.read_text("utf-8"))["parts"]["funnel"]["rows"]
+    assert len({row["repeat"] for row in rows}) > 1
+    by = {(row["name"], row["repeat"]): row for row in rows}
+    for repeat in {row["repeat"] for row in rows}:
+        refined, bare = by["`refine`", repeat], by["HMC (TFP), bare density", repeat]
+        assert refined["is_right"]
+        assert not bare["is_right"]
+        assert refined["ess_per_second"] > 20.0 * bare["ess_per_second"]
+    assert "at least 20 times" in text("docs/exact.md")
+
+
 @pytest.mark.parametrize("binarization", ["fixed", "dynamic"])
 def test_posteriors_of_autoencoders(binarization):
     """What docs/guide.md says below the table."""

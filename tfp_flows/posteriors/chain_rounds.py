@@ -62,14 +62,13 @@ def run_chains(
     found: dict[str, mcmc.ChainResult] = {}
     length = _NUM_FIRST
     for number in range(max_rounds):
-        for name, kind in kinds.items():
-            if name not in running:
-                if any(np.max(result.rhat) < _HOPEFUL for result in found.values()):
-                    continue
-                chains = FlowChains(flow, density, settings, seed=seed, **kind)
+        if all(np.max(result.rhat) >= _HOPEFUL for result in found.values()):
+            for name in [name for name in kinds if name not in running][:1]:
+                chains = FlowChains(flow, density, settings, seed=seed, **kinds[name])
                 chains.burn_in(_NUM_BURNIN)
                 running[name] = chains
-            found[name] = running[name].sample(length, started=started)
+        for name, chains in running.items():
+            found[name] = chains.sample(length, started=started)
             if has_converged(found[name], ess):
                 return name, found[name]
         length = _NUM_FIRST * 2**number
