@@ -213,7 +213,16 @@ nested = tfd.JointDistributionNamed(
         (discrete, dict(y=1.0), TypeError, "k is discrete"),
         (with_part(tfd.Poisson(2.0)), dict(y=1.0), TypeError, r"of k \(Poisson\): if"),
         (with_part(MIXTURE), dict(y=1.0), TypeError, r"Identity\(\) for a mixture"),
-        (with_part(tfd.Deterministic(1.0)), dict(y=1.0), TypeError, "k is tfd.Determ"),
+        pytest.param(
+            with_part(tfd.Deterministic(1.0)),
+            dict(y=1.0),
+            TypeError,
+            "k is tfd.Determ",
+            marks=pytest.mark.skipif(
+                np.lib.NumpyVersion(np.__version__) < "2.4.0",
+                reason="TFP's bijector of it works there, and has no numbers",
+            ),
+        ),
         (of_a_batch, dict(y=DATA), ValueError, r"shape \(3,\), but must be one number"),
         (tfd.Normal(0.0, 1.0), dict(y=1.0), TypeError, "needs a joint distribution"),
         (3, {}, TypeError, "but got 3"),

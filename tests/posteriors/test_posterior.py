@@ -13,7 +13,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 DATA = np.array([0.4, 1.4, 1.2], np.float32)
 # With a standard normal prior and normal data of variance 1.
-MEAN, SD = np.sum(DATA) / 4.0, 0.5
+MEAN, SD = float(np.sum(DATA)) / 4.0, 0.5
 
 
 @tfd.JointDistributionCoroutineAutoBatched
