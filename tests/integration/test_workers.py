@@ -53,14 +53,16 @@ def run_workers(tmp_path):
     return run
 
 
-def test_both_make_one_fit_train_models_and_refuse_two_fits(run_workers):
+def test_both_make_one_fit_train_models_and_refuse_what_differs(run_workers):
     found = []
     for status, out, err in run_workers("fit", models="models"):
         assert status == 0, err
         found.append(json.loads(out.splitlines()[-1]))
     assert found[0] == found[1]
     assert np.mean(found[0]["loss"][-5:]) < np.mean(found[0]["loss"][:5]) - 0.1
-    assert "The workers have other settings (worker 1 against" in found[0]["error"]
+    expected = ["settings", "data", "versions"]
+    for error, what in zip(found[0]["errors"], expected, strict=True):
+        assert f"The workers have other {what} (worker 1 against worker 0)" in error
     alone = keras_models.train(tf.distribute.get_strategy())
     np.testing.assert_allclose(found[0]["nll"], alone["nll"], rtol=1e-5)
     # Workers draw latent variables of their own.

@@ -19,6 +19,7 @@ import keras_models  # noqa: E402
 from tensorflow_probability import distributions as tfd  # noqa: E402
 
 import tfp_flows as tff  # noqa: E402
+from tfp_flows.vi import settings as vi_settings  # noqa: E402
 
 FOLDER, DIES_AT, MODELS = sys.argv[1:]
 INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
@@ -37,11 +38,14 @@ def target(x):
     return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1) + tf.cos(x[..., 0])
 
 
-def fit(seed, **arguments):
+OBJECTIVE = tff.vi.ReverseKL(target, sample_size=64)
+
+
+def fit(seed, objective=OBJECTIVE, **arguments):
     flow = tfd.MultivariateNormalDiag(tf.Variable([0.1, -0.2]), tf.Variable([1.0, 1.5]))
     return tff.vi.fit(
         flow,
-        tff.vi.ReverseKL(target, sample_size=64),
+        objective,
         num_steps=30,
         events=[Dies()],
         optimizer=keras.optimizers.Adam(0.1),
@@ -55,10 +59,25 @@ def fit(seed, **arguments):
 result = fit(1, checkpoint_dir=FOLDER, checkpoint_steps=10)
 found = dict(loss=[float(x) for x in result.loss])
 found["variables"] = [np.asarray(v).tolist() for v in result.flow.trainable_variables]
-try:
-    fit(INDEX)
-except ValueError as error:
-    found["error"] = str(error)
+rows = np.ones([10 + INDEX, 2], np.float32)
+posterior = tff.density.RowwisePosterior(
+    lambda z: -tf.reduce_sum(z**2, axis=-1),
+    lambda z, rows: -tf.reduce_sum((z[:, tf.newaxis] - rows) ** 2, axis=-1),
+    rows,
+    2,
+)
+of_rows = tff.vi.ReverseKL(posterior, sample_size=8, batch_size=2)
+found["errors"] = []
+for seed, objective, version in (
+    (INDEX, OBJECTIVE, "1"),
+    (1, of_rows, "1"),
+    (1, OBJECTIVE, str(INDEX)),
+):
+    vi_settings.__version__ = version
+    try:
+        fit(seed, objective)
+    except ValueError as error:
+        found["errors"].append(str(error))
 if MODELS == "models":
     found |= keras_models.train(strategy)
 print(json.dumps(found), flush=True)

@@ -15,6 +15,9 @@ from tfp_flows.types import Optimizer, Variables
 from tfp_flows.version import __version__
 from tfp_flows.vi.objective import Objective
 
+# What settings know of data.
+_DATA = ("num_rows", "num_points", "num_validation_points", "data_checksum")
+
 # What a distribution or bijector is given that does not change its numbers.
 _IMMATERIAL = ("name", "validate_args", "allow_nan_stats", "parameters")
 
@@ -61,10 +64,13 @@ def check_workers(
 ) -> None:
     """Raises ValueError, on all workers, unless they make the same fit."""
     values = b"".join(variable.numpy().tobytes() for variable in variables)
+    data = {name: settings.get(name) for name in _DATA}
+    others = {name: value for name, value in settings.items() if name not in _DATA}
     workers.check_same(
         {
             "versions": f"{__version__} {tf.__version__}".encode(),
-            "settings": json.dumps(settings, sort_keys=True).encode(),
+            "data": json.dumps(data).encode(),
+            "settings": json.dumps(others, sort_keys=True).encode(),
             "initial values": values,
         }
     )
