@@ -46,8 +46,10 @@ def copied(request):
     return COPIES[request.param]
 
 
-@pytest.mark.parametrize("how", ["deepcopy", "pickle"])
-@pytest.mark.parametrize("around", AROUND)
+# Each way of copying, and each object by one of them.
+@pytest.mark.parametrize(
+    ("around", "how"), zip(AROUND, ["deepcopy", "pickle"] * 3, strict=True)
+)
 def test_flows_inside_objects_of_tfp(around, how):
     distribution = AROUND[around](tff.planar_flow(2, 2, seed=0))
     x = distribution.sample(3, seed=(1, 2))
