@@ -35,6 +35,9 @@ def build_parser():
         "--contestants", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--minutes", type=float, default=50.0, help="after which no fit is begun"
+    )
     parser.add_argument("--environments", default=str(ROOT / ".bench"))
     parser.add_argument("--out", default=str(ROOT / "benchmarks" / "results"))
     return parser
@@ -61,7 +64,7 @@ def main(argv=None):
     if args.task == "search":
         run.search_all(session, args.targets, args.contestants)
         return 0
-    run.measure_all(session, args.targets, args.contestants, args.seeds)
+    run.measure_all(session, args.targets, args.contestants, args.seeds, args.minutes)
     return write(out)
 
 

@@ -91,7 +91,7 @@ BUDGETS = (
 
 # How many times the steps, and the samples per step, of the best trial a fit has: of all,
 # and of those that were best in the search of the target.
-MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = ((2, 1),), ((1, 1), (2, 1), (2, 4)), 2
+MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = ((2, 1),), ((1, 1), (2, 4)), 2
 
 
 def searched(target):

@@ -83,8 +83,12 @@ def search_all(session, targets, names):
         files.write_json(path, found)
 
 
-def measure_all(session, targets, names, seeds):
-    """Makes the fits that have not been made, seed by seed, and stores each."""
+def measure_all(session, targets, names, seeds, minutes):
+    """Makes the fits that have not been made, seed by seed, and stores each.
+
+    After so many `minutes` none is begun; the next run goes on from there.
+    """
+    started = time.monotonic()
     found, path = read(session.out / SEARCH), session.out / RESULTS
     rows = read(path, rows=[])["rows"]
     most, likely = plan.estimate(targets, names, found, seeds, rows)
@@ -97,6 +101,9 @@ def measure_all(session, targets, names, seeds):
             if job.key not in done and not (seed != seeds[0] and plan.is_far(job, rows))
         ]
         for job in tqdm(left, desc=f"seed {seed}", unit="fit", smoothing=0):
+            if time.monotonic() - started > 60.0 * minutes:
+                print(f"\n{minutes:g} minutes are over; run it again for the rest.")
+                return
             row = measure(session, job)
             rows = [other for other in rows if plan.key(other) != job.key] + [row]
             files.write_json(path, dict(machine=machine.describe(), rows=rows))
