@@ -13,7 +13,6 @@ import pytest
 from shortened import shorten
 
 import tfp_flows as tff
-from tfp_flows.posteriors import chain_rounds
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -155,8 +154,6 @@ def short(monkeypatch, tmp_path):
     """A function that shortens code, which is to run in the test's folder."""
     monkeypatch.chdir(tmp_path)
     shorten(monkeypatch)
-    for name in ("_NUM_BURNIN", "_NUM_FIRST"):
-        monkeypatch.setattr(chain_rounds, name, 50)
     for name, arguments in FEWER.items():
         package, function = name.split(".")
         package = getattr(tff, package)
