@@ -28,9 +28,9 @@ def refine(scale, **options):
     ("scale", "method"), [(1.0, "flow"), (1.5, "psis"), (0.5, "neutra")]
 )
 def test_the_method_is_that_of_the_verdict(scale, method):
-    found = refine(scale, num_refit_steps=0)
+    found = refine(scale, num_refit_steps=100)
     assert found.method == method
-    assert found.refit_evaluation is None
+    assert (found.refit_evaluation is None) == (method != "neutra")
     assert found.converged
     assert found.ess >= 1_000
     assert found.samples.shape == (1_000, 2)
@@ -38,6 +38,8 @@ def test_the_method_is_that_of_the_verdict(scale, method):
     assert (found.chains is None) == (method != "neutra")
     if found.chains is not None:
         assert np.all(found.chains.rhat < 1.01)
+        assert found.refit_evaluation.elbo > found.evaluation.elbo
+        assert "of a richer one, fitted here: " in str(found)
     assert f"by {method}, converged" in str(found)
 
 
@@ -46,17 +48,6 @@ def test_what_did_not_get_there_says_so():
         found = refine(0.5, ess=1e6, max_rounds=1, num_refit_steps=0)
     assert not found.converged
     assert "NOT CONVERGED" in str(found)
-
-
-def test_a_flow_that_is_not_to_be_trusted_is_replaced_by_a_richer_one():
-    found = refine(0.5, num_refit_steps=100)
-    assert found.evaluation.verdict == "do not trust"
-    assert found.refit_evaluation.verdict in ("good", "usable with importance weights")
-    assert found.converged
-    np.testing.assert_allclose(np.std(found.samples, axis=0), SD, rtol=0.1)
-    assert "of a richer one, fitted here: " in str(found)
-    x = found.flow.sample(1_000, seed=[0, 1])
-    np.testing.assert_allclose(np.std(x, axis=0), SD, rtol=0.2)
 
 
 def test_a_fit_that_fails_leaves_the_given_flow():

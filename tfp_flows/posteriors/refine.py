@@ -46,7 +46,7 @@ def refine(
       than the target, until no dimension has an R-hat above 1.01, and each has the asked
       ESS.
     - do not trust: a richer flow is fitted first, of three autoregressive layers, and the
-      above is done by its own verdict; if that is no better, by chains through it.
+      chains move in its space.
 
     The given flow stays as it is. The richer one is left out where it is further from the
     target by its ELBO, or finds less of its evidence, as where it has lost a mode that
@@ -124,14 +124,14 @@ def refine(
             jit_compile=jit_compile,
             seed=refit_seed,
         )
-    used, judged = richer or (flow, evaluation)
+    used, refit_evaluation = richer or (flow, None)
     chains = None
-    if judged.verdict == GOOD:
+    if evaluation.verdict == GOOD:
         method, converged, reached = "flow", True, float(num_samples)
-        samples = used.sample(num_samples, seed=draw_seed).numpy()
-    elif judged.verdict == USABLE:
+        samples = flow.sample(num_samples, seed=draw_seed).numpy()
+    elif evaluation.verdict == USABLE:
         method, converged, reached = "psis", True, float(num_samples)
-        samples = _weighted_draws(used, density, judged, num_samples, ess, draw_seed)
+        samples = _weighted_draws(flow, density, evaluation, num_samples, ess, draw_seed)
     else:
         method, chains = run_chains(
             used, density, ess, max_rounds, jit_compile, draw_seed, started
@@ -146,7 +146,7 @@ def refine(
         ess=reached,
         flow=used,
         evaluation=evaluation,
-        refit_evaluation=None if richer is None else judged,
+        refit_evaluation=refit_evaluation,
         chains=chains,
         seconds=time.perf_counter() - started,
     )

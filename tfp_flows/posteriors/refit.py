@@ -65,6 +65,7 @@ def refit(
         _NUM_LAYERS,
         seed=flow_seed,
         dtype=tf.as_dtype(flow.dtype),
+        init_scale=0.0,
     )
     parts = [tfb.Shift(median), tfb.Scale(0.5 * (high - low)), layers.bijector]
     richer = tfd.TransformedDistribution(layers.distribution, bijectors.chain(parts))

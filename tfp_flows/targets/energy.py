@@ -64,6 +64,10 @@ class Energy(tfp.distributions.Distribution):
     ) -> dict[str, Any]:
         return {}  # no parameter is a Tensor
 
+    def _batch_shape(self) -> tf.TensorShape:
+        # Inferred from the parameters of a subclass, it would come with a warning.
+        return tf.TensorShape([])
+
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([2])
 
