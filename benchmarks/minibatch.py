@@ -7,6 +7,8 @@ with a standard normal prior. Errors are of the means, in standard deviations of
 posterior, and of the standard deviations, relative, the largest of all coefficients; the
 truth is importance sampling, of 20,000 samples of the Gaussian start on all rows, whose
 effective sample size is in the file. All rows are looked at in blocks, by the same code.
+NumPyro's `AutoMultivariateNormal` sees batches of the same data, `subsample_size`, in an
+environment of its own (`benchmarks.environments`), in turn with the fits.
 `--many-rows` measures a fit to a million rows, with the peak memory of its process.
 """
 
@@ -14,13 +16,16 @@ import argparse
 import json
 import pathlib
 import resource
+import subprocess
+import tempfile
 import time
 
 import numpy as np
 import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks import machine
+from benchmarks import environments, machine
+from benchmarks.registry import ROOT
 from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
 
@@ -29,6 +34,8 @@ MANY_ROWS = 1_000_000
 NUM_STEPS, SAMPLE_SIZE = 500, 256
 BATCH_SIZES = (100, 1_000, 10_000)
 NUM_DRAWN = 100_000
+# Rows of a batch, and steps.
+OF_NUMPYRO = ((100, 10_000), (1_000, 10_000))
 
 
 def posterior_of(num_rows, seed=0):
@@ -104,8 +111,25 @@ def of_fit(posterior, truth, batch_size, *, num_steps=NUM_STEPS, start="auto"):
     return found | dict(seconds_per_step=result.train_seconds / num_steps)
 
 
-def compare(num_full_steps):
+def of_numpyro(python, posterior, truth, batch_size, num_steps):
+    """That of a normal of NumPyro; its process has loaded before it is timed."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, answer = (pathlib.Path(folder) / name for name in ("x.npz", "a.npz"))
+        np.savez(source, **posterior.rows.take(np.arange(NUM_ROWS)))
+        arguments = map(str, (source, answer, batch_size, num_steps))
+        command = [python, "-m", "benchmarks.minibatch_numpyro", *arguments]
+        subprocess.run(command, cwd=ROOT, check=True)
+        with np.load(answer) as found:
+            seconds, mean, sd = float(found["seconds"]), found["mean"], found["sd"]
+    method = f"NumPyro, {num_steps:,} steps, {batch_size:,} rows a step"
+    return row_of(method, seconds, mean, sd, truth) | dict(
+        seconds_per_step=seconds / num_steps
+    )
+
+
+def compare(num_full_steps, folder):
     """The first table."""
+    python = environments.prepare("numpyro", folder)
     tff.vi.subsampled_start(posterior_of(2_000), seed=0)  # what is loaded at first use
     posterior = posterior_of(NUM_ROWS)
     full = tff.vi.gaussian_start(posterior, seed=0)
@@ -120,6 +144,9 @@ def compare(num_full_steps):
     ]
     for batch_size in BATCH_SIZES:
         rows.append(of_fit(posterior, truth, batch_size))
+        print(json.dumps(rows[-1]), flush=True)
+    for batch_size, num_steps in OF_NUMPYRO:
+        rows.append(of_numpyro(python, posterior, truth, batch_size, num_steps))
         print(json.dumps(rows[-1]), flush=True)
     rows.append(of_fit(posterior, truth, 1_000, start=None))
     rows.append(of_fit(posterior, truth, None, num_steps=num_full_steps))
@@ -193,12 +220,16 @@ def main():
     parser.add_argument(
         "--full-steps", type=int, default=NUM_STEPS, help="steps of the fit on all rows"
     )
+    parser.add_argument("--environments", type=pathlib.Path, default=ROOT / ".bench")
     parser.add_argument("--many-rows", action="store_true", help="measure these alone")
     args = parser.parse_args()
     path = pathlib.Path(files.prepare_folder(args.out)) / "minibatch.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {}
     found |= dict(machine=machine.describe(), date=machine.now())
-    found |= dict(many_rows=many_rows()) if args.many_rows else compare(args.full_steps)
+    if args.many_rows:
+        found |= dict(many_rows=many_rows())
+    else:
+        found |= compare(args.full_steps, args.environments)
     files.write_json(path, found)
     files.write_text(path.with_suffix(".md"), document(found))
 
