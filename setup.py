@@ -62,7 +62,7 @@ setup(
     package_data={"tfp_flows": ["py.typed"]},
     install_requires=[
         "arviz>=0.18,<1",
-        "keras>=3.5",
+        "keras>=3.7",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "tensorflow>=2.18",

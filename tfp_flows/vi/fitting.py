@@ -137,7 +137,6 @@ def fit(
     uses_xla = num_steps >= _XLA_STEPS and strategy is None
     if jit_compile is not None:
         uses_xla = numerics.check_flag("jit_compile", jit_compile)
-    progress_bar = numerics.check_flag("progress_bar", progress_bar)
     writes = _checkpoint(checkpoint_dir, checkpoint_steps, checkpoint_seconds, workers)
     with contextlib.ExitStack() as at_the_end:
         interrupt, monitor, checkpoint = at_the_end.enter_context(
@@ -199,7 +198,8 @@ def _observers(
         contextlib.closing(training.Interrupt(workers)) as interrupt,
         contextlib.closing(
             training.Monitor(
-                progress_bar=progress_bar and is_chief,
+                progress_bar=numerics.check_flag("progress_bar", progress_bar)
+                and is_chief,
                 tensorboard_dir=tensorboard_dir if is_chief else None,
             )
         ) as monitor,

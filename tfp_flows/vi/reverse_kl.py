@@ -222,8 +222,7 @@ def fit_reverse_kl(
     seed = numerics.stateless_seed(seed)
     early_stopping = numerics.check_flag("early_stopping", early_stopping)
     if not isinstance(annealing_fn, str | None) or annealing_fn not in ("default", None):
-        looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
-        check_annealing(annealing_fn, np.unique(looks))  # type: ignore[arg-type]
+        _look_at_annealing(annealing_fn, num_steps)
     # What has rows is looked at by some of them alone.
     target: Any = density if batch_size is None else target_log_prob_fn
     check_strategy(strategy, jit_compile)
@@ -265,3 +264,9 @@ def fit_reverse_kl(
             settings=settings,
             name=name,
         )
+
+
+def _look_at_annealing(annealing_fn: Any, num_steps: int) -> None:
+    """Raises unless it is a function that returns weights, at steps of the whole fit."""
+    looks = np.linspace(0, num_steps - 1, _NUM_LOOKS, dtype=int)
+    check_annealing(annealing_fn, np.unique(looks))
