@@ -7,8 +7,8 @@ import shutil
 
 INDEX = """# Notebooks
 
-In reading order; each runs from a clean kernel, by `tfp-flows notebooks`; times are of two
-cores.
+In reading order; each runs from a clean kernel, by `tfp-flows notebooks`; times are of
+two cores.
 
 ::::{{container}} gallery
 

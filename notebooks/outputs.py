@@ -1,4 +1,4 @@
-"""What is stored of an executed notebook: little, and but for its time the same anywhere."""
+"""What is stored of an executed notebook: little, and, but for its time, alike anywhere."""
 
 import base64
 import io
