@@ -1,4 +1,4 @@
-"""What is stored of an executed notebook: little, and, but for its time, alike anywhere."""
+"""What is stored of an executed notebook: little, and alike anywhere but for its time."""
 
 import base64
 import io

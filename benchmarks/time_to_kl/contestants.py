@@ -65,7 +65,7 @@ CONTESTANTS = dict(
     autoregressive=_ours("autoregressive, K = 3", "autoregressive", ("funnel",)),
     posterior=_ours("fit_posterior", "posterior", ("eight_schools",)),
     flowjax_planar=_flowjax("planar, K = 16", "planar", 6_000, 512),
-    flowjax_coupling=_flowjax("spline couplings", "coupling", 2_500),
+    flowjax_coupling=_flowjax("spline couplings", "coupling", 2_000, 512),
     flowjax_autoregressive=_flowjax("autoregressive", "autoregressive", 5_000),
     flowjax_block=_flowjax("block autoregressive", "block", 5_000),
     flowjax_spline=_flowjax("triangular splines", "spline", 3_500),

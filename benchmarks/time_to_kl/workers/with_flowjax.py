@@ -20,8 +20,9 @@ def build_flow(form, density, key):
     if form == "planar":
         return flows.planar_flow(key, flow_layers=16, **options)
     if form == "coupling":
-        spline = RationalQuadraticSpline(knots=8, interval=density.extent)
-        return flows.coupling_flow(key, transformer=spline, flow_layers=4, **options)
+        # 4 and 8 layers, 8 and 16 knots, and other intervals were tried on example3.
+        spline = RationalQuadraticSpline(knots=10, interval=density.extent)
+        return flows.coupling_flow(key, transformer=spline, flow_layers=6, **options)
     if form == "autoregressive":
         return flows.masked_autoregressive_flow(key, flow_layers=8, **options)
     if form == "block":
