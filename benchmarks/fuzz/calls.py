@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_flows as tff
 from benchmarks.fuzz import functions, judge
 from benchmarks.fuzz.call import Call, numbers
+from benchmarks.fuzz.chain_calls import CHAINS, ROWS
 
 
 def _builder(name, **more):
@@ -85,44 +86,6 @@ _JUDGES = [
             seed=0,
         ),
         lambda found: [found.elbo, found.elbo_standard_error, found.log_evidence],
-        weight=2,
-    ),
-    numbers(
-        "mcmc.random_walk_metropolis",
-        tff.mcmc.random_walk_metropolis,
-        lambda: dict(
-            target_log_prob_fn=functions.target,
-            num_chains=2,
-            num_samples=6,
-            num_burnin=2,
-            event_size=2,
-            seed=0,
-        ),
-        lambda found: found.samples,
-        weight=2,
-    ),
-    numbers(
-        "mcmc.importance_sample",
-        tff.mcmc.importance_sample,
-        lambda: dict(
-            flow=functions.flow(),
-            target_log_prob_fn=functions.target,
-            num_samples=200,
-            seed=0,
-        ),
-        lambda found: found.samples,
-        weight=2,
-    ),
-    numbers(
-        "mcmc.importance_resample",
-        tff.mcmc.importance_resample,
-        lambda: dict(
-            flow=functions.flow(),
-            target_log_prob_fn=functions.target,
-            num_samples=20,
-            seed=0,
-        ),
-        lambda found: found.samples,
         weight=2,
     ),
 ]
@@ -250,4 +213,5 @@ _KERAS = [
     ),
 ]
 _SLOW = [dataclasses.replace(call, is_slow=True) for call in _FITS]
-CALLS = [*_BUILDERS, *_BIJECTORS, *_FILES, *_JUDGES, *_SLOW, *_STARTS, *_KERAS]
+CALLS = [*_BUILDERS, *_BIJECTORS, *_FILES, *_JUDGES, *CHAINS, *ROWS, *_SLOW]
+CALLS += [*_STARTS, *_KERAS]

@@ -25,6 +25,14 @@ def target(x):
     return -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 
+def log_likelihood(z, rows):
+    return -0.5 * tf.reduce_sum((z[:, tf.newaxis] - rows) ** 2, axis=-1)
+
+
+def rows():
+    return tff.density.RowwisePosterior(target, log_likelihood, points(), 2)
+
+
 def flow():
     return tff.planar_flow(2, 1, seed=0)
 
