@@ -62,6 +62,7 @@ def _ours(label, form, targets):
 
 CONTESTANTS = dict(
     planar=_ours("planar, K = 16", "planar", (*PLANE, "funnel")),
+    deep=_ours("planar, K = 32", "deep", PLANE),
     autoregressive=_ours("autoregressive, K = 3", "autoregressive", ("funnel",)),
     posterior=_ours("fit_posterior", "posterior", ("eight_schools",)),
     flowjax_planar=_flowjax("planar, K = 16", "planar", 6_000, 512),
@@ -86,12 +87,16 @@ BUDGETS = (
     ("1,500 x 512", 1_500, 512, 8.0),
     ("3,000 x 1,024", 3_000, 1_024, 9.0),
     ("default", None, None, 11.0),
+    ("10,000 x 2,048", 10_000, 2_048, 13.0),
     ("20,000 x 4,096", 20_000, 4_096, 22.0),
 )
 
+# Those of flows that are twice as deep.
+DEEP_BUDGETS = BUDGETS[1:3]
+
 # How many times the steps, and the samples per step, of the best trial a fit has: of all,
 # and of those that were best in the search of the target.
-MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = ((2, 1),), ((1, 1), (2, 4)), 2
+MULTIPLES, MULTIPLES_OF_BEST, NUM_BEST = ((2, 1),), ((1, 1), (4, 1), (2, 4)), 2
 
 
 def searched(target):

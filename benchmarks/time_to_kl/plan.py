@@ -7,6 +7,7 @@ from benchmarks.time_to_kl import search
 from benchmarks.time_to_kl.contestants import (
     BUDGETS,
     CONTESTANTS,
+    DEEP_BUDGETS,
     MULTIPLES,
     MULTIPLES_OF_BEST,
     NUM_BEST,
@@ -76,7 +77,8 @@ def jobs(targets, names, found, seed):
 
 def _of_contestant(name, target, found, seed):
     if CONTESTANTS[name].worker == "ours":
-        for budget, num_steps, sample_size, estimate in BUDGETS:
+        budgets = DEEP_BUDGETS if name == "deep" else BUDGETS
+        for budget, num_steps, sample_size, estimate in budgets:
             settings = dict(num_steps=num_steps, sample_size=sample_size, seed=seed)
             yield Job(name, target, budget, settings, estimate + _REST)
         return

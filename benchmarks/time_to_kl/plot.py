@@ -15,7 +15,8 @@ _LIBRARY_COLORS = dict(
     NumPyro=_ORANGE,
     PyMC=_SKY,
 )
-_MARKERS = "oosD^vPXsDsDv^*"
+_MARKERS = "oposD^vPXsDsDv^*"
+_NUM_COLUMNS = 3
 # What is farther is drawn at this edge.
 _FARTHEST, _NEAREST = 3.0, 0.0015
 
@@ -27,10 +28,14 @@ def write(path, rows):
       path: PNG file, replaced as a whole.
       rows: the results.
     """
+    targets = [name for name in DENSITIES if any(row["target"] == name for row in rows)]
+    num_rows = -(-len(targets) // _NUM_COLUMNS)
 
     def draw_all(figure):
-        grid = figure.subplots(2, 3, sharex=True)
-        for ax, target in zip(grid.flat, DENSITIES, strict=True):
+        grid = figure.subplots(num_rows, _NUM_COLUMNS, sharex=True, squeeze=False)
+        for ax in grid.flat[len(targets) :]:
+            ax.remove()
+        for ax, target in zip(grid.flat, targets, strict=False):
             draw(ax, rows, target)
         handles = {}
         for ax in grid.flat:
@@ -49,7 +54,7 @@ def write(path, rows):
             fontsize=9.5,
         )
 
-    save_figure(path, draw_all, (9.0, 7.4))
+    save_figure(path, draw_all, (9.0, 1.6 + 2.9 * num_rows))
 
 
 def draw(ax, rows, target):

@@ -1,8 +1,8 @@
 """tfp_flows by its public functions, as its documentation says.
 
-`planar` and `autoregressive` are a builder and `tff.vi.fit_reverse_kl`, `posterior` is
-`tff.fit_posterior` on TFP's joint distribution. Settings are the number of steps and of
-samples alone, `None` by default: nothing was searched.
+`planar`, `deep` and `autoregressive` are a builder and `tff.vi.fit_reverse_kl`,
+`posterior` is `tff.fit_posterior` on TFP's joint distribution. Settings are the number of
+steps and of samples alone, `None` by default: nothing was searched.
 """
 
 import tensorflow as tf
@@ -14,6 +14,7 @@ from benchmarks.time_to_kl.densities import DENSITIES
 from benchmarks.time_to_kl.judge import POSTERIOR
 from benchmarks.time_to_kl.workers.protocol import answer
 
+_NUM_LAYERS = dict(planar=16, deep=32)
 _OTHERS = dict(banana=targets.banana, funnel=targets.funnel)
 
 
@@ -47,8 +48,9 @@ class Trainer:
             return self._posterior(arguments)
         name, event_size = self._job["target"], DENSITIES[self._job["target"]].event_size
         target = _OTHERS.get(name) or tff.targets.get(name)
-        if self._job["form"] == "planar":
-            flow = tff.planar_flow(event_size, 16, seed=settings["seed"])
+        if self._job["form"] in _NUM_LAYERS:
+            num_layers = _NUM_LAYERS[self._job["form"]]
+            flow = tff.planar_flow(event_size, num_layers, seed=settings["seed"])
         else:
             flow = tff.autoregressive_flow(
                 event_size, 3, affine=True, seed=settings["seed"]
