@@ -29,11 +29,11 @@ and compilation included, to a fitted flow; its KL divergence is estimated after
 own. A time to a KL is the median time of the shortest budget whose median KL over the
 seeds is so small. What was further than 0.3 off with the first seed was not repeated.
 
-tfp_flows has its defaults, and other budgets; nothing else was chosen. For every other library, learning
-rate, annealing and number of samples were searched on the target, in the plane on
-example3; gradients are clipped and the rate decays by a cosine, as by default in
-tfp_flows, but for PyMC. Those on JAX are trained by one compiled loop, which they do not
-ship.
+tfp_flows has its defaults, and other budgets; nothing else was chosen. For every other
+library, learning rate, annealing and number of samples were searched on the target, in
+the plane on example3; gradients are clipped and the rate decays by a cosine, as by
+default in tfp_flows, but for PyMC. Those on JAX are trained by one compiled loop, which
+they do not ship.
 """
 
 
