@@ -22,7 +22,7 @@ _RIGHT, _OPEN, _WRONG = range(3)
 _CERTAINTY = 2.0
 # KL(q || p) in nats; errors of means in standard deviations, and of the logarithms of
 # standard deviations.
-_GAP, _MEAN, _SD = 0.05, 0.1, math.log(1.1)
+LARGEST_GAP, _MEAN, _SD = 0.05, 0.1, math.log(1.1)
 # Shares of the samples inside the support, and of its mass that a mode must have: of
 # draws that are not weighted, and of weighted ones.
 _SUPPORT, _WEIGHTED_SUPPORT = 0.999, 0.95
@@ -182,7 +182,7 @@ def _gap(evaluation: "Evaluation") -> _Finding:
     gap, error = evaluation.kl, evaluation.elbo_standard_error
     if gap is None:
         gap, error = evaluation.gap, evaluation.gap_standard_error
-    level, hint = _compare(gap, error, _GAP, evaluation.num_samples)
+    level, hint = _compare(gap, error, LARGEST_GAP, evaluation.num_samples)
     text = f"KL to the target of {gap:.2g} +- {_CERTAINTY * error:.1g} nats"
     return _Finding(level, _RIGHT, text, hint)
 

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, diagnostics, distributions, numerics, vi
+from tfp_flows.diagnostics.verdict import LARGEST_GAP
 from tfp_flows.posteriors.model import Model, as_model
 from tfp_flows.posteriors.posterior import Posterior
 from tfp_flows.types import PathLike, Seed
@@ -27,6 +28,8 @@ _NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None)
 _FIRST = dict(_NEAR, num_steps=1_500, sample_size=512)
 _FURTHER = dict(_NEAR, num_steps=1_500, sample_size=512, gradient_estimator="path")
 _FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
+# Standard errors by which the KL of a Gaussian is too large for any verdict but bad.
+_CERTAINTY = 3.0
 # Share of the evidence outside.
 _MUCH = 0.01
 # How many times more samples judge a flow where the first ones cannot tell.
@@ -142,9 +145,10 @@ def fit_posterior(
         quantities_fn=lambda vectors: model.named(model.constrain(vectors)),
         seed=judge_seed,
     )
-    evaluation = evaluate(gaussian)
-    if evaluation.verdict == "good" and num_steps is None:
-        return Posterior(model, gaussian, evaluation)
+    if num_steps is None and _may_be_good(start):
+        evaluation = evaluate(gaussian)
+        if evaluation.verdict == "good":
+            return Posterior(model, gaussian, evaluation)
     layers = _build_layers(model, family, num_layers, flow_seed)
     whiten = start.bijector()
     flow = tfd.TransformedDistribution(
@@ -160,8 +164,7 @@ def fit_posterior(
         jit_compile=jit_compile,
         progress_bar=progress_bar,
     )
-    first = _FIRST | given
-    fit = fit_flow(**first, seed=fit_seed, checkpoint_dir=checkpoint_dir)
+    fit = fit_flow(**(_FIRST | given), seed=fit_seed, checkpoint_dir=checkpoint_dir)
     evaluation = _judge(flow, evaluate)
     if evaluation.verdict != "good" and num_steps is None:
         if checkpoint_dir is not None:
@@ -171,6 +174,12 @@ def fit_posterior(
         fit = fit_flow(**further, seed=fit_seed, checkpoint_dir=checkpoint_dir)
         evaluation = _judge(flow, evaluate)
     return Posterior(model, flow, evaluation, fit)
+
+
+def _may_be_good(start: vi.GaussianStart) -> bool:
+    """Whether the search has not shown that the Gaussian is too far from the target."""
+    gap = start.log_evidence - start.elbo
+    return gap - _CERTAINTY * start.elbo_standard_error <= LARGEST_GAP
 
 
 def _judge(
