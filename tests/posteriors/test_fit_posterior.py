@@ -111,7 +111,7 @@ def test_a_fit_that_falls_short_goes_on(
     )
     assert list(judged) == []
     assert len(fits) == num_fits
-    assert (fits[0]["num_steps"], fits[0]["sample_size"]) == (1_200, 512)
+    assert (fits[0]["num_steps"], fits[0]["sample_size"]) == (1_400, 512)
     assert fits[0]["checkpoint_dir"] == tmp_path
     assert fits[0]["jit_compile"] is None
     for further in fits[1:]:

@@ -25,7 +25,7 @@ _NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None)
 # derivatives, which have less noise, though fits by these alone leave heavier tails of
 # importance weights; and of that where evidence is outside of the samples, to which
 # annealing and other starts may lead.
-_FIRST = dict(_NEAR, num_steps=1_200, sample_size=512)
+_FIRST = dict(_NEAR, num_steps=1_400, sample_size=512)
 _FURTHER = dict(_NEAR, num_steps=1_500, sample_size=512, gradient_estimator="path")
 _FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
 # Standard errors by which the KL of a Gaussian is too large for any verdict but bad.
@@ -85,7 +85,7 @@ def fit_posterior(
         `"planar"` for up to 4 numbers and `"autoregressive"` for more.
       num_layers: K; `None` is 16, or 3 of `"autoregressive"`.
       seed: `int` or stateless TFP seed; `None` draws a new one.
-      num_steps: number of updates of the flow. `None` is 1,200, and where the flow is not
+      num_steps: number of updates of the flow. `None` is 1,400, and where the flow is not
         good after these, another 1,500 by path derivatives; or another 6,000, annealed
         and with several starts, where it misses evidence.
       sample_size: S, samples per update; `None` is 512, and 1,024 of annealed ones.
