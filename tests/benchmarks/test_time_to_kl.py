@@ -112,11 +112,11 @@ def test_the_best_of_the_search_has_more_budgets_and_what_is_far_is_not_repeated
     found = dict(example3={name: searched(d) for name, d in distances.items()})
     jobs = plan.jobs(["u3"], names, found, seed=3)
     of = {name: [job for job in jobs if job.contestant == name] for name in names}
-    assert [len(of[name]) for name in names] == [4, 2, 1, 2]
+    assert [len(of[name]) for name in names] == [5, 3, 1, 3]
     steps = [job.settings["num_steps"] for job in of["zuko_spline"]]
     samples = [job.settings["sample_size"] for job in of["zuko_spline"]]
-    assert (steps, samples) == ([100, 200], [8, 32])
-    assert of["zuko_spline"][1].estimate == pytest.approx(5.0 + 8.0)
+    assert (steps, samples) == ([100, 400, 200], [8, 8, 32])
+    assert of["zuko_spline"][2].estimate == pytest.approx(5.0 + 8.0)
     assert all(job.settings["seed"] == 3 for job in jobs)
     assert of["flowjax_planar"][0].settings["rate"] == 0.01
     far = dict(
