@@ -108,3 +108,10 @@ def test_draws_of_a_posterior_are_in_the_space_of_the_model():
     table = posterior.summary(draws=draws)
     assert table.loc["a", "mean"] == pytest.approx(np.mean(draws.values["a"]), rel=1e-5)
     assert posterior.to_arviz(draws=draws).posterior["a"].shape == (1, 2_000)
+
+
+def test_an_evaluation_is_one():
+    flow = tff.planar_flow(2, 1, seed=0)
+    target = tff.targets.get("example3")
+    with pytest.raises(TypeError, match=r"`evaluation` must be .* got \[1\]"):
+        tff.posteriors.refine(flow, target, evaluation=[1], seed=0)

@@ -284,7 +284,7 @@ class RowwisePosterior:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(
                 f"The posterior failed at its first evaluation, at points of shape "
-                f"{points.shape} with {size} rows: {first_line(error)}"
+                f"{points.shape} with {size} rows of `data`: {first_line(error)}"
             ) from error
         rounding = numerics.epsilon(self.dtype) ** 0.5
         if not np.allclose(whole, parts, rounding, rounding, equal_nan=True):

@@ -90,7 +90,8 @@ def refine(
       `Refinement`.
 
     Raises:
-      TypeError: if `flow` is no transformed distribution, or the target no function.
+      TypeError: if `flow` is no transformed distribution, the target no function, or
+        `evaluation` none.
       ValueError: if a number is out of range, the flow is a batch or over other vectors
         than the target, or the target fails its checks.
       RuntimeError: if XLA cannot compile the target.
@@ -112,6 +113,11 @@ def refine(
     judge_seed, refit_seed, draw_seed = tf.unstack(
         tfp.random.split_seed(numerics.stateless_seed(seed), n=3, salt="refine")
     )
+    if evaluation is not None and not isinstance(evaluation, Evaluation):
+        raise TypeError(
+            "`evaluation` must be what tff.diagnostics.evaluate returned of the flow, or "
+            f"None, but got {evaluation!r}."
+        )
     if evaluation is None:
         evaluation = diagnostics.evaluate(flow, density, seed=judge_seed)
     richer = None
