@@ -10,6 +10,19 @@ PLANE = tuple(name for name, density in DENSITIES.items() if density.event_size 
 SEARCHED = {name: PLANE[1] if name in PLANE else name for name in DENSITIES}
 
 
+# Ours: label, number of steps, samples per step, and about how many seconds.
+BUDGETS = (
+    ("1,500 x 512", 1_500, 512, 8.0),
+    ("3,000 x 1,024", 3_000, 1_024, 9.0),
+    ("default", None, None, 11.0),
+    ("10,000 x 2,048", 10_000, 2_048, 13.0),
+    ("20,000 x 4,096", 20_000, 4_096, 22.0),
+)
+
+# Those of flows that are twice as deep.
+DEEP_BUDGETS = BUDGETS[1:3]
+
+
 @dataclasses.dataclass(frozen=True)
 class Contestant:
     """A flow of a library.
@@ -25,6 +38,7 @@ class Contestant:
       sample_size: samples per step that the search begins with.
       targets: names of those that it is fitted to.
       can_anneal: whether the library can weigh the target.
+      budgets: of ours, as `BUDGETS`; those of others are found by a search.
     """
 
     label: str
@@ -36,6 +50,7 @@ class Contestant:
     sample_size: int | None = None
     targets: tuple[str, ...] = tuple(DENSITIES)
     can_anneal: bool = True
+    budgets: tuple = ()
 
 
 def _flowjax(label, form, num_steps, sample_size=256):
@@ -55,14 +70,16 @@ def _torch(library, label, form, num_steps, **options):
     return Contestant(label, library, worker, "torch", form, num_steps, 256, **options)
 
 
-def _ours(label, form, targets):
+def _ours(label, form, targets, budgets=BUDGETS):
     label = f"tfp_flows {label}"
-    return Contestant(label, "tfp_flows", "ours", None, form, targets=targets)
+    return Contestant(
+        label, "tfp_flows", "ours", None, form, targets=targets, budgets=budgets
+    )
 
 
 CONTESTANTS = dict(
     planar=_ours("planar, K = 16", "planar", (*PLANE, "funnel")),
-    deep=_ours("planar, K = 32", "deep", PLANE),
+    deep=_ours("planar, K = 32", "deep", PLANE, DEEP_BUDGETS),
     autoregressive=_ours("autoregressive, K = 3", "autoregressive", ("funnel",)),
     posterior=_ours("fit_posterior", "posterior", ("eight_schools",)),
     flowjax_planar=_flowjax("planar, K = 16", "planar", 6_000, 512),
@@ -81,18 +98,6 @@ CONTESTANTS = dict(
         can_anneal=False,
     ),
 )  # fmt: skip
-
-# Ours: label, number of steps, samples per step, and about how many seconds.
-BUDGETS = (
-    ("1,500 x 512", 1_500, 512, 8.0),
-    ("3,000 x 1,024", 3_000, 1_024, 9.0),
-    ("default", None, None, 11.0),
-    ("10,000 x 2,048", 10_000, 2_048, 13.0),
-    ("20,000 x 4,096", 20_000, 4_096, 22.0),
-)
-
-# Those of flows that are twice as deep.
-DEEP_BUDGETS = BUDGETS[1:3]
 
 # How many times the steps, and the samples per step, of the best trial a fit has: of all,
 # and of those that were best in the search of the target.

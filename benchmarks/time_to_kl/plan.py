@@ -5,9 +5,7 @@ import statistics
 
 from benchmarks.time_to_kl import search
 from benchmarks.time_to_kl.contestants import (
-    BUDGETS,
     CONTESTANTS,
-    DEEP_BUDGETS,
     MULTIPLES,
     MULTIPLES_OF_BEST,
     NUM_BEST,
@@ -77,8 +75,7 @@ def jobs(targets, names, found, seed):
 
 def _of_contestant(name, target, found, seed):
     if CONTESTANTS[name].worker == "ours":
-        budgets = DEEP_BUDGETS if name == "deep" else BUDGETS
-        for budget, num_steps, sample_size, estimate in budgets:
+        for budget, num_steps, sample_size, estimate in CONTESTANTS[name].budgets:
             settings = dict(num_steps=num_steps, sample_size=sample_size, seed=seed)
             yield Job(name, target, budget, settings, estimate + _REST)
         return

@@ -93,7 +93,21 @@ class RowStream:
     def total(
         self, of_rows_fn: Callable[[Any], tf.Tensor], shape: list[int], most_rows: int
     ) -> tf.Tensor:
-        """The sum over all rows of what a function returns for some; as of `Rows`."""
+        """The sum over all rows of what a function returns for some.
+
+        Args:
+          of_rows_fn: callable, from rows, a structure of `Tensor`s `[B, ...]`, to a
+            `Tensor` of `shape`, their sum.
+          shape: of the sum.
+          most_rows: most rows to take at once.
+
+        Returns:
+          `float64` `Tensor` of `shape`.
+
+        Raises:
+          ValueError: if a pass has another number of rows than the first one; in a graph
+            `InvalidArgumentError`, when it runs.
+        """
         dataset = self._dataset
         if most_rows < self._largest:
             dataset = dataset.rebatch(max(1, most_rows))
