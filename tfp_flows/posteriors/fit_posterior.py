@@ -28,7 +28,7 @@ _NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None)
 _FIRST = dict(_NEAR, num_steps=1_400, sample_size=512)
 _FURTHER = dict(_NEAR, num_steps=1_500, sample_size=512, gradient_estimator="path")
 _FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
-# Standard errors by which the KL of a Gaussian is too large for any verdict but bad.
+# Standard errors by which the KL of a Gaussian is too large for its draws to be good.
 _CERTAINTY = 3.0
 # Share of the evidence outside.
 _MUCH = 0.01
@@ -178,8 +178,7 @@ def fit_posterior(
 
 def _may_be_good(start: vi.GaussianStart) -> bool:
     """Whether the search has not shown that the Gaussian is too far from the target."""
-    gap = start.log_evidence - start.elbo
-    return gap - _CERTAINTY * start.elbo_standard_error <= LARGEST_GAP
+    return start.gap - _CERTAINTY * start.elbo_standard_error <= LARGEST_GAP
 
 
 def _judge(

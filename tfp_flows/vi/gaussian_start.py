@@ -66,6 +66,11 @@ class GaussianStart:
     seconds: float
 
     @property
+    def gap(self) -> float:
+        """The KL divergence of the Gaussian to the target in nats, by these estimates."""
+        return self.log_evidence - self.elbo
+
+    @property
     def is_near(self) -> bool:
         """Whether a flow that begins here has little left to find.
 
@@ -73,7 +78,7 @@ class GaussianStart:
         covers one, or all and the space between them.
         """
         return (
-            self.log_evidence - self.elbo <= _NEAR_GAP
+            self.gap <= _NEAR_GAP
             and self.outside_mass <= _NEAR_OUTSIDE
             and self.support_mass == 1.0
         )
@@ -127,7 +132,7 @@ class GaussianStart:
             f"Gaussian start in {len(self.location)} dimensions: {state} after "
             f"{self.num_iterations} evaluations in {self.seconds:.1f} s, ELBO "
             f"{self.elbo:.4g} +- {self.elbo_standard_error:.2g} nats, "
-            f"{self.log_evidence - self.elbo:.2g} below log Z, k-hat {self.khat:.2f}, "
+            f"{self.gap:.2g} below log Z, k-hat {self.khat:.2f}, "
             f"{self.outside_mass:.1%} of the mass outside"
         )
 
