@@ -7,7 +7,6 @@ device each.
 
 import functools
 
-import blackjax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -127,6 +126,8 @@ def guided(make, name, found, seed):
 
 
 def pathfinder(name, found, seed):
+    import blackjax  # starts JAX's devices, whose number `nuts` has to set before
+
     model = model_of(name, found)
 
     def run():
@@ -148,6 +149,12 @@ def as_numpy(draws):
 
 if __name__ == "__main__":
     numpyro.set_host_device_count(4)
+    if jax.local_device_count() != 4:
+        raise RuntimeError(
+            f"JAX has {jax.local_device_count()} devices, and the four chains of NUTS "
+            "would run one after the other: something imported here starts JAX before "
+            "set_host_device_count."
+        )
     answer(
         dict(
             nuts=nuts,
