@@ -14,7 +14,7 @@ START, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
 # Heading, workload, case and the index of the metric.
 _COLUMNS = (
     ("µs per step, K = 16, D = 2", "step-time", "K = 16", 0),
-    ("seconds from start to fitted flow", "wall-time", "K = 16", 0),
+    ("seconds from process start through 10,000 steps", "wall-time", "K = 16", 0),
     ("µs per step, K = 32, D = 512", "large-step-time", "D = 512", 0),
     ("samples with `log_prob` per second", "throughput", "K = 16", 0),
     (
@@ -37,6 +37,12 @@ _PEERS = (
 )
 # Whose versions are named.
 _PACKAGES = ("tfp_flows", "tensorflow", "flowjax", "normflows", "pyro-ppl")
+# The mark of numbers of an older run, twice for the one before that, and so on.
+_OLDER = "†"
+_MEANING = (
+    "Medians over processes, or (¹) of one process; in brackets how many times tfp_flows "
+    "is faster in the same run."
+)
 
 
 def summary(found):
@@ -62,42 +68,71 @@ def summary(found):
             f"There is no result for the README's table yet; run one of {names}, or pass "
             "--no-readme."
         )
+    runs = versions_by_run(found, columns)
     rows = []
     for peer in _PEERS:
         row = [
             cell(found[workload.name]["cases"], case, peer, metric)
-            + once(found[workload.name]["cases"][case].get(peer))
+            + marks(found[workload.name], case, peer, list(runs))
             for _, workload, case, metric in columns
         ]
         if any(text != MISSING for text in row):
             rows.append([PEERS[peer].label, *row])
     table = table_lines(["", *(column[0] for column in columns)], rows)
-    return "\n".join([*table, measured_on(found, columns)])
+    return "\n".join([*table, f"{_MEANING}{refusals(found, columns)} {listing(runs)}."])
 
 
-def measured_on(found, columns):
-    """What the numbers are, and the versions, machines and days that they are of."""
-    runs, versions, refused = {}, {}, {}
+def run_of(section, entry):
+    """The day of an entry's run, and the machine."""
+    machine = section["runs"][entry["date"]]["machine"]
+    return entry["date"].split()[0], f"{machine['cpu']}, {machine['cores']} cores"
+
+
+def versions_by_run(found, columns):
+    """The runs that the numbers are of, the newest first, with their versions."""
+    runs = {}
     for _, workload, case, _ in columns:
-        for date, run in found[workload.name]["runs"].items():
-            machine = run["machine"]
-            runs[f"{machine['cpu']}, {machine['cores']} cores"] = date.split()[0]
+        section = found[workload.name]
+        for peer, entry in section["cases"][case].items():
+            if peer in _PEERS:
+                versions = runs.setdefault(run_of(section, entry), {})
+                versions.update(entry.get("versions", {}))
+    return dict(sorted(runs.items(), reverse=True))
+
+
+def marks(section, case, peer, runs):
+    """The marks of a number that was measured once, or in an older run."""
+    entry = section["cases"][case].get(peer)
+    if entry is None:
+        return ""
+    once = "¹" if len(entry["repeats"]) == 1 else ""
+    return once + _OLDER * runs.index(run_of(section, entry))
+
+
+def refusals(found, columns):
+    """A sentence about those that have no `log_prob` of given points, if there are."""
+    names = {}
+    for _, workload, case, _ in columns:
         for peer, entry in found[workload.name]["cases"][case].items():
-            versions |= entry.get("versions", {})
             if any("cannot" in answer for answer in entry["repeats"]):
-                refused[PEERS[peer].label.split(",")[0]] = None
-    refusal = f" {', '.join(refused)} alone raise for given points." if refused else ""
-    named = [f"{name} {versions[name]}" for name in _PACKAGES if name in versions]
-    listing = [f"{machine}, {day}" for machine, day in runs.items()]
-    return (
-        "Medians over processes, or (¹) of one process; in brackets how many times "
-        f"tfp_flows is faster.{refusal} {'; '.join([*listing, *named])}."
-    )
+                names[PEERS[peer].label.split(",")[0]] = None
+    if not names:
+        return ""
+    *others, last = names
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f" Out of the box {listed} raise an error for given points."
 
 
-def once(entry):
-    """The mark of a number that was measured once; nothing of others."""
-    return "¹" if entry is not None and len(entry["repeats"]) == 1 else ""
+def listing(runs):
+    """Machine, day and versions of each run, and the versions that all have."""
+    found = {name: {v[name] for v in runs.values() if name in v} for name in _PACKAGES}
+    parts = []
+    for i, ((day, machine), versions) in enumerate(runs.items()):
+        own = [name for name in _PACKAGES if name in versions and len(found[name]) > 1]
+        mark = [f"({_OLDER * i}) {machine}" if i else machine]
+        parts.append(", ".join([*mark, day, *(f"{n} {versions[n]}" for n in own)]))
+    shared = [f"{name} {min(found[name])}" for name in found if len(found[name]) == 1]
+    return "; ".join([*parts, *shared])
 
 
 def check(path):

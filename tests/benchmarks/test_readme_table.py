@@ -1,5 +1,7 @@
 """The README's table between its markers, on copies."""
 
+import copy
+
 import pytest
 
 from benchmarks import readme
@@ -64,6 +66,25 @@ def test_summary_has_the_columns_and_peers_that_were_measured():
     assert "| Pyro | 2,000 (40x)¹ |" in text
     assert "normflows" not in text
     assert "A CPU, 2 cores, 2030-01-02" in text
+
+
+def test_numbers_of_an_older_run_are_marked():
+    found = copy.deepcopy(FOUND)
+    older = "2029-12-31 03:04:05 UTC"
+    section = found["step-time"]
+    section["runs"][older] = dict(machine=dict(cpu="B CPU", cores=4))
+    versions = dict(tensorflow="2.21.0")
+    section["cases"]["K = 16"]["ours"]["versions"] = dict(tfp_flows="0.2.0", **versions)
+    section["cases"]["K = 16"]["pyro"].update(
+        date=older, ratio={}, versions=dict(tfp_flows="0.1.0", **versions)
+    )
+    text = readme.summary(found)
+    assert "| **tfp_flows** | 50.0¹ |" in text
+    assert "| Pyro | 2,000¹† |" in text
+    assert text.endswith(
+        "A CPU, 2 cores, 2030-01-02, tfp_flows 0.2.0; "
+        "(†) B CPU, 4 cores, 2029-12-31, tfp_flows 0.1.0; tensorflow 2.21.0."
+    )
 
 
 def test_summary_of_nothing():
