@@ -1,5 +1,8 @@
 """Time to KL: the same densities as ours, what a time is, and what is not repeated."""
 
+import json
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +14,8 @@ from benchmarks.time_to_kl import plan, search, tables
 from benchmarks.time_to_kl.contestants import CONTESTANTS
 from benchmarks.time_to_kl.densities import DENSITIES
 from benchmarks.time_to_kl.judge import judge
+
+RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 def log_prob_of_ours(name, x):
@@ -54,6 +59,14 @@ def test_a_shifted_gaussian_has_its_kl(rng, tmp_path):
     assert found["distance"] == pytest.approx(0.02, abs=4 * found["standard_error"])
     log_q[0] = np.nan
     assert judge("banana", x, log_q, tmp_path) == dict(distance=None)
+
+
+def test_the_tables_are_those_of_the_results():
+    names = ("time_to_kl.json", "time_to_kl_search.json")
+    found, searches = (json.loads((RESULTS / name).read_text("utf-8")) for name in names)
+    text = (RESULTS / "time_to_kl.md").read_text("utf-8")
+    assert text == tables.document(found, searches)
+    assert "On the funnel there was a search alone" in text
 
 
 def row(contestant, budget, seed, seconds, distance):
