@@ -44,7 +44,7 @@ def test_the_method_is_that_of_the_verdict(scale, method):
 
 
 def test_what_did_not_get_there_says_so():
-    with pytest.warns(RuntimeWarning, match="did not arrive.*where 1000000 was"):
+    with pytest.warns(RuntimeWarning, match="did not converge.*where 1000000 was"):
         found = refine(0.5, ess=1e6, max_rounds=1, num_refit_steps=0)
     assert not found.converged
     assert "NOT CONVERGED" in str(found)
