@@ -35,6 +35,13 @@ def test_numpy_and_python_ints_agree():
     )
 
 
+def test_numpy_generators():
+    seeds = (3, numerics.stateless_seed(3), [0, 3])
+    draws = {numerics.numpy_generator(seed).normal() for seed in seeds}
+    assert len(draws) == 1
+    assert draws != {numerics.numpy_generator(4).normal()}
+
+
 def test_unsigned_seeds():
     assert numerics.unsigned_seed(None, 32) is None
     seeds = [5, 2**32 - 1, 2**32 + 5, -1, 10**30]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.density.checks import FAILURES, first_line
 from tfp_flows.diagnostics.ascent import ascend
 from tfp_flows.diagnostics.local_gaussian import LocalGaussian, fit_at
@@ -104,7 +105,7 @@ def look_outside(
       `Outside`.
     """
     n = target.num_samples
-    rng = np.random.default_rng(seed.numpy().view(np.uint32))
+    rng = numerics.numpy_generator(seed)
     some = samples[:_MOST_SAMPLES]
     white = WhitenedDensity(target, some)
     own = _Points(white.to_z(some), log_weights[: len(some)])

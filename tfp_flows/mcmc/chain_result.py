@@ -141,8 +141,8 @@ class ChainResult:
                 f"`n` must be at most the number of samples, {len(flat)}, as draws are "
                 f"without replacement, but got {n}; run more chains or longer ones."
             )
-        bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
-        return flat[np.random.default_rng(bits).choice(len(flat), n, replace=False)]
+        rows = numerics.numpy_generator(seed).choice(len(flat), n, replace=False)
+        return flat[rows]
 
     def thin(self, step: int) -> "ChainResult":
         """Every `step`-th sample of each chain, the last one of each `step` samples.

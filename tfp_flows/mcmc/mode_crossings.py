@@ -4,12 +4,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from tfp_flows import numerics
 from tfp_flows.density import Density
 
-# Points per call of the responsibilities.
-_BATCH = 65_536
 # Modes in which a smaller share of chains starts are not counted.
 _LEAST_MASS = 0.01
 
@@ -62,8 +60,7 @@ def warn_of_separate_modes(
 def _responsibilities(density: Density, samples: np.ndarray) -> np.ndarray:
     """The probability of each mode at points `[..., D]`, `[..., M]`."""
     flat = samples.reshape(-1, samples.shape[-1])
-    parts = [
-        density.modes.mode_responsibilities(tf.constant(flat[i : i + _BATCH])).numpy()
-        for i in range(0, len(flat), _BATCH)
-    ]
-    return np.concatenate(parts).reshape(*samples.shape[:-1], -1)
+    shares = numerics.in_batches(
+        density.modes.mode_responsibilities, flat, numerics.MOST_POINTS
+    )
+    return shares.reshape(*samples.shape[:-1], -1)

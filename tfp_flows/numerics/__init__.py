@@ -7,6 +7,7 @@ from tfp_flows.numerics.arrays import (
     check_not_masked,
     check_weights,
 )
+from tfp_flows.numerics.batches import FEW_POINTS, MOST_POINTS, in_batches
 from tfp_flows.numerics.chain_statistics import (
     autocorrelation,
     bulk_ess,
@@ -25,7 +26,12 @@ from tfp_flows.numerics.checks import (
 )
 from tfp_flows.numerics.constraints import log_softplus, softplus_minus_one
 from tfp_flows.numerics.hyperbolic import tanh_and_slope, tanh_remainder
-from tfp_flows.numerics.importance_weights import draw_rows, pareto_khat, psis
+from tfp_flows.numerics.importance_weights import (
+    LARGEST_KHAT,
+    draw_rows,
+    pareto_khat,
+    psis,
+)
 from tfp_flows.numerics.log_det import blend, log_blend
 from tfp_flows.numerics.monotone_root import monotone_root
 from tfp_flows.numerics.norm import divide_by_squared_norm, safe_norm, unit_vector
@@ -34,7 +40,12 @@ from tfp_flows.numerics.normal import (
     stateless_normal,
     stateless_uniform,
 )
-from tfp_flows.numerics.seeds import check_int_seed, stateless_seed, unsigned_seed
+from tfp_flows.numerics.seeds import (
+    check_int_seed,
+    numpy_generator,
+    stateless_seed,
+    unsigned_seed,
+)
 from tfp_flows.numerics.shapes import (
     broadcast_batches,
     strictly_lower,
@@ -55,6 +66,9 @@ from tfp_flows.numerics.tensors import (
 
 __all__ = [
     "CONVERSION_ERRORS",
+    "FEW_POINTS",
+    "LARGEST_KHAT",
+    "MOST_POINTS",
     "as_array",
     "as_parameter",
     "autocorrelation",
@@ -82,11 +96,13 @@ __all__ = [
     "divide_by_squared_norm",
     "draw_rows",
     "epsilon",
+    "in_batches",
     "is_live",
     "load_arviz",
     "log_blend",
     "log_softplus",
     "monotone_root",
+    "numpy_generator",
     "pareto_khat",
     "psis",
     "safe_norm",

@@ -7,7 +7,10 @@ import numpy.typing as npt
 
 from tfp_flows.numerics.chain_statistics import load_arviz
 from tfp_flows.numerics.checks import check_size
-from tfp_flows.numerics.seeds import stateless_seed
+from tfp_flows.numerics.seeds import numpy_generator
+
+# Vehtari et al. (2024): above it, no averages with weights.
+LARGEST_KHAT = 0.7
 
 
 def psis(log_weights: npt.ArrayLike) -> tuple[np.ndarray, float]:
@@ -75,7 +78,5 @@ def draw_rows(log_weights: npt.ArrayLike, n: int, seed: Any) -> np.ndarray:
     n = check_size("n", n)
     log_weights = np.asarray(log_weights, np.float64)
     weights = np.exp(log_weights - np.max(log_weights))
-    bits = stateless_seed(seed).numpy().view(np.uint32)
-    return np.random.default_rng(bits).choice(
-        len(weights), n, p=weights / np.sum(weights)
-    )
+    probabilities = weights / np.sum(weights)
+    return numpy_generator(seed).choice(len(weights), n, p=probabilities)

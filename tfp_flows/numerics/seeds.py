@@ -2,6 +2,7 @@
 
 import numbers
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -52,6 +53,11 @@ def stateless_seed(seed: int | tf.Tensor | None) -> tf.Tensor:
     if not seed_tensor.dtype.is_integer or not seed_tensor.shape.is_compatible_with([2]):
         raise _unknown(seed)
     return tf.cast(seed_tensor, tf.int32)
+
+
+def numpy_generator(seed: int | tf.Tensor | None) -> np.random.Generator:
+    """NumPy's generator from a seed of `stateless_seed`: the same numbers each time."""
+    return np.random.default_rng(stateless_seed(seed).numpy().view(np.uint32))
 
 
 def _unknown(seed: object) -> TypeError:

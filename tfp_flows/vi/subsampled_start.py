@@ -60,7 +60,7 @@ def subsampled_start(
     rows_seed, *seeds = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=3, salt="subsampled_start"
     )
-    rng = np.random.default_rng(rows_seed.numpy().view(np.uint32))
+    rng = numerics.numpy_generator(rows_seed)
     rows = posterior.rows.take(np.sort(rng.choice(most, num_rows, replace=False)))
     rough = gaussian_start(posterior.density_of(rows), seed=seeds[0])
     at_mode = _move_to_mode(rough, posterior)
