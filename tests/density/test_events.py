@@ -10,6 +10,7 @@ import tfp_flows as tff
 tfd, tfb = tfp.distributions, tfp.bijectors
 
 SCALAR = tfd.Sample(tfd.Normal(0.0, 1.0), 1)
+NORMAL = tfd.MultivariateNormalDiag([0.0, 0.0])
 
 
 def fit_model(flow, target):
@@ -50,3 +51,22 @@ def test_flows_of_structures_are_refused_with_a_way():
         for meet in MEETINGS[:3]:
             with pytest.raises(ValueError, match=r"flow of vectors.*bijector\.forward"):
                 meet(parts, lambda x: x[..., 0])
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        tff.diagnostics.evaluate,
+        functools.partial(tff.mcmc.importance_sample, num_samples=100),
+        functools.partial(tff.mcmc.importance_resample, num_samples=100),
+        tff.mcmc.neutra,
+        tff.mcmc.independence_metropolis,
+        tff.posteriors.refine,
+    ],
+)
+def test_batches_of_flows_are_refused_where_one_is_asked(judge):
+    flow = tff.planar_flow(2, 1, batch_shape=[3], seed=0)
+    with pytest.raises(
+        ValueError, match=r"single flow.* \(3,\); pass one of its members"
+    ):
+        judge(flow, NORMAL, seed=0)

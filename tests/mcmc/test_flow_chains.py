@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.mcmc.flow_chains import FlowChains
 from tfp_flows.mcmc.flow_space import FlowSpace
 
 tfd = tfp.distributions
@@ -91,7 +92,7 @@ def test_starts_are_wider_than_the_target():
     space = FlowSpace(
         normal(), normal(SD).log_prob, seed=tf.constant([0, 0]), is_moved=True
     )
-    starts = space.start(1_000, None, tf.constant([0, 1])).numpy()
+    starts = space.start(1_000, None, tf.constant([0, 1]), "neutra").numpy()
     assert np.all(np.std(starts, axis=0) > 1.1 * SD)
     assert len(np.unique(starts, axis=0)) == 1_000
 
@@ -112,13 +113,47 @@ def test_jumps_cross_between_modes_and_moves_alone_do_not():
 
 
 def test_seeds_thinning_and_blocks(monkeypatch):
-    monkeypatch.setattr("tfp_flows.mcmc.flow_chains._MOST_STATES", 160)
+    monkeypatch.setattr("tfp_flows.numerics.MOST_POINTS", 160)
     options = dict(num_chains=4, num_burnin=10, seed=3)
     one = SAMPLERS["jumps"](normal(), normal(SD), num_samples=100, **options)
     thinned = SAMPLERS["jumps"](
         normal(), normal(SD), num_samples=50, thinning=2, **options
     )
     np.testing.assert_array_equal(one.samples[1::2], thinned.samples)
+
+
+def test_rounds_count_all_transitions_before_them():
+    settings = dict(sampler="independence_metropolis", num_chains=4, thinning=2)
+    settings |= dict(num_samples=5, num_burnin=10, **GRAPH)
+    chains = FlowChains(
+        normal(), normal(SD), settings, num_moves=0, has_jumps=True, seed=0
+    )
+    chains.burn_in(10)
+    rounds = [chains.sample(), chains.sample(7)]
+    assert [part.num_burnin for part in rounds] == [10, 20]
+    assert "after 20 burn-in steps" in str(rounds[1])
+    for part in rounds:
+        assert part.settings["num_samples"] == len(part.samples)
+        assert part.settings["num_burnin"] == part.num_burnin
+
+
+@pytest.mark.parametrize("has_gradient", [False, True])
+def test_proposals_are_weighed_few_at_a_time(has_gradient, monkeypatch):
+    sizes = []
+
+    def log_prob(x):
+        sizes.append(x.shape.num_elements() // 2)
+        return normal(SD).log_prob(x)
+
+    seed = tf.constant([0, 0])
+    space = FlowSpace(normal(), log_prob, seed=seed, is_moved=True)
+    whole = space.proposals([25, 4], seed, has_gradient=has_gradient)
+    monkeypatch.setattr("tfp_flows.numerics.FEW_POINTS", 32)
+    sizes.clear()
+    parts = space.proposals([25, 4], seed, has_gradient=has_gradient)
+    assert max(sizes) == 32
+    for part, expected in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-5)
 
 
 def test_draws_at_which_the_target_is_no_number_are_counted():
@@ -138,6 +173,11 @@ BAD = {
     "kernel": (dict(kernel="mala"), ValueError, "'hmc', 'nuts'.*'mala'"),
     "samples": (dict(num_samples=0), ValueError, "num_samples"),
     "start": (dict(initial_state=np.zeros([16, 3])), ValueError, "size 3"),
+    "masked start": (
+        dict(initial_state=np.ma.masked_array(np.zeros([16, 2]), mask=np.eye(16, 2))),
+        TypeError,
+        "neutra got initial_state as a masked array",
+    ),
     "half": (
         dict(flow=tfd.MultivariateNormalDiag(tf.zeros(2, tf.float16))),
         TypeError,

@@ -1,4 +1,4 @@
-"""Whether a flow and a density are over the same vectors."""
+"""Whether a flow is one, and over the same vectors as a density."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -42,4 +42,14 @@ def check_events(flow: tfd.Distribution, density: Density | None = None) -> None
             f"{flow.name} is a flow of vectors of size {event_shape[0]}, but the target "
             f"is a density of vectors of size {size}; build the flow with "
             f"event_size={size}."
+        )
+
+
+def check_single_flow(flow: tfd.Distribution, density: Density) -> None:
+    """Raises as `check_events`, and ValueError if `flow` is a batch of flows."""
+    check_events(flow, density)
+    if flow.batch_shape.rank != 0:
+        raise ValueError(
+            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
+            "pass one of its members."
         )

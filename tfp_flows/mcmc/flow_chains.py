@@ -15,15 +15,12 @@ from tfp_flows.mcmc.chain_result import ChainResult
 from tfp_flows.mcmc.flow_space import FlowSpace, warn_of_invalid
 from tfp_flows.mcmc.flow_transitions import FlowTransitions
 from tfp_flows.mcmc.mode_crossings import mode_statistics, warn_of_separate_modes
+from tfp_flows.mcmc.windows import window_lengths
 from tfp_flows.training import xla_errors
 from tfp_flows.types import LogProbFn, Seed
 
-# States of all chains that one call returns, at most.
-_MOST_STATES = 65_536
 # The first step size, in standard deviations of the base.
 _STEP_SIZE = 0.5
-# Windows of a burn-in: up to 1/32, 1/16, ... of its steps.
-_NUM_WINDOWS = 6
 # How many draws the variance of the base, 1, is worth beside those of a window.
 _PRIOR_DRAWS = 5.0
 
@@ -52,7 +49,8 @@ class FlowChains:
         Args:
           flow: as of `neutra`.
           target: as of `neutra`.
-          settings: its arguments that are plain values, checked already.
+          settings: those of its arguments that are plain values, checked already, and
+            `sampler`, the name of the function; without `seed`.
           kernel: `"hmc"`, or `"nuts"` without jumps.
           num_moves: number of Hamiltonian transitions after each jump.
           has_jumps: whether there are any.
@@ -67,11 +65,15 @@ class FlowChains:
         )
         self._space = FlowSpace(flow, target, seed=check_seed, is_moved=num_moves > 0)
         num_chains = settings["num_chains"]
-        self._y = self._space.start(num_chains, initial_state, start_seed)
+        self._y = self._space.start(
+            num_chains, initial_state, start_seed, settings["sampler"]
+        )
         self._scale = tf.ones([self._space.event_size], self._space.dtype)
         self._starts = self._space.forward(self._y)
+        self._num_done = 0
+        # Transitions per call, which returns the states of all chains at each.
         wanted = settings["num_samples"] * settings["thinning"]
-        self._size = int(np.clip(_MOST_STATES // num_chains, 1, wanted))
+        self._size = int(np.clip(numerics.MOST_POINTS // num_chains, 1, wanted))
         transitions = FlowTransitions(
             self._space,
             kernel=kernel,
@@ -115,13 +117,13 @@ class FlowChains:
             if num_steps:
                 self._run(num_steps)
             return
-        ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
-        for start, end in zip([0, *ends[:-1]], ends, strict=False):
+        lengths = window_lengths(num_steps)
+        for index, length in enumerate(lengths):
             self._results = self._results._replace(
-                num_adaptation_steps=tf.constant(end - start)
+                num_adaptation_steps=tf.constant(length)
             )
-            z = self._run(end - start)["z"]
-            if end < num_steps:
+            z = self._run(length)["z"]
+            if index < len(lengths) - 1:
                 count = float(z.shape[0] * z.shape[1])
                 total = count * np.var(z, axis=(0, 1)) + _PRIOR_DRAWS
                 z_now = self._y * self._scale
@@ -142,7 +144,7 @@ class FlowChains:
     def sample(
         self, num_samples: int | None = None, *, started: float | None = None
     ) -> ChainResult:
-        """The next samples of each chain.
+        """The next samples of each chain, to which all transitions before are burn-in.
 
         Args:
           num_samples: how many to keep; `None` is as many as the settings say.
@@ -150,7 +152,7 @@ class FlowChains:
         """
         started = time.perf_counter() if started is None else started
         num_samples = num_samples or self._settings["num_samples"]
-        thinning = self._settings["thinning"]
+        thinning, num_burnin = self._settings["thinning"], self._num_done
         trace = self._run(num_samples * thinning)
         name = "accepted" if self._has_jumps else "acceptance_rate"
         acceptance = np.mean(trace[name], axis=0)
@@ -160,15 +162,17 @@ class FlowChains:
             samples=samples,
             acceptance_rate_per_chain=acceptance,
             step_size=self.step_size if self._num_moves else None,
-            num_burnin=self._settings["num_burnin"],
+            num_burnin=num_burnin,
             seconds=time.perf_counter() - started,
-            settings=self._settings,
+            settings=self._settings
+            | dict(num_samples=num_samples, num_burnin=num_burnin),
             sample_stats=kept,
             **mode_statistics(self._space.density, samples),
         )
 
     def _run(self, num_steps: int) -> dict[str, np.ndarray]:
         """What the next transitions trace, `[num_steps, num_chains, ...]` arrays."""
+        self._num_done += num_steps
         blocks = []
         for start in range(0, num_steps, self._size):
             number = min(self._size, num_steps - start)

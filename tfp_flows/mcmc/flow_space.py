@@ -12,14 +12,12 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density, check_events
+from tfp_flows.density import as_density, check_single_flow
 from tfp_flows.mcmc.initial_state import convert_initial_state
 from tfp_flows.types import LogProbFn
 
 # Draws of the flow out of which the starting points of chains are taken, at least.
 _NUM_DRAWS = 10_000
-# Points per call of the flow.
-_BATCH = 65_536
 
 
 class FlowSpace:
@@ -63,12 +61,7 @@ class FlowSpace:
             the target fails its checks.
         """
         density = as_density(target).exact()
-        check_events(flow, density)
-        if flow.batch_shape.rank != 0:
-            raise ValueError(
-                f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
-                "pass one of its members."
-            )
+        check_single_flow(flow, density)
         if flow.dtype not in (tf.float32, tf.float64):
             raise TypeError(
                 "Chains in the space of a flow need float32 or float64, but the flow is "
@@ -125,11 +118,7 @@ class FlowSpace:
         points = tf.TensorSpec([None, self.event_size], self.dtype)
         to_target = _trace(self.to_target, points)
         flat = z.reshape(-1, self.event_size)
-        parts = [
-            to_target(tf.constant(flat[start : start + _BATCH]))
-            for start in range(0, len(flat), _BATCH)
-        ]
-        x, log_det = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        x, log_det = numerics.in_batches(to_target, flat, numerics.MOST_POINTS)
         return x.reshape(z.shape), log_prob - log_det.reshape(log_prob.shape)
 
     def proposals(
@@ -148,10 +137,7 @@ class FlowSpace:
         """
         draw_seed, uniform_seed = tf.unstack(tfp.random.split_seed(seed, n=2))
         z = self.base.sample(shape, seed=draw_seed)
-        if has_gradient:
-            log_prob, gradient = tfp.math.value_and_gradient(self.log_prob, z)
-        else:
-            log_prob, gradient = self.log_prob(z), tf.zeros([*shape, 0], z.dtype)
+        log_prob, gradient = self._evaluate(z, has_gradient=has_gradient)
         is_invalid = tf.math.is_nan(log_prob) | (log_prob == math.inf)
         log_prob = tf.where(is_invalid, tf.constant(-math.inf, z.dtype), log_prob)
         uniform = tf.random.stateless_uniform(shape, uniform_seed, dtype=z.dtype)
@@ -159,11 +145,43 @@ class FlowSpace:
         log_base = self.base.log_prob(z)
         return z, log_prob, gradient, log_base, tf.math.log(uniform), num_invalid
 
+    def _evaluate(
+        self, z: tf.Tensor, *, has_gradient: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The log density of points `[S, ..., D]`, and its gradient if needed.
+
+        Of few points at a time, as a density of many observations takes memory for each.
+        """
+
+        def of_piece(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            if has_gradient:
+                return tfp.math.value_and_gradient(self.log_prob, z)
+            return self.log_prob(z), tf.zeros([*z.shape[:-1], 0], z.dtype)
+
+        size, *shape = z.shape
+        rows = max(numerics.FEW_POINTS // math.prod(shape[:-1]), 1)
+        if size <= rows:
+            return of_piece(z)
+        # The last piece is filled up: all are of one shape.
+        num_pieces = math.ceil(size / rows)
+        padding = tf.repeat(z[:1], num_pieces * rows - size, axis=0)
+        log_prob, gradient = tf.map_fn(
+            of_piece,
+            tf.reshape(tf.concat([z, padding], axis=0), [num_pieces, rows, *shape]),
+            parallel_iterations=1,
+            fn_output_signature=(z.dtype, z.dtype),
+        )
+        shape = [num_pieces * rows, *shape[:-1]]
+        log_prob = tf.reshape(log_prob, shape)[:size]
+        num_partials = z.shape[-1] if has_gradient else 0
+        return log_prob, tf.reshape(gradient, [*shape, num_partials])[:size]
+
     def start(
         self,
         num_chains: int,
         initial_state: npt.ArrayLike | tf.Tensor | None,
         seed: tf.Tensor,
+        caller: str,
     ) -> tf.Tensor:
         """Where chains start, z of shape `[num_chains, D]`.
 
@@ -171,14 +189,16 @@ class FlowSpace:
           num_chains: C.
           initial_state: x of shape `[C, D]`, or `None` for draws, see `_draw_starts`.
           seed: stateless seed.
+          caller: the function that runs the chains, for errors.
 
         Raises:
+          TypeError: if `initial_state` is masked.
           ValueError: if `initial_state` is no such thing or outside the support, or too
             few draws of the flow lie in the support of the target.
         """
         if initial_state is None:
             return self._draw_starts(num_chains, seed)
-        state = convert_initial_state(initial_state, num_chains)
+        state = convert_initial_state(initial_state, num_chains, caller)
         assert state is not None
         if state.shape[1] != self.event_size:
             raise ValueError(
@@ -215,7 +235,7 @@ class FlowSpace:
             z = self.base.sample(num_draws, seed=seed)
             log_q, mean = self.base.log_prob(z), tf.reduce_mean(z, axis=0)
             z = mean + factor * (z - mean)
-            return z, 0.5 * (self.log_prob(z) - log_q)
+            return z, 0.5 * (self._evaluate(z)[0] - log_q)
 
         z, log_weights = (array.numpy() for array in _run_traced(weigh, draw_seed))
         is_inside = np.isfinite(log_weights)
@@ -228,8 +248,7 @@ class FlowSpace:
         z, log_weights = z[is_inside], log_weights[is_inside].astype(np.float64)
         # The largest of log weights plus Gumbel noise are a weighted sample without
         # replacement (Efraimidis & Spirakis 2006).
-        bits = choice_seed.numpy().view(np.uint32)
-        noise = np.random.default_rng(bits).gumbel(size=len(z))
+        noise = numerics.numpy_generator(choice_seed).gumbel(size=len(z))
         return tf.constant(z[np.argsort(-(log_weights + noise))[:num_chains]])
 
 

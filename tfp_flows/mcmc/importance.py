@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import as_density, check_events
+from tfp_flows.density import as_density, check_single_flow
 from tfp_flows.types import LogProbFn, Seed
 
 
@@ -21,6 +22,8 @@ class ImportanceSamples:
         exponentials sum to 1. -inf outside the target's support.
       khat: shape of the Pareto tail of the raw weights; above 0.7 averages with these
         weights cannot be trusted.
+      pool_ess: of draws by weight, the `ess` of the samples that they were drawn from;
+        else `None`.
 
     #### References
 
@@ -30,11 +33,19 @@ class ImportanceSamples:
     samples: np.ndarray
     log_weights: np.ndarray
     khat: float
+    pool_ess: float | None = None
 
     @property
     def ess(self) -> float:
-        """Effective number of samples, 1 / sum of the squared weights (Kong 1992)."""
-        return float(1.0 / np.sum(np.exp(2.0 * self.log_weights)))
+        """Effective number of samples, 1 / sum of the squared weights (Kong 1992).
+
+        Of n draws by weight, whose means have the error of the draw and that of the
+        samples that they were drawn from, 1 / (1 / n + 1 / `pool_ess`).
+        """
+        inverse = np.sum(np.exp(2.0 * self.log_weights))
+        if self.pool_ess is not None:
+            inverse += 1.0 / self.pool_ess
+        return float(1.0 / inverse)
 
     def resample(self, n: int, seed: Seed = None) -> np.ndarray:
         """Draws, with replacement and by weight, that need no weights any more.
@@ -69,10 +80,12 @@ def importance_sample(
     ```
 
     Args:
-      flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, event shape `[D]`.
+      flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, event shape `[D]`,
+        without batch.
       target_log_prob_fn: callable, `[S, D]` to `[S]`, the log density up to a constant;
         or a distribution of vectors.
-      num_samples: number of samples, at least 100.
+      num_samples: number of samples, at least 100. They are drawn and weighed in batches,
+        which bounds memory but for the samples themselves.
       seed: `int` or stateless TFP seed; `None` draws a new one.
 
     Returns:
@@ -80,9 +93,9 @@ def importance_sample(
 
     Raises:
       TypeError: if `flow` is no distribution, or the target returns another dtype.
-      ValueError: if `num_samples < 100`, the flow or the target is over other vectors, or
-        the target returns another shape than `[S]`, or is NaN, +inf, or nowhere positive
-        at the samples.
+      ValueError: if `num_samples < 100`, the flow is a batch, the flow or the target is
+        over other vectors, or the target returns another shape than `[S]`, or is NaN,
+        +inf, or nowhere positive at the samples.
     """
     num_samples = numerics.check_size("num_samples", num_samples)
     if num_samples < 100:
@@ -90,12 +103,18 @@ def importance_sample(
             f"`num_samples` must be at least 100 to smooth a tail, but got {num_samples}."
         )
     density, seed = as_density(target_log_prob_fn).exact(), numerics.stateless_seed(seed)
-    check_events(flow, density)
+    check_single_flow(flow, density)
     density.check(flow.sample(100, seed=seed))
-    samples, log_q = flow.experimental_sample_and_log_prob(num_samples, seed=seed)
-    log_p = np.asarray(density(samples), np.float64)
-    log_weights, khat = numerics.psis(log_p - np.asarray(log_q, np.float64))
-    return ImportanceSamples(np.asarray(samples), log_weights, khat)
+    samples, log_ratios = [], []
+    for start in range(0, num_samples, numerics.MOST_POINTS):
+        size = min(numerics.MOST_POINTS, num_samples - start)
+        x, log_q = flow.experimental_sample_and_log_prob(size, seed=seed)
+        log_p = numerics.in_batches(density, x, numerics.FEW_POINTS)
+        samples.append(x.numpy())
+        log_ratios.append(log_p.astype(np.float64) - np.asarray(log_q, np.float64))
+        seed = tfp.random.split_seed(seed, n=1, salt="importance_sample")[0]
+    log_weights, khat = numerics.psis(np.concatenate(log_ratios))
+    return ImportanceSamples(np.concatenate(samples), log_weights, khat)
 
 
 def importance_resample(
@@ -120,8 +139,8 @@ def importance_resample(
       seed: `int` or stateless TFP seed; `None` draws a new one.
 
     Returns:
-      `ImportanceSamples` of equal weights, `log_weights` of -log n; its `khat` is that
-      of the proposals.
+      `ImportanceSamples` of equal weights, `log_weights` of -log n; `khat` and `pool_ess`
+      are those of the proposals.
 
     Raises:
       TypeError: as of `importance_sample`.
@@ -141,4 +160,5 @@ def importance_resample(
         proposals.resample(num_samples, draw_seed),
         np.full(num_samples, -np.log(num_samples)),
         proposals.khat,
+        proposals.ess,
     )

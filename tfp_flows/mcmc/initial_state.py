@@ -13,9 +13,14 @@ _MAX_ROUNDS = 100
 
 
 def convert_initial_state(
-    initial_state: npt.ArrayLike | tf.Tensor | None, num_chains: int
+    initial_state: npt.ArrayLike | tf.Tensor | None, num_chains: int, caller: str
 ) -> tf.Tensor | None:
     """`initial_state` as a `Tensor` of real numbers `[num_chains, D]`.
+
+    Args:
+      initial_state: what `caller`, the function that runs the chains, was given.
+      num_chains: number of rows that it must have.
+      caller: its name, for errors.
 
     Raises:
       TypeError: if it is a masked array.
@@ -23,7 +28,6 @@ def convert_initial_state(
     """
     if initial_state is None:
         return None
-    caller = "random_walk_metropolis"
     numerics.check_not_masked(caller, "initial_state", initial_state)
     try:
         state = tf.convert_to_tensor(initial_state)

@@ -78,7 +78,7 @@ def neutra(
 
     Raises:
       TypeError: if `flow` is no transformed distribution, or not of float32 or float64;
-        or the target is no function, or of another dtype.
+        or the target is no function, or of another dtype; or `initial_state` is masked.
       ValueError: if a number or `kernel` is out of range, the flow is a batch or over
         other vectors than the target, the target fails its checks or has no gradient, or
         there are no starting points in its support. All of this comes before compilation.

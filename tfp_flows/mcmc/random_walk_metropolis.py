@@ -126,7 +126,7 @@ def random_walk_metropolis(
     initial_spread = numerics.check_positive("initial_spread", initial_spread)
     if jit_compile is not None:
         jit_compile = numerics.check_flag("jit_compile", jit_compile)
-    state = convert_initial_state(initial_state, num_chains)
+    state = convert_initial_state(initial_state, num_chains, "random_walk_metropolis")
     density = as_density(target_log_prob_fn).exact()
     event_size, dtype = resolve_points(
         density, event_size=event_size, dtype=dtype, initial_state=state

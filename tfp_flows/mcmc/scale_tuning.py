@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfp_flows.mcmc.blocks import loop_over_transitions
 from tfp_flows.mcmc.random_walk import RandomWalk
+from tfp_flows.mcmc.windows import window_lengths
 
 # A scalar scale, or one for each dimension, [D, 1], to the kernel of chains.
 MakeKernel: TypeAlias = Callable[[tf.Tensor], RandomWalk]
@@ -14,9 +15,6 @@ MakeKernel: TypeAlias = Callable[[tf.Tensor], RandomWalk]
 # Decay of the gain t^-0.6: slow enough to cover decades from a bad initial scale, and
 # square-summable, as Robbins-Monro needs.
 _DECAY = 0.6
-
-# Windows of a burn-in in which scales of dimensions are measured: up to 1/32, 1/16, ...
-_NUM_WINDOWS = 6
 
 
 def optimal_acceptance(event_size: int) -> float:
@@ -154,10 +152,7 @@ def tune_parameter_scales(
       `(state, log_prob, scales)` after the last step, scales of shape `[D, 1]`.
     """
     best = tf.constant(optimal_scale(state.shape[0]), state.dtype)
-    ends = sorted({num_steps >> shift for shift in range(_NUM_WINDOWS)} - {0})
-    lengths = tf.constant(
-        [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    )
+    lengths = tf.constant(window_lengths(num_steps))
 
     # A loop over windows, which is compiled once.
     def window(
@@ -187,7 +182,7 @@ def tune_parameter_scales(
     ones = tf.ones_like(state[:, :1])
     initial = tf.constant(scale, state.dtype)
     _, state, log_prob, *_, scales = tf.while_loop(
-        lambda index, *_: index < len(ends),
+        lambda index, *_: index < lengths.shape[0],
         window,
         (tf.constant(0), state, log_prob, initial, ones, initial * ones),
     )

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import mcmc
 from tfp_flows.density import Density
+from tfp_flows.mcmc.arguments import check_run
 from tfp_flows.mcmc.flow_chains import FlowChains
 
 # Chains are at the target where no R-hat is above, as Vehtari et al. (2021) advise.
@@ -45,16 +46,22 @@ def run_chains(
       The method, and the samples of the last round, of the chains that converge first,
       or of those that come nearest.
     """
-    settings = dict(
-        num_chains=_NUM_CHAINS,
-        num_samples=_NUM_FIRST,
-        num_burnin=_NUM_BURNIN,
-        thinning=1,
-        jit_compile=jit_compile,
-    )
+    run = check_run(_NUM_CHAINS, _NUM_FIRST, _NUM_BURNIN, None, 1, jit_compile)
     kinds: dict[str, dict[str, Any]] = {
-        "neutra": dict(num_moves=1, has_jumps=False),
-        "independence": dict(num_moves=_NUM_LOCAL_STEPS, has_jumps=True),
+        "neutra": dict(
+            settings=dict(sampler="neutra", kernel="hmc", **run),
+            num_moves=1,
+            has_jumps=False,
+        ),
+        "independence": dict(
+            settings=dict(
+                sampler="independence_metropolis",
+                num_local_steps=_NUM_LOCAL_STEPS,
+                **run,
+            ),
+            num_moves=_NUM_LOCAL_STEPS,
+            has_jumps=True,
+        ),
     }
     if has_several_modes(density):
         kinds = dict(reversed(kinds.items()))
@@ -64,7 +71,7 @@ def run_chains(
     for number in range(max_rounds):
         if all(np.max(result.rhat) >= _HOPEFUL for result in found.values()):
             for name in [name for name in kinds if name not in running][:1]:
-                chains = FlowChains(flow, density, settings, seed=seed, **kinds[name])
+                chains = FlowChains(flow, density, seed=seed, **kinds[name])
                 chains.burn_in(_NUM_BURNIN)
                 running[name] = chains
         for name, chains in running.items():
