@@ -130,7 +130,7 @@ def test_restarts_do_without_the_members_that_fail():
         **ARGUMENTS,
     )
     np.testing.assert_array_equal(np.isfinite(result.restart_losses), [0, 0, 1])
-    np.testing.assert_array_equal(result.num_skipped_steps > 0, [1, 0, 0])
+    assert result.num_skipped_steps == 0  # of the best
     assert np.all(np.isfinite(result.loss))
     np.testing.assert_allclose(result.flow.loc, [1.0, -2.0], atol=0.2)
 

@@ -36,6 +36,7 @@ def check_best(result, num_variables):
     assert np.unique(result.restart_losses).size == 3
     assert result.loss.shape == (30,)
     assert result.gradient_norm.shape == (30,)
+    assert result.num_skipped_steps == 0
     judged = tff.diagnostics.evaluate(result.flow, target, num_samples=20_000, seed=3)
     assert -judged.elbo == pytest.approx(np.min(result.restart_losses), abs=0.05)
     assert len(result.flow.trainable_variables) == num_variables
@@ -100,6 +101,30 @@ def test_bad_builders_are_refused():
         )
     with pytest.raises(ValueError, match=r"num_restarts.*0"):
         restarts(num_restarts=0)
+
+
+def test_a_folder_for_checkpoints_needs_a_seed():
+    with pytest.raises(ValueError, match="`checkpoint_dir` needs a `seed`"):
+        restarts(seed=None, checkpoint_dir="never")
+
+
+def test_of_a_posterior_by_batches_of_its_rows():
+    posterior = tff.density.RowwisePosterior(
+        lambda z: -0.5 * tf.reduce_sum(z**2, axis=-1),
+        lambda z, rows: -0.5 * tf.reduce_sum((z[:, tf.newaxis] - rows) ** 2, axis=-1),
+        np.random.default_rng(0).normal(size=[40, 2]),
+        event_size=2,
+    )
+    result = tff.vi.fit_restarts(
+        functools.partial(tff.planar_flow, 2, 2),
+        posterior,
+        num_restarts=2,
+        batch_size=10,
+        **ARGUMENTS,
+    )
+    assert result.settings["batch_size"] == 10
+    judged = tff.diagnostics.evaluate(result.flow, posterior, num_samples=5_000, seed=3)
+    assert -judged.elbo == pytest.approx(np.min(result.restart_losses), rel=0.05)
 
 
 def test_no_finite_fit_is_an_error():

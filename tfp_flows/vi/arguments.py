@@ -175,6 +175,19 @@ def check_resumable(is_function_of_step: bool, checkpoint_dir: Any) -> None:
         )
 
 
+def check_seeded(seed: Any, checkpoint_dir: Any) -> None:
+    """Raises ValueError for a folder of checkpoints without the seed to go on with.
+
+    For fits of flows that are built, or of targets that are found, by the same seed,
+    which no checkpoint tells.
+    """
+    if checkpoint_dir is not None and seed is None:
+        raise ValueError(
+            "`checkpoint_dir` needs a `seed`, by which a second call makes what the "
+            "first one did, to go on from there; pass an int."
+        )
+
+
 def check_num_steps(num_steps: Any) -> int:
     """An `int` from 1 to what the `int32` counter of steps holds; else a ValueError."""
     num_steps = numerics.check_size("num_steps", num_steps)

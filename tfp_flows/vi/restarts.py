@@ -10,10 +10,10 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
-from tfp_flows.density import Density, as_density
+from tfp_flows.density import Density, RowwisePosterior, as_density
 from tfp_flows.density.checks import first_line
 from tfp_flows.types import LogProbFn, Seed
-from tfp_flows.vi.arguments import check_place
+from tfp_flows.vi.arguments import check_place, check_seeded
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.reverse_kl import fit_reverse_kl
 
@@ -24,7 +24,7 @@ _NUM_SAMPLES, _NUM_PARTS = 16_384, 8
 
 def fit_restarts(
     build_flow_fn: Callable[..., tfd.Distribution],
-    target_log_prob_fn: LogProbFn | tfd.Distribution,
+    target_log_prob_fn: LogProbFn | tfd.Distribution | RowwisePosterior,
     *,
     num_restarts: int = 8,
     seed: Seed = None,
@@ -51,10 +51,11 @@ def fit_restarts(
       build_flow_fn: callable, `(*, seed, batch_shape) -> flow`, like `tff.planar_flow`
         with its sizes bound: the variables of a batch must be those of a single flow with
         leading axes `batch_shape`.
-      target_log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`, or a `tfd.Distribution`
-        of vectors; see `fit_reverse_kl`.
+      target_log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`, a `tfd.Distribution` of
+        vectors, or a `tff.density.RowwisePosterior`; see `fit_reverse_kl`.
       num_restarts: R.
-      seed: `int` or stateless TFP seed of starts and fits; `None` draws a new one.
+      seed: `int` or stateless TFP seed of starts and fits; `None` draws a new one. A
+        `checkpoint_dir` needs one.
       **fit_arguments: other arguments of `fit_reverse_kl`; `num_starts`, of each of the
         R fits, is 1 by default.
 
@@ -64,9 +65,11 @@ def fit_restarts(
     Raises:
       TypeError: if `build_flow_fn` is no function, or returns no distribution.
       ValueError: if it fails for `seed` and `batch_shape`, the variables of the batch are
-        not those of single flows, or as `fit_reverse_kl`.
+        not those of single flows, there is a `checkpoint_dir` but no `seed`, or as
+        `fit_reverse_kl`.
     """
     check_place()
+    check_seeded(seed, fit_arguments.get("checkpoint_dir"))
     num_restarts = numerics.check_size("num_restarts", num_restarts)
     numerics.check_callable(
         "build_flow_fn",
@@ -83,10 +86,8 @@ def fit_restarts(
         for batch_shape in ((), (num_restarts,))
     )
     _check_batch(flows, best_flow, num_restarts)
-    result = fit_reverse_kl(
-        flows, density, seed=fit_seed, **(dict(num_starts=1) | fit_arguments)
-    )
-
+    fit_arguments = dict(num_starts=1) | fit_arguments
+    result = fit_reverse_kl(flows, target_log_prob_fn, seed=fit_seed, **fit_arguments)
     losses = _negative_elbo(flows, density, judge_seed)
     best = int(np.nanargmin(losses))
     pairs = zip(best_flow.trainable_variables, flows.trainable_variables, strict=True)
@@ -97,6 +98,7 @@ def fit_restarts(
         flow=best_flow,
         loss=result.loss[:, best],
         gradient_norm=result.gradient_norm[:, best],
+        num_skipped_steps=np.asarray(result.num_skipped_steps)[best],
         restart_losses=losses,
     )
 
