@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 from oracles import logistic_log_posterior
 
 import tfp_flows as tff
-from tfp_flows.density import RowwisePosterior, rowwise_posterior
+from tfp_flows.density import Rows, RowwisePosterior, rowwise_posterior
 
 D, N = 3, 60
 
@@ -36,10 +36,10 @@ def summed(z, rows):
 
 
 @pytest.mark.parametrize("likelihood", [log_likelihood, summed])
-@pytest.mark.parametrize("most", [1_000, 40, 4])
+@pytest.mark.parametrize("most", [1_000, 28, 4])
 def test_all_rows_in_blocks_of_any_size(data, likelihood, most, monkeypatch):
-    """Blocks of all rows, of 7 with 4 left, and of one."""
-    monkeypatch.setattr(rowwise_posterior, "_BLOCK_NUMBERS", most * N // 30)
+    """Of four points: blocks of all rows, of 7 with 4 left, and of one."""
+    monkeypatch.setattr(rowwise_posterior, "_BLOCK_NUMBERS", most)
     posterior = build(data, likelihood, dtype=tf.float64)
     z = tf.constant(np.linspace(-2.0, 2.0, 4 * D).reshape(2, 2, D))
     value, slope = tf.function(lambda z: tfp.math.value_and_gradient(posterior, z))(z)
@@ -52,6 +52,36 @@ def test_all_rows_in_blocks_of_any_size(data, likelihood, most, monkeypatch):
             z - e, **data
         )
         np.testing.assert_allclose(slope[..., axis], rise / (2 * h), rtol=1e-7)
+
+
+@pytest.mark.parametrize("most", [1, 3, 59, 1_000])
+def test_no_block_has_more_rows_than_may_be(most):
+    sizes = []
+
+    def summed_up(part):
+        sizes.append(len(part))
+        return tf.reduce_sum(part)
+
+    total = Rows(np.arange(59.0), tf.float64).total(summed_up, [], most)
+    assert total == 59 * 29
+    assert sum(sizes) == 59
+    assert max(sizes) == min(most, 59)
+
+
+def test_models_may_read_variables(data):
+    factor = tf.Variable(0.5, dtype=tf.float64)
+    reads, knows = (
+        build(data, lambda z, rows, f=f: f * log_likelihood(z, rows), dtype=tf.float64)
+        for f in (factor, 0.5)
+    )
+    z = tf.constant(np.linspace(-1.0, 1.0, 2 * D).reshape(2, D))
+    expected = tfp.math.value_and_gradient(knows, z)
+    for function in (
+        tfp.math.value_and_gradient,
+        tf.function(tfp.math.value_and_gradient),
+    ):
+        for found, known in zip(function(reads, z), expected, strict=True):
+            np.testing.assert_allclose(found, known, rtol=1e-12)
 
 
 def test_sums_are_as_precise_as_the_points(data):

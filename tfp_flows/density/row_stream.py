@@ -72,6 +72,12 @@ class RowStream:
             lambda *parts: tf.constant(np.concatenate(parts)), *found
         )
 
+    def dataset(self, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
+        """As `Rows.dataset`, but for the order, which is that of the dataset always."""
+        if seed is None:
+            return self._dataset.rebatch(batch_size)
+        return self._dataset.repeat().rebatch(batch_size, drop_remainder=True)
+
     def batches(self, batch_size: int) -> Iterator[Any]:
         """Batches of B rows without end, structures of arrays, in the dataset's order.
 

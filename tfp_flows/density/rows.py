@@ -51,6 +51,21 @@ class Rows:
         """Some rows, a structure of `Tensor`s `[B, ...]`."""
         return tf.nest.map_structure(lambda part: tf.gather(part, indices), self._parts)
 
+    def dataset(self, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
+        """Batches of B rows: in their order, once; or for training, without end.
+
+        Args:
+          batch_size: B.
+          seed: of another order in each pass, of which what is left at the end of a pass
+            begins the first batch of the next one; `None` is one pass in the order of the
+            rows, whose last batch may be smaller.
+        """
+        indices = tf.data.Dataset.range(self._size)
+        if seed is not None:
+            indices = indices.shuffle(self._size, seed=seed).repeat()
+        indices = indices.batch(batch_size, drop_remainder=seed is not None)
+        return indices.map(self.take).prefetch(tf.data.AUTOTUNE)
+
     def total(
         self, of_rows_fn: Callable[[Any], tf.Tensor], shape: list[int], most_rows: int
     ) -> tf.Tensor:
@@ -65,8 +80,8 @@ class Rows:
           `float64` `Tensor`: in float32, a sum over a million rows would be rounded by
           some hundredths.
         """
-        num_blocks = -(-self._size // max(1, most_rows))
-        size = self._size // num_blocks
+        size = min(max(1, most_rows), self._size)
+        num_blocks, rest = divmod(self._size, size)
 
         def of_block(start: tf.Tensor | int, size: int) -> tf.Tensor:
             rows = tf.nest.map_structure(
@@ -86,7 +101,6 @@ class Rows:
         _, total = tf.while_loop(
             lambda index, _: index < num_blocks, body, first, parallel_iterations=1
         )
-        rest = self._size - num_blocks * size
         return total + of_block(self._size - rest, rest) if rest else total
 
     def _part(self, part: Any) -> np.ndarray:

@@ -88,6 +88,7 @@ class RowwisePosterior:
           log_prior_fn: function of points, `Tensor` `[S, D]` to `[S]`.
           log_likelihood_fn: function of points `[S, D]` and rows, what `data` is with B
             in place of N: the log likelihood of each row, `[S, B]`, or their sum `[S]`.
+            `tf.Variable`s that it reads are constants, and get no gradient.
           data: array `[N, ...]`, or a tuple or `dict` of arrays of the same N; or a
             finite `tf.data.Dataset` of batches of rows, of any sizes, read anew at each
             evaluation, and first of all to count them. Floating-point numbers are cast
@@ -105,11 +106,8 @@ class RowwisePosterior:
             or returns another shape; or if the log likelihood of some rows is not the sum
             of those of its parts.
         """
-        for label, function in (
-            ("log_prior_fn", log_prior_fn),
-            ("log_likelihood_fn", log_likelihood_fn),
-        ):
-            numerics.check_callable(label, function, "a function")
+        numerics.check_callable("log_prior_fn", log_prior_fn, "a function")
+        numerics.check_callable("log_likelihood_fn", log_likelihood_fn, "a function")
         self.event_shape = tf.TensorShape([numerics.check_size("event_size", event_size)])
         self.dtype = numerics.check_dtype(dtype)
         self.name = numerics.check_name(name)
@@ -134,17 +132,22 @@ class RowwisePosterior:
         """As `unnormalized_log_prob`."""
         return self.unnormalized_log_prob(points)
 
-    def estimate(self, points: tf.Tensor, rows: Any) -> tf.Tensor:
+    def estimate(
+        self, points: tf.Tensor, rows: Any, scale: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The log posterior as some rows say, without bias if they are drawn at random.
 
         Args:
           points: `Tensor` of shape `[S, ..., D]`.
           rows: B rows, as `rows.take` returns them.
+          scale: factor of their log likelihood, scalar of the dtype of the points;
+            `None` is N / B.
 
         Returns:
           `Tensor` of shape `[S, ...]`, of the dtype of the points.
         """
-        scale = len(self.rows) / tf.nest.flatten(rows)[0].shape[0]
+        if scale is None:
+            scale = len(self.rows) / tf.nest.flatten(rows)[0].shape[0]
 
         def of_batch(z: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
             part = self._likelihood(z, rows, dtype)
@@ -244,12 +247,12 @@ class RowwisePosterior:
                 lambda rows: self._likelihood(z, rows, dtype), [size], most_rows
             )
 
-            def slope_of(rows: Any) -> tf.Tensor:
-                return self._tangent(z, rows).slope
-
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                slope = self.rows.total(slope_of, z.shape, most_rows)
-                return tf.cast(upstream, z.dtype)[:, tf.newaxis] * tf.cast(slope, z.dtype)
+            def gradient(upstream: tf.Tensor, variables: Any = ()) -> tuple:
+                slope = self.rows.total(
+                    lambda rows: self._tangent(z, rows).slope, z.shape, most_rows
+                )
+                upstream = tf.cast(upstream, z.dtype)[:, tf.newaxis]
+                return upstream * tf.cast(slope, z.dtype), [None] * len(variables)
 
             return tf.cast(value, dtype), gradient
 
