@@ -8,6 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_flows as tff
+from tfp_flows.vi.gaussian import Gaussian
+from tfp_flows.vi.gaussian_judgement import judge
 
 tfd = tfp.distributions
 
@@ -128,6 +130,31 @@ def test_is_near_where_there_is_little_left():
     assert not any(
         each.is_near for each in (one, start_of(two_modes), start_of(half_line))
     )
+
+
+@pytest.mark.parametrize(
+    "deviation",
+    [
+        lambda x: -0.1 * x**4,
+        lambda x: 0.3 * np.sin(2.0 * x) + 0.05 * np.cos(x),
+        lambda x: np.where(x < 1.0, 0.2 * x**2, -np.inf),
+    ],
+    ids=["even", "odd", "outside"],
+)
+def test_standard_errors_match_the_spread_of_repeats(deviation):
+    """Of points in pairs z, -z, and of the share of them in the support."""
+    gaussian = Gaussian(tf.zeros([1], tf.float64), tf.eye(1, dtype=tf.float64))
+
+    def log_prob_fn(x):
+        x = x.numpy()[:, 0]
+        return -0.5 * x**2 + deviation(x)
+
+    stateless = tff.numerics.stateless_seed
+    found = [judge(gaussian, log_prob_fn, 4_096, stateless(seed)) for seed in range(100)]
+    gaps = [each["log_evidence"] - each["elbo"] for each in found]
+    for name, values in (("elbo", [each["elbo"] for each in found]), ("gap", gaps)):
+        stated = np.mean([each[f"{name}_standard_error"] for each in found])
+        assert 0.78 < np.std(values, ddof=1) / stated < 1.28
 
 
 def test_what_it_says_of_itself():

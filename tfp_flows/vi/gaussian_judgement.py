@@ -78,9 +78,42 @@ def judge(
     is_beyond = r > np.quantile(r[: counts[1.0]], _REACH)
     return dict(
         elbo=float(np.mean(inside)) + math.log(support_mass),
-        elbo_standard_error=float(np.std(inside) / math.sqrt(len(inside))),
         log_evidence=float(highest + math.log(np.mean(ratios))),
+        **_standard_errors(log_weights, ratios, list(counts.values()), sample_size),
         khat=numerics.pareto_khat(inside),
         support_mass=support_mass,
         outside_mass=float(np.sum(ratios[is_beyond]) / np.sum(ratios)),
+    )
+
+
+def _standard_errors(
+    log_weights: np.ndarray, ratios: np.ndarray, counts: list[int], sample_size: int
+) -> dict[str, float]:
+    """Those of the ELBO and of what it lacks, from batches of S points in pairs z, -z.
+
+    Args:
+      log_weights: of points of the Gaussian, -inf outside the support.
+      ratios: importance weights of points of all widths, these first.
+      counts: how many points each width has.
+      sample_size: S.
+
+    Returns:
+      `dict` of fields of `GaussianStart`.
+    """
+    # What each point adds to the numbers, by the delta method.
+    is_inside = np.isfinite(log_weights)
+    above = log_weights - np.mean(log_weights[is_inside])
+    to_elbo = np.where(is_inside, above + 1.0, 0.0) / np.mean(is_inside) - 1.0
+    to_gap = ratios / np.mean(ratios) - 1.0
+    to_gap[: counts[0]] -= to_elbo * len(ratios) / counts[0]
+
+    def standard_error(values: np.ndarray) -> float:
+        pairs = np.mean(np.reshape(values, [-1, 2, sample_size // 2]), axis=1)
+        return float(np.std(pairs, ddof=1) / math.sqrt(pairs.size))
+
+    of_widths = np.split(to_gap, np.cumsum(counts)[:-1])
+    gap_errors = [standard_error(part) * len(part) / len(ratios) for part in of_widths]
+    return dict(
+        elbo_standard_error=standard_error(to_elbo),
+        gap_standard_error=math.hypot(*gap_errors),
     )

@@ -43,13 +43,14 @@ class GaussianStart:
       elbo_standard_error: its standard error.
       log_evidence: log Z of the target by importance sampling, from these samples and
         those of Gaussians 2, 4 and 8 times as wide.
+      gap_standard_error: of `gap`, that is of `log_evidence - elbo`.
       khat: Pareto k-hat of the importance weights of the Gaussian alone.
       support_mass: share of its samples at which the target is finite, of which `elbo`
         and `khat` are.
       outside_mass: share of the target's mass beyond the ellipsoid that holds 99.9 % of
         the Gaussian, as far as the wider ones reach: other modes, and heavy tails.
       converged: whether the updates came to rest; if not, the Gaussian is the last one.
-      num_iterations: how often the target was evaluated, at S points each.
+      num_iterations: how often the search evaluated the target, at S points each.
       seconds: wall time, compilation included.
     """
 
@@ -58,6 +59,7 @@ class GaussianStart:
     elbo: float
     elbo_standard_error: float
     log_evidence: float
+    gap_standard_error: float
     khat: float
     support_mass: float
     outside_mass: float
@@ -181,7 +183,9 @@ def gaussian_start(
         at some of the points.
       event_size: D, at most 1,000: an iteration takes some 20 D^3 multiplications.
         `None` is what the target says.
-      num_iterations: how often the target is evaluated at most, at S points each.
+      num_iterations: after so many evaluations of the target, at S points each, the
+        search ends; but the first dozen at most, which find where to begin, are made
+        whatever it is.
       sample_size: S, at least 4 D; odd numbers are rounded up. `None` is 512, or 4 D if
         that is more.
       location: `[D]`, mean of the first Gaussian; `None` is 0.
