@@ -50,8 +50,8 @@ def run_in_chunks(
       ValueError: if an event asks for an update after no step, or for a rate that is no
         number from 0 to 1.
     """
-    least_calls = math.ceil(run.num_steps / _LEAST_CALLS)
-    capacity = min(chunk_size or least_calls, run.num_steps, _MOST_STEPS)
+    most_per_call = math.ceil(run.num_steps / _LEAST_CALLS)
+    capacity = min(chunk_size or most_per_call, run.num_steps, _MOST_STEPS)
     if run.objective.max_chunk_size is not None:
         capacity = min(capacity, run.objective.max_chunk_size)
     call = _caller(run_steps, run, events, capacity)
