@@ -55,6 +55,25 @@ def test_a_file_gives_the_same_posterior(posterior, tmp_path):
     assert str(loaded) == str(posterior)
 
 
+def test_what_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        tff.posteriors.load(tmp_path / "mistyped", model_fn, y=DATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("posterior", ["flow"], indirect=True)
+def test_two_files_of_one_posterior(posterior, tmp_path):
+    tff.posteriors.save(posterior, tmp_path)
+    tff.distributions.save(tff.planar_flow(2, 3, seed=1), tmp_path / "flow.npz")
+    with pytest.raises(InvalidFileError, match=r"flow\.npz is not that of .*cut short"):
+        tff.posteriors.load(tmp_path, model_fn, y=DATA)
+    # Files of earlier versions do not tell.
+    with np.load(tmp_path / "posterior.npz") as stored:
+        arrays = {name: stored[name] for name in stored if name != "flow_log_prob"}
+    np.savez(tmp_path / "posterior.npz", **arrays)
+    assert tff.posteriors.load(tmp_path, model_fn, y=DATA).flow.event_shape == [2]
+
+
 def test_other_models_and_damage(posterior, tmp_path):
     tff.posteriors.save(posterior, tmp_path)
     with pytest.raises(ValueError, match="log density of the model is not that"):

@@ -1,5 +1,6 @@
 """Posteriors in files: arrays and what they mean, never pickles."""
 
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import diagnostics, distributions
-from tfp_flows.files import Format, InvalidFileError, prepare_folder
+from tfp_flows.files import Format, InvalidFileError, as_path, prepare_folder
 from tfp_flows.posteriors.model import Model, as_model
 from tfp_flows.posteriors.posterior import Posterior
 from tfp_flows.types import PathLike
@@ -37,7 +38,11 @@ def save(posterior: Posterior, folder: PathLike) -> None:
     path = prepare_folder(folder, "folder")
     model, flow = posterior.model, posterior.flow
     points = flow.sample(_NUM_POINTS, seed=[0, 1])
-    arrays = dict(points=points.numpy(), log_prob=model.log_prob_fn(points).numpy())
+    arrays = dict(
+        points=points.numpy(),
+        log_prob=model.log_prob_fn(points).numpy(),
+        flow_log_prob=flow.log_prob(points).numpy(),
+    )
     if isinstance(flow, tfd.MultivariateNormalTriL):
         arrays |= dict(location=np.asarray(flow.loc))
         arrays |= dict(scale_tril=flow.scale.to_dense().numpy())
@@ -77,10 +82,11 @@ def load(
     Raises:
       TypeError: as of `tff.fit_posterior`.
       OSError: if a file cannot be read.
-      InvalidFileError: if a file is damaged, or no saved posterior.
+      InvalidFileError: if a file is damaged, or no saved posterior, or its two files are
+        not of one.
       ValueError: if the model or its data are others.
     """
-    path = prepare_folder(folder, "folder")
+    path = as_path(folder, "folder")
     metadata, arrays = _FORMAT.read(path / _FILE)
     model = as_model(joint, pins, event_shape=event_shape, bijector=bijector, dtype=dtype)
     try:
@@ -91,6 +97,7 @@ def load(
             )
         else:
             flow = distributions.load(path / _FLOW_FILE)
+            _check_flow(flow, arrays, path)
         evaluation = diagnostics.Evaluation.from_dict(metadata["evaluation"])
     except (LookupError, TypeError) as error:
         raise InvalidFileError(
@@ -118,9 +125,31 @@ def _check_same(model: Model, metadata: Any, arrays: Any) -> None:
             f"The posterior is of {points.shape[-1]} numbers of {points.dtype.name}, but "
             f"the model has {model.event_size} of {model.dtype.name}."
         )
-    rounding = np.sqrt(np.finfo(arrays["points"].dtype).eps)
-    if not np.allclose(model.log_prob_fn(points), arrays["log_prob"], rounding, rounding):
+    if not _is_close(model.log_prob_fn(points), arrays["log_prob"]):
         raise ValueError(
             "The log density of the model is not that of the posterior in the file: pass "
             "the same model with the same data."
         )
+
+
+def _check_flow(flow: tfd.Distribution, arrays: Any, path: pathlib.Path) -> None:
+    """Raises InvalidFileError if the flow's file is not of the posterior's.
+
+    So it is where a process was killed while it saved over another posterior. Files of
+    earlier versions do not tell.
+    """
+    if "flow_log_prob" not in arrays:
+        return
+    points = tf.constant(arrays["points"])
+    is_of_points = flow.event_shape == points.shape[-1:] and flow.dtype == points.dtype
+    if not is_of_points or not _is_close(flow.log_prob(points), arrays["flow_log_prob"]):
+        raise InvalidFileError(
+            f"The flow in {path / _FLOW_FILE} is not that of {path / _FILE}: a save over "
+            "an earlier posterior was cut short. Fit and save it again."
+        )
+
+
+def _is_close(found: tf.Tensor, stored: np.ndarray) -> bool:
+    """Whether log densities are those of the file, but for rounding."""
+    rounding = np.sqrt(np.finfo(stored.dtype).eps)
+    return np.allclose(found, stored, rounding, rounding)
