@@ -5,12 +5,19 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows.density import RowwisePosterior
 from tfp_flows.posteriors.model import as_model
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 Root = tfd.JointDistributionCoroutine.Root
 
 DATA = np.array([1.0, -0.5, 2.0], np.float32)
+ROWS = RowwisePosterior(
+    lambda z: -0.5 * tf.reduce_sum(z**2, axis=-1),
+    lambda z, y: -0.5 * (z[:, :1] - y) ** 2,
+    DATA,
+    event_size=2,
+)
 
 
 @tfd.JointDistributionCoroutineAutoBatched
@@ -98,6 +105,21 @@ def test_loops_that_are_mapped_over_points():
     expected = tfd.Normal(0.0, 1.0).log_prob(a[:, 0])
     expected += np.sum(tfd.Normal(a * np.cumsum(DATA), 1.0).log_prob(DATA), axis=1)
     np.testing.assert_allclose(model.log_prob_fn(a), expected, rtol=1e-5)
+
+
+def test_variables_that_a_mapped_model_reads():
+    scale = tf.Variable(2.0)
+
+    @tfd.JointDistributionCoroutineAutoBatched
+    def joint():
+        mu = yield tfd.Normal(0.0, scale, name="mu")
+        yield tfd.Sample(tfd.Normal(mu, 1.0), 3, name="y")
+
+    z = tf.constant([[0.5], [-1.0]])
+    model = as_model(joint, dict(y=DATA))
+    _, slope = tfp.math.value_and_gradient(model.log_prob_fn, z)
+    expected = np.sum(DATA) - 3.0 * z - z / scale**2
+    np.testing.assert_allclose(slope, expected, rtol=1e-5)
 
 
 def test_loops_that_cannot_be_mapped():
@@ -226,6 +248,7 @@ nested = tfd.JointDistributionNamed(
         (of_a_batch, dict(y=DATA), ValueError, r"shape \(3,\), but must be one number"),
         (tfd.Normal(0.0, 1.0), dict(y=1.0), TypeError, "needs a joint distribution"),
         (3, {}, TypeError, "but got 3"),
+        (ROWS, {}, TypeError, r"RowwisePosterior .* tff\.planar_flow\(2, 16, affine"),
         (lambda x: x, {}, ValueError, "needs `event_shape`"),
     ],
 )

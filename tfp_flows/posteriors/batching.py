@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -104,8 +105,13 @@ def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
 
     @tf.custom_gradient
     def of_flat(z: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        log_prob, gradient = tf.vectorized_map(value_and_gradient, z)
-        return log_prob, lambda upstream: upstream[:, tf.newaxis] * gradient
+        log_prob, slope = tf.vectorized_map(value_and_gradient, z)
+
+        def gradient(upstream: tf.Tensor, variables: Any = ()) -> tuple:
+            # Those that the model reads get none: it is fixed.
+            return upstream[:, tf.newaxis] * slope, [None] * len(variables)
+
+        return log_prob, gradient
 
     return of_flat
 

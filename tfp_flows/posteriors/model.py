@@ -13,6 +13,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.density import RowwisePosterior
 from tfp_flows.posteriors.batching import for_many_points
 from tfp_flows.posteriors.pins import part_names, pin
 from tfp_flows.posteriors.supports import default_bijector
@@ -95,6 +96,13 @@ def as_model(
       ValueError: if pins do not fit the joint distribution, it is a batch of several, or
         TensorFlow cannot map it over points.
     """
+    if isinstance(target, RowwisePosterior):
+        raise TypeError(
+            "A RowwisePosterior is a density of unconstrained vectors already: fit a "
+            f"flow, such as tff.planar_flow({target.event_shape[0]}, 16, affine=True), "
+            "to it by tff.vi.fit_reverse_kl, judge that by tff.diagnostics.evaluate, and "
+            "draw by tff.posteriors.refine."
+        )
     if isinstance(target, tfd.Distribution) or hasattr(target, "experimental_pin"):
         if event_shape is not None:
             raise ValueError(
