@@ -53,7 +53,11 @@ class Posterior:
       model: what was inferred: names, shapes, and the density over vectors.
       flow: `tfd.Distribution` of unconstrained vectors, `[D]`.
       evaluation: `tff.diagnostics.Evaluation`, how well it fits.
-      fit: `tff.vi.FitResult`, or `None` where the start was good enough, or of a file.
+      fit: `tff.vi.FitResult` of the one fit after which `flow` is as it is, with steps
+        and seconds of that alone; `None` where the start was good enough, or of a file.
+        `fit_posterior` makes a second fit, which goes on where the first one ended, if
+        that is not good after its 1,400 steps, and `num_steps` is not given. `fit` is of
+        the second, with 1,500 or 6,000 steps, if it came out better, else of the first.
     """
 
     model: Model
@@ -165,8 +169,8 @@ class Posterior:
           seed: `int` or stateless TFP seed; `None` draws a new one.
 
         Returns:
-          `Draws` of equal weight, with `refinement`. Where chains did not converge, its
-          `converged` is false, and a `RuntimeWarning` says so.
+          `Draws` of equal weight, with `refinement`. Where they cannot be relied on, its
+          `converged` is false, and a `RuntimeWarning` says why.
 
         Raises:
           ValueError: if a number is out of range.
@@ -187,7 +191,8 @@ class Posterior:
         return Draws(
             self._values(tf.constant(refinement.samples)),
             np.full(size, -np.log(size)),
-            refinement=refinement,
+            refinement.khat,
+            refinement,
         )
 
     def summary(

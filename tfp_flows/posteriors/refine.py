@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import diagnostics, mcmc, numerics
-from tfp_flows.density import Density, as_density, check_events
+from tfp_flows.density import Density, as_density, check_single_flow
 from tfp_flows.diagnostics import Evaluation
 from tfp_flows.diagnostics.verdict import BAD, GOOD, USABLE
 from tfp_flows.posteriors.chain_rounds import (
@@ -41,7 +41,8 @@ def refine(
 
     - good: the flow's own draws.
     - usable with importance weights: draws by Pareto-smoothed importance weights, out of
-      as many as the asked ESS needs (`tff.mcmc.importance_resample`).
+      samples whose ESS is about twice `num_samples`, or twice `ess` if that is more
+      (`tff.mcmc.importance_resample`).
     - undecided: chains in the space of the flow, from starting points spread more widely
       than the target, until no dimension has an R-hat above 1.01, and each has the asked
       ESS.
@@ -60,8 +61,9 @@ def refine(
     become burn-in: its samples alone are judged and returned.
 
     Chains that do not converge in `max_rounds` rounds are returned as they are, with
-    `converged=False` and a `RuntimeWarning`. Converged chains agree with each other: of a
-    mode that neither the flow nor a chain has met they know nothing.
+    `converged=False` and a `RuntimeWarning`; so are draws by weight if the k-hat of their
+    weights is above 0.7. Converged chains agree with each other: of a mode that neither
+    the flow nor a chain has met they know nothing.
 
     #### Example
 
@@ -77,7 +79,8 @@ def refine(
       target: the log density up to a constant, a callable of TensorFlow operations with
         gradients, `[S, D]` to `[S]`; or a `tfd.Distribution` of vectors.
       num_samples: n, number of draws to return: of chains at most as many as there are.
-      ess: effective number of draws to be reached.
+      ess: effective number of draws that chains are to reach, with all their samples.
+        Other draws are as many as `num_samples` says, whatever `ess` is.
       max_rounds: number of rounds of chains, the first of 500 samples each; every round
         doubles what came before.
       num_refit_steps: number of updates of the richer flow; 0 leaves it out.
@@ -109,7 +112,7 @@ def refine(
     num_refit_steps = numerics.check_size("num_refit_steps", num_refit_steps, least=0)
     jit_compile = numerics.check_flag("jit_compile", jit_compile)
     density = as_density(target)
-    check_events(flow, density)
+    check_single_flow(flow, density)
     judge_seed, refit_seed, draw_seed = tf.unstack(
         tfp.random.split_seed(numerics.stateless_seed(seed), n=3, salt="refine")
     )
@@ -131,13 +134,14 @@ def refine(
             seed=refit_seed,
         )
     used, refit_evaluation = richer or (flow, None)
-    chains = None
+    khat = chains = None
     if evaluation.verdict == GOOD:
         method, converged, reached = "flow", True, float(num_samples)
         samples = flow.sample(num_samples, seed=draw_seed).numpy()
     elif evaluation.verdict == USABLE:
-        method, converged, reached = "psis", True, float(num_samples)
-        samples = _weighted_draws(flow, density, evaluation, num_samples, ess, draw_seed)
+        drawn = _weighted_draws(flow, density, evaluation, num_samples, ess, draw_seed)
+        method, samples, khat, reached = "psis", drawn.samples, drawn.khat, drawn.ess
+        converged = khat <= numerics.LARGEST_KHAT
     else:
         method, chains = run_chains(
             used, density, ess, max_rounds, jit_compile, draw_seed, started
@@ -150,6 +154,7 @@ def refine(
         method=method,
         converged=converged,
         ess=reached,
+        khat=khat,
         flow=used,
         evaluation=evaluation,
         refit_evaluation=refit_evaluation,
@@ -178,23 +183,28 @@ def _weighted_draws(
     num_samples: int,
     ess: float,
     seed: tf.Tensor,
-) -> np.ndarray:
+) -> mcmc.ImportanceSamples:
     """Draws by weight, out of twice as many as have the asked effective number."""
     efficiency = evaluation.ess / evaluation.num_samples
     num_proposals = max(2 * max(ess, num_samples) / efficiency, 10_000)
     return mcmc.importance_resample(
         flow, density, num_samples, num_proposals=int(num_proposals), seed=seed
-    ).samples
+    )
 
 
 def _warn(refinement: Refinement, ess: float) -> None:
     chains = refinement.chains
-    assert chains is not None
-    warnings.warn(
-        f"The chains did not converge: R-hat {np.max(chains.rhat):.3f} where {RHAT} was "
-        f"asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
-        f"{refinement.seconds:.0f} s. Do not rely on their draws: fit a better flow, or "
-        "allow more rounds (max_rounds).",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    if chains is None:
+        message = (
+            f"The weights by which draws were taken have a Pareto k-hat of "
+            f"{refinement.khat:.2f}, above {numerics.LARGEST_KHAT}. Do not rely on these "
+            "draws: fit a better flow, or run chains through it (tff.mcmc.neutra)."
+        )
+    else:
+        message = (
+            f"The chains did not converge: R-hat {np.max(chains.rhat):.3f} where {RHAT} "
+            f"was asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
+            f"{refinement.seconds:.0f} s. Do not rely on their draws: fit a better flow, "
+            "or allow more rounds (max_rounds)."
+        )
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
