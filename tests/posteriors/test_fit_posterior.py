@@ -121,6 +121,33 @@ def test_a_fit_that_falls_short_goes_on(
         assert np.any(further["seed"] != fits[0]["seed"])
 
 
+@pytest.mark.parametrize(("moves", "kept"), [([0.0, 2.0], 0), ([2.0, -2.0], 1)])
+def test_the_better_of_two_fits_is_kept(moves, kept, monkeypatch):
+    made = []
+
+    def fit(layers, target, **arguments):
+        move = moves[len(made)]
+        for variable in layers.trainable_variables:
+            variable.assign_add(tf.fill(variable.shape, move))
+        made.append([variable.numpy() for variable in layers.trainable_variables])
+        return move
+
+    monkeypatch.setattr(tff.vi, "fit_reverse_kl", fit)
+    posterior = tff.fit_posterior(
+        banana, event_shape=dict(a=[], b=[]), num_evaluation_samples=200, seed=0
+    )
+    assert len(made) == 2
+    assert posterior.fit == moves[kept]
+    for variable, value in zip(
+        posterior.flow.trainable_variables, made[kept], strict=True
+    ):
+        np.testing.assert_array_equal(variable, value)
+    judged = tff.diagnostics.evaluate(
+        posterior.flow, posterior.model.log_prob_fn, num_samples=1_000, seed=0
+    )
+    assert abs(judged.elbo - posterior.evaluation.elbo) < 0.5
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -129,6 +156,7 @@ def test_a_fit_that_falls_short_goes_on(
         (dict(num_steps=0), ValueError, "`num_steps` must be an integer"),
         (dict(num_evaluation_samples=1.5), ValueError, "`num_evaluation_samples`"),
         (dict(jit_compile="no"), TypeError, "`jit_compile`"),
+        (dict(checkpoint_dir="state"), ValueError, "`checkpoint_dir` needs a `seed`"),
     ],
 )
 def test_bad_arguments_come_before_the_start(arguments, error, message, monkeypatch):

@@ -1,5 +1,6 @@
 """From a joint distribution and its data to a posterior that is judged."""
 
+import dataclasses
 import functools
 import pathlib
 from typing import Any
@@ -9,10 +10,11 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, diagnostics, distributions, numerics, vi
-from tfp_flows.diagnostics.verdict import LARGEST_GAP
+from tfp_flows.diagnostics.verdict import GOOD, LARGEST_GAP, UNDECIDED, VERDICTS
 from tfp_flows.posteriors.model import Model, as_model
 from tfp_flows.posteriors.posterior import Posterior
 from tfp_flows.types import PathLike, Seed
+from tfp_flows.vi.arguments import check_seeded
 
 tfb = tfp.bijectors
 
@@ -87,7 +89,8 @@ def fit_posterior(
       seed: `int` or stateless TFP seed; `None` draws a new one.
       num_steps: number of updates of the flow. `None` is 1,400, and where the flow is not
         good after these, another 1,500 by path derivatives; or another 6,000, annealed
-        and with several starts, where it misses evidence.
+        and with several starts, where it misses evidence. The better of the two is kept:
+        that of the better verdict, or of the larger ELBO if that is the same.
       sample_size: S, samples per update; `None` is 512, and 1,024 of annealed ones.
       num_evaluation_samples: samples of the flow that it is judged by; five times as many
         where these cannot tell.
@@ -95,7 +98,8 @@ def fit_posterior(
       bijector: from unconstrained numbers to points, `tfb.Bijector` or a structure of
         them, one per part; `None` is the joint distribution's own, or the identity.
       dtype: of a hand-written density; a joint distribution has its own.
-      checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`.
+      checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`; needs
+        a `seed`.
       jit_compile: whether to compile the flow's fit with XLA, see `fit_reverse_kl`;
         `None` does not where XLA does not know what loops of the model become.
       progress_bar: whether to show one, on stderr.
@@ -110,7 +114,8 @@ def fit_posterior(
         differ in dtype.
       ValueError: if nothing is pinned, a pin has no part, another shape or values that
         are not finite, the joint distribution is a batch, its log density is -inf or NaN
-        where fits start, or a number is out of range. All of this comes before long work.
+        where fits start, a number is out of range, or there is a `checkpoint_dir` but no
+        `seed`. All of this comes before long work.
       FitError: if the fit of the flow fails.
       RuntimeError: if XLA cannot compile the model.
     """
@@ -127,6 +132,7 @@ def fit_posterior(
             numerics.check_size(name, size)
     if jit_compile is not None:
         numerics.check_flag("jit_compile", jit_compile)
+    check_seeded(seed, checkpoint_dir)
     model = as_model(joint, pins, event_shape=event_shape, bijector=bijector, dtype=dtype)
     if jit_compile is None and not model.can_compile:
         jit_compile = False
@@ -147,7 +153,7 @@ def fit_posterior(
     )
     if num_steps is None and _may_be_good(start):
         evaluation = evaluate(gaussian)
-        if evaluation.verdict == "good":
+        if evaluation.verdict == GOOD:
             return Posterior(model, gaussian, evaluation)
     layers = _build_layers(model, family, num_layers, flow_seed)
     whiten = start.bijector()
@@ -165,15 +171,10 @@ def fit_posterior(
         progress_bar=progress_bar,
     )
     fit = fit_flow(**(_FIRST | given), seed=fit_seed, checkpoint_dir=checkpoint_dir)
-    evaluation = _judge(flow, evaluate)
-    if evaluation.verdict != "good" and num_steps is None:
-        if checkpoint_dir is not None:
-            checkpoint_dir = pathlib.Path(checkpoint_dir) / "further"
-        fit_seed = tfp.random.split_seed(fit_seed, n=1, salt="further")[0]
-        further = _further(evaluation) | given
-        fit = fit_flow(**further, seed=fit_seed, checkpoint_dir=checkpoint_dir)
-        evaluation = _judge(flow, evaluate)
-    return Posterior(model, flow, evaluation, fit)
+    posterior = Posterior(model, flow, _judge(flow, evaluate), fit)
+    if posterior.verdict == GOOD or num_steps is not None:
+        return posterior
+    return _fit_further(posterior, fit_flow, evaluate, given, fit_seed, checkpoint_dir)
 
 
 def _may_be_good(start: vi.GaussianStart) -> bool:
@@ -181,16 +182,43 @@ def _may_be_good(start: vi.GaussianStart) -> bool:
     return start.gap - _CERTAINTY * start.elbo_standard_error <= LARGEST_GAP
 
 
-def _judge(
-    flow: tfd.Distribution, evaluate: functools.partial
-) -> "diagnostics.Evaluation":
+def _fit_further(
+    first: Posterior,
+    fit_flow: functools.partial,
+    evaluate: functools.partial,
+    given: dict[str, Any],
+    seed: tf.Tensor,
+    checkpoint_dir: PathLike | None,
+) -> Posterior:
+    """That of a second fit of the flow; or the first, if the second is no better."""
+    variables = first.flow.trainable_variables
+    values = [variable.numpy() for variable in variables]
+    if checkpoint_dir is not None:
+        checkpoint_dir = pathlib.Path(checkpoint_dir) / "further"
+    seed = tfp.random.split_seed(seed, n=1, salt="further")[0]
+    arguments = _further(first.evaluation) | given
+    fit = fit_flow(**arguments, seed=seed, checkpoint_dir=checkpoint_dir)
+    evaluation = _judge(first.flow, evaluate)
+    if _rank(evaluation) < _rank(first.evaluation):
+        return dataclasses.replace(first, evaluation=evaluation, fit=fit)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return first
+
+
+def _rank(evaluation: diagnostics.Evaluation) -> tuple[int, float]:
+    """Lower of better flows. Of one target, ELBOs differ as KLs do."""
+    return VERDICTS.index(evaluation.verdict), -evaluation.elbo
+
+
+def _judge(flow: tfd.Distribution, evaluate: functools.partial) -> diagnostics.Evaluation:
     evaluation = evaluate(flow)
-    if evaluation.verdict == "undecided":
+    if evaluation.verdict == UNDECIDED:
         evaluation = evaluate(flow, num_samples=_MORE * evaluation.num_samples)
     return evaluation
 
 
-def _further(evaluation: "diagnostics.Evaluation") -> dict[str, Any]:
+def _further(evaluation: diagnostics.Evaluation) -> dict[str, Any]:
     outside = evaluation.outside
     return _FAR if outside is not None and outside.share > _MUCH else _FURTHER
 
