@@ -43,7 +43,7 @@ def write(path, rows):
                 handles.setdefault(label, handle)
         order = [c.label for c in CONTESTANTS.values() if c.label in handles]
         for ax in grid[:, 0]:
-            ax.set_ylabel("KL")
+            ax.set_ylabel("KL (nats), median over seeds")
         for ax in grid[-1]:
             ax.set_xlabel("seconds from process start")
         figure.legend(
