@@ -2,12 +2,15 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from shortened import running_eagerly, shorten
 
-from benchmarks.recipe import targets
+import tfp_flows as tff
+from benchmarks.recipe import studies, targets
 from benchmarks.recipe.__main__ import markdown
 
 RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results"
@@ -21,6 +24,36 @@ def test_the_table_is_that_of_the_results():
             if "kl" in entry:
                 assert entry["median"] == pytest.approx(np.median(entry["kl"]))
                 assert entry["worst"] == max(entry["kl"])
+
+
+ARGUMENTS = dict(
+    energies=(["u1"], [1], 1),
+    time_to_quality=(["u1"], [1], 1),
+    held_out=(1,),
+    other_dimensions=(1,),
+    wall_time=([1], 1, 1),
+    gradient_variance=(1, 2, 64),
+)
+
+
+@pytest.mark.parametrize("study", studies.STUDIES)
+def test_every_study_runs(study, monkeypatch):
+    def few_targets():
+        yield "step", (2, targets.step, 0.0, 1, {}, 1)
+
+    shorten(monkeypatch)
+    report = types.SimpleNamespace(kl=0.1, elbo=-0.1, khat=0.2, verdict="good")
+    monkeypatch.setattr(tff.diagnostics, "evaluate", lambda *args, **options: report)
+    monkeypatch.setattr(studies.subprocess, "run", lambda *args, **options: None)
+    for name in ("held_out", "other_dimensions"):
+        monkeypatch.setattr(targets, name, few_targets)
+    if study in ("wall_time", "gradient_variance"):  # the energies have fits
+        monkeypatch.setattr(
+            studies, "_fit", lambda _, flow, *args, **options: (flow, 1.0)
+        )
+    with running_eagerly():
+        entries = list(studies.STUDIES[study](*ARGUMENTS[study]))
+    assert markdown({study: entries}).count("\n| ") == len(entries) + 1
 
 
 @pytest.mark.parametrize("event_size", [16, 64])
