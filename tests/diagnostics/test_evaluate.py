@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import math
+import types
 
 import arviz
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow_probability as tfp
 
 import tfp_flows as tff
 from tfp_flows.diagnostics.estimates import estimates
+from tfp_flows.diagnostics.moments import moment_errors
 
 tfd = tfp.distributions
 
@@ -207,8 +209,13 @@ def test_the_result_of_a_fit_brings_its_numbers():
     assert report.seconds == result.seconds
     assert report.num_skipped_steps == 0
     assert "40 steps" in str(report)
+    # Of what has a flow, but was no fit, as a posterior, it takes that.
+    plain = tff.diagnostics.evaluate(
+        types.SimpleNamespace(flow=flow), wide_normal, num_samples=500, seed=1
+    )
+    assert plain.num_steps is None
     assert report == dataclasses.replace(
-        tff.diagnostics.evaluate(flow, wide_normal, num_samples=500, seed=1),
+        plain,
         num_steps=40,
         seconds=result.seconds,
         num_skipped_steps=0,
@@ -234,8 +241,11 @@ def test_samples_are_those_of_the_weights():
     assert "samples" not in report.to_dict()
     with pytest.raises(ValueError, match="keep_samples=True"):
         tff.diagnostics.evaluate(flow, target, num_samples=100, seed=1).resample(10)
-    # Kept or not, in batches, they are the same.
+    # Kept or not, in batches, they are the same; moments are of all of them.
     assert report == tff.diagnostics.evaluate(flow, target, num_samples=70_000, seed=1)
+    log_weights, _ = tff.numerics.psis(report.log_weights)
+    expected = moment_errors([dict(x=report.samples)], log_weights)
+    np.testing.assert_allclose(report.moments.mean, expected.mean, rtol=1e-9)
     assert report.samples.shape == (70_000, 2)
 
 
@@ -259,6 +269,9 @@ def test_quantities_are_what_the_verdict_is_about():
     overflowing = judge(flow, target, quantities_fn=lambda x: dict(a=tf.exp(50.0 * x)))
     assert overflowing.verdict == "do not trust"
     assert "the mean of a[1] off by inf" in str(overflowing)
+    for report in (overflowing, dataclasses.replace(as_is, khat=math.inf)):
+        text = json.dumps(report.to_dict(), allow_nan=False)
+        assert tff.diagnostics.Evaluation.from_dict(json.loads(text)) == report
 
 
 def test_claimed_normalizers_are_not_trusted():

@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow_probability as tfp
 
 from tfp_flows import numerics
-from tfp_flows.density import Density, as_density, check_events
+from tfp_flows.density import Density, as_density, check_single_flow
 from tfp_flows.diagnostics.estimates import estimates
 from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import layer_margins
 from tfp_flows.diagnostics.moments import QuantitiesFn, moment_errors, quantities_of
 from tfp_flows.diagnostics.outside import look_outside
-from tfp_flows.diagnostics.sampling import BATCH, draw
+from tfp_flows.diagnostics.sampling import BATCH, all_samples, draw
 from tfp_flows.diagnostics.target import Target
 from tfp_flows.types import LogProbFn, Seed
 
@@ -44,8 +44,9 @@ def evaluate(
 
     Args:
       flow: `tfd.Distribution` with `experimental_sample_and_log_prob`, event shape
-        `[D]` and no batch; or the result of a fit, such as a `tff.vi.FitResult`, whose
-        steps, seconds and skipped steps the report then shows too.
+        `[D]` and no batch; or what has one as its `flow`: a `tff.posteriors.Posterior`,
+        or the result of a fit, such as a `tff.vi.FitResult`, whose steps, seconds and
+        skipped steps the report then shows too.
       target_log_prob_fn: what to judge against. Either a callable, `[S, D]` to `[S]`,
         the log density up to a constant, which may also be NumPy's; or a distribution,
         which is judged by its exact `log_prob`, 0 outside its event space; or a joint
@@ -91,12 +92,7 @@ def evaluate(
         )
     flow, fit = _split_result(flow)
     density = as_density(target_log_prob_fn)
-    check_events(flow, density)
-    if flow.batch_shape.rank != 0:
-        raise ValueError(
-            f"`flow` must be a single flow, but has batch shape {flow.batch_shape}; "
-            "evaluate its members one at a time."
-        )
+    check_single_flow(flow, density)
     exact, log_normalizer = density.exact(), density.log_normalizer
     seed = numerics.stateless_seed(seed)
     points = flow.sample(100, seed=seed)
@@ -109,7 +105,7 @@ def evaluate(
         log_weights = log_weights + (log_normalizer - exact.log_normalizer)
     found = estimates(log_weights)
     smoothed, khat = numerics.psis(log_weights)
-    first = draws.samples[:BATCH]
+    batches = (quantities_of(quantities_fn, x) for x in all_samples(draws, flow, seed))
     return Evaluation(
         **found,
         khat=khat,
@@ -118,10 +114,8 @@ def evaluate(
         log_normalizer=log_normalizer,
         mode_mass=draws.mode_mass,
         true_mode_mass=_true_mode_mass(density),
-        moments=moment_errors(
-            quantities_of(quantities_fn, first), smoothed[: len(first)]
-        ),
-        outside=look_outside(target, first, draws.log_weights, seed),
+        moments=moment_errors(batches, smoothed),
+        outside=look_outside(target, draws.samples[:BATCH], draws.log_weights, seed),
         rounding=draws.rounding,
         injectivity_margin=min(
             (float(np.min(margins)) for margins in layer_margins(flow)), default=None
@@ -140,8 +134,8 @@ def _true_mode_mass(density: Density) -> list[float] | None:
 
 def _split_result(flow: Any) -> tuple[tfp.distributions.Distribution, dict]:
     """The flow, and what is known of its fit."""
-    if not hasattr(flow, "flow"):
-        return flow, {}
+    if not hasattr(flow, "num_steps_done"):
+        return getattr(flow, "flow", flow), {}
     return flow.flow, dict(
         num_steps=int(flow.num_steps_done),
         seconds=float(flow.seconds),

@@ -1,6 +1,7 @@
 """What `evaluate` returns."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,7 @@ class Evaluation:
       log_normalizer: the known log Z, else `None`.
       mode_mass: share of q's samples in each mode of the target, a list, else `None`.
       true_mode_mass: the target's own mass per mode, else `None`.
-      moments: `MomentErrors` of draws without weights, of the first samples, at most
-        65,536.
+      moments: `MomentErrors` of draws without weights.
       outside: `Outside`, mass of p that was found where samples of q are missing, and
         how far the search for it went.
       rounding: by how many nats log densities of p may be rounded, in the precision in
@@ -94,17 +94,11 @@ class Evaluation:
         Raises:
           ValueError: if `n` is no integer >= 1, or the samples were not kept.
         """
-        n = numerics.check_size("n", n)
         if self.samples is None or self.log_weights is None:
             raise ValueError(
                 "The samples were not kept; pass keep_samples=True to `evaluate`."
             )
-        weights = np.exp(self.log_weights - np.max(self.log_weights))
-        bits = numerics.stateless_seed(seed).numpy().view(np.uint32)
-        rows = np.random.default_rng(bits).choice(
-            len(weights), n, p=weights / np.sum(weights)
-        )
-        return self.samples[rows]
+        return self.samples[numerics.draw_rows(self.log_weights, n, seed)]
 
     @property
     def gap(self) -> float:
@@ -141,11 +135,12 @@ class Evaluation:
         return judge(self)[1]
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes as plain Python values, ready for JSON."""
+        """The attributes as plain Python values, ready for JSON; `None` for infinity."""
         values = dataclasses.asdict(
             dataclasses.replace(self, log_weights=None, samples=None)
         )
         del values["log_weights"], values["samples"]
+        values = _replace(values, math.inf, None)
         return values | dict(verdict=self.verdict, reasons=self.reasons)
 
     @classmethod
@@ -163,9 +158,13 @@ class Evaluation:
         """
         names = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in values.items() if name in names}
-        for name, part in (("moments", MomentErrors), ("outside", Outside)):
-            if fields.get(name) is not None:
-                fields[name] = part(**fields[name])
+        if "khat" in fields:
+            fields["khat"] = _replace(fields["khat"], None, math.inf)
+        if fields.get("moments") is not None:
+            moments = _replace(fields["moments"], None, math.inf)
+            fields["moments"] = MomentErrors(**moments)
+        if fields.get("outside") is not None:
+            fields["outside"] = Outside(**fields["outside"])
         return cls(**fields)
 
     def __str__(self) -> str:
@@ -212,3 +211,12 @@ class Evaluation:
             verdict += f": {'; '.join(self.reasons)}"
         rows.append(("verdict", verdict))
         return "\n".join(f"{name:<14}{value}" for name, value in rows)
+
+
+def _replace(values: Any, old: Any, new: Any) -> Any:
+    """`values`, in structures of `dict`s and lists, with one value for another."""
+    if isinstance(values, dict):
+        return {name: _replace(value, old, new) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_replace(value, old, new) for value in values]
+    return new if values == old else values

@@ -1,7 +1,7 @@
 """Errors of averages over draws of a flow that are not weighted."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -112,12 +112,12 @@ def columns_of(draws: Mapping[str, npt.ArrayLike]) -> tuple[list[str], np.ndarra
 
 
 def moment_errors(
-    draws: Mapping[str, npt.ArrayLike], log_weights: np.ndarray
+    batches: Iterable[Mapping[str, npt.ArrayLike]], log_weights: np.ndarray
 ) -> MomentErrors:
     """Compares averages over the same samples, without their weights and with them.
 
     Args:
-      draws: name = array `[S, *shape]`, of q.
+      batches: of draws of q, name = array `[B, *shape]` each; together S draws.
       log_weights: `[S]` array, -inf outside the support of p.
 
     Returns:
@@ -125,30 +125,77 @@ def moment_errors(
       vanish where the weights are equal. The mean of a number that is infinite or NaN at
       a sample is infinitely far off.
     """
-    names, x = columns_of(draws)
-    is_finite = np.all(np.isfinite(x), axis=0)
-    x = np.where(is_finite, x, 0.0)
-    # Differences from the mean, so that large values do not cancel in the squares.
-    x = x - np.mean(x, axis=0)
-    weights = np.exp(log_weights - np.max(log_weights))
-    weights = (weights / np.mean(weights))[:, np.newaxis]
-    mean_p = np.mean(weights * x, axis=0)
-    variance_q = np.maximum(np.var(x, axis=0), np.finfo(np.float64).tiny)
-    square_p = (x - mean_p) ** 2
-    variance_p = np.maximum(
-        np.mean(weights * square_p, axis=0), np.finfo(np.float64).tiny
-    )
+    names, moments = _mean_products(batches, log_weights)
+    is_finite = np.all(np.isfinite(moments), axis=(0, 1))
+    # Numbers that are all equal have no errors.
+    moments = np.where(is_finite & (moments[0, 2] > 0.0), moments, 0.0)
+    (mean_q, mean_p), squares = moments[:2, 1], moments[:2, 2]
+    least = np.finfo(np.float64).eps * np.max(squares, axis=0)
+    least = np.where(least > 0.0, least, 1.0)
+    variance_q, variance_p = np.maximum(squares - moments[:2, 1] ** 2, least)
     sd_p = np.sqrt(variance_p)
-    mean = -mean_p / sd_p
-    # What each sample adds to log sd_p, and to the errors, by the delta method.
-    to_sd_p = 0.5 * weights * (square_p / variance_p - 1.0)
-    to_sd = 0.5 * (x**2 / variance_q - 1.0) - to_sd_p
-    to_mean = (x - weights * (x - mean_p)) / sd_p - mean * to_sd_p
-    root = np.sqrt(len(x))
+    mean = (mean_q - mean_p) / sd_p
+    # What each sample adds to log sd_p, and to the errors, by the delta method: factors
+    # of w^a y^b.
+    to_sd_p = {
+        (1, 2): 0.5 / variance_p,
+        (1, 1): -mean_p / variance_p,
+        (1, 0): 0.5 * (mean_p**2 / variance_p - 1.0),
+    }
+    to_sd = {power: -factor for power, factor in to_sd_p.items()}
+    to_sd |= {(0, 2): 0.5 / variance_q, (0, 1): -mean_q / variance_q}
+    to_mean = {power: -mean * factor for power, factor in to_sd_p.items()}
+    to_mean[0, 1] = 1.0 / sd_p
+    to_mean[1, 1] -= 1.0 / sd_p
+    to_mean[1, 0] += mean_p / sd_p
+    root = np.sqrt(len(log_weights))
     return MomentErrors(
         names=names,
         mean=np.where(is_finite, mean, np.inf).tolist(),
-        mean_standard_error=(np.std(to_mean, axis=0) / root).tolist(),
+        mean_standard_error=(_deviation(to_mean, moments) / root).tolist(),
         sd=(0.5 * np.log(variance_q / variance_p)).tolist(),
-        sd_standard_error=(np.std(to_sd, axis=0) / root).tolist(),
+        sd_standard_error=(_deviation(to_sd, moments) / root).tolist(),
     )
+
+
+def _mean_products(
+    batches: Iterable[Mapping[str, npt.ArrayLike]], log_weights: np.ndarray
+) -> tuple[list[str], np.ndarray]:
+    """Means over draws of w^a y^b, for weights w of mean 1 and standardised numbers y.
+
+    Returns:
+      The names of the P numbers, and the means, `[3, 5, P]`, for a <= 2 and b <= 4: not
+      finite where a number is not.
+    """
+    weights = np.exp(log_weights - np.max(log_weights))
+    weights = weights / np.mean(weights)
+    num_done, total = 0, np.zeros([3, 5, 1])
+    for draws in batches:
+        names, x = columns_of(draws)
+        w = weights[num_done : num_done + len(x)] ** np.arange(3)[:, np.newaxis]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if num_done == 0:
+                # Large values would cancel in squares; the median of equal ones is exact.
+                center = np.median(x[:1_000], axis=0)
+                scale = np.max(np.abs(x - center), axis=0)
+                scale = np.where(scale > 0.0, scale, 1.0)
+            y, power, sums = (x - center) / scale, np.ones_like(x), []
+            for _ in range(5):
+                sums.append(w @ power)
+                power = power * y
+            total = total + np.stack(sums, axis=1)
+        num_done += len(x)
+    return names, total / num_done
+
+
+def _deviation(
+    factors: Mapping[tuple[int, int], np.ndarray], moments: np.ndarray
+) -> np.ndarray:
+    """Standard deviation of the sum of `factors[a, b]` w^a y^b, by its moments."""
+    mean = sum(factor * moments[power] for power, factor in factors.items())
+    square = sum(
+        first * second * moments[a + c, b + d]
+        for (a, b), first in factors.items()
+        for (c, d), second in factors.items()
+    )
+    return np.sqrt(np.maximum(square - mean**2, 0.0))

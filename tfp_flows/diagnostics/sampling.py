@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,9 @@ def draw(
     Raises:
       ValueError: if a weight is NaN or +inf.
     """
-    size = min(BATCH, num_samples)
     samples, weights, masses, rounding = [], [], [], 0.0
     for index in range(math.ceil(num_samples / BATCH)):
-        batch_seed = tf.random.experimental.stateless_fold_in(seed, index)
-        x, log_q = flow.experimental_sample_and_log_prob(size, seed=batch_seed)
+        x, log_q = _draw_batch(flow, index, num_samples, seed)
         log_p = target.log_prob(x)
         log_weights = log_p - np.asarray(log_q, np.float64)
         is_bad = np.isnan(log_weights) | (log_weights == np.inf)
@@ -59,7 +58,7 @@ def draw(
                 f"{len(log_weights)} samples, for example at {np.asarray(x)[is_bad][0]}; "
                 "there is nothing to judge. Fit the flow again, or mend the target there."
             )
-        left = num_samples - index * size
+        left = num_samples - index * BATCH
         weights.append(log_weights[:left])
         rounding = max(rounding, target.rounding(log_p))
         if modes is not None:
@@ -71,4 +70,33 @@ def draw(
         np.concatenate(weights),
         [float(m) for m in np.concatenate(masses).mean(axis=0)] if masses else None,
         rounding,
+    )
+
+
+def all_samples(
+    draws: Draws, flow: tfd.Distribution, seed: tf.Tensor
+) -> Iterator[np.ndarray]:
+    """All samples of `draw`, in batches `[B, D]`; those not kept are drawn again.
+
+    Args:
+      draws: what `draw` has returned.
+      flow: `tfd.Distribution`, as it was given.
+      seed: stateless seed, as it was given.
+    """
+    num_samples = len(draws.log_weights)
+    for index, first in enumerate(range(0, num_samples, BATCH)):
+        if first < len(draws.samples):
+            yield draws.samples[first : first + BATCH]
+        else:
+            x, _ = _draw_batch(flow, index, num_samples, seed)
+            yield x.numpy()[: num_samples - first]
+
+
+def _draw_batch(
+    flow: tfd.Distribution, index: int, num_samples: int, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Samples of one size for all batches, and their log densities."""
+    return flow.experimental_sample_and_log_prob(
+        min(BATCH, num_samples),
+        seed=tf.random.experimental.stateless_fold_in(seed, index),
     )
