@@ -179,7 +179,7 @@ def fit_posterior(
 
 def _may_be_good(start: vi.GaussianStart) -> bool:
     """Whether the search has not shown that the Gaussian is too far from the target."""
-    return start.gap - _CERTAINTY * start.elbo_standard_error <= LARGEST_GAP
+    return start.gap - _CERTAINTY * start.gap_standard_error <= LARGEST_GAP
 
 
 def _fit_further(
