@@ -12,7 +12,7 @@ from tfp_flows.diagnostics.evaluation import Evaluation
 from tfp_flows.diagnostics.injectivity import layer_margins
 from tfp_flows.diagnostics.moments import QuantitiesFn, moment_errors, quantities_of
 from tfp_flows.diagnostics.outside import look_outside
-from tfp_flows.diagnostics.sampling import BATCH, all_samples, draw
+from tfp_flows.diagnostics.sampling import all_samples, draw
 from tfp_flows.diagnostics.target import Target
 from tfp_flows.types import LogProbFn, Seed
 
@@ -105,6 +105,7 @@ def evaluate(
         log_weights = log_weights + (log_normalizer - exact.log_normalizer)
     found = estimates(log_weights)
     smoothed, khat = numerics.psis(log_weights)
+    first = draws.samples[: numerics.MOST_POINTS]
     batches = (quantities_of(quantities_fn, x) for x in all_samples(draws, flow, seed))
     return Evaluation(
         **found,
@@ -115,7 +116,7 @@ def evaluate(
         mode_mass=draws.mode_mass,
         true_mode_mass=_true_mode_mass(density),
         moments=moment_errors(batches, smoothed),
-        outside=look_outside(target, draws.samples[:BATCH], draws.log_weights, seed),
+        outside=look_outside(target, first, draws.log_weights, seed),
         rounding=draws.rounding,
         injectivity_margin=min(
             (float(np.min(margins)) for margins in layer_margins(flow)), default=None

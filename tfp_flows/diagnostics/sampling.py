@@ -10,9 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.diagnostics.target import Target
-
-# Samples per call of the flow, which bounds memory at any number of samples.
-BATCH = 65_536
+from tfp_flows.numerics import MOST_POINTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +45,7 @@ def draw(
       ValueError: if a weight is NaN or +inf.
     """
     samples, weights, masses, rounding = [], [], [], 0.0
-    for index in range(math.ceil(num_samples / BATCH)):
+    for index in range(math.ceil(num_samples / MOST_POINTS)):
         x, log_q = _draw_batch(flow, index, num_samples, seed)
         log_p = target.log_prob(x)
         log_weights = log_p - np.asarray(log_q, np.float64)
@@ -58,7 +56,7 @@ def draw(
                 f"{len(log_weights)} samples, for example at {np.asarray(x)[is_bad][0]}; "
                 "there is nothing to judge. Fit the flow again, or mend the target there."
             )
-        left = num_samples - index * BATCH
+        left = num_samples - index * MOST_POINTS
         weights.append(log_weights[:left])
         rounding = max(rounding, target.rounding(log_p))
         if modes is not None:
@@ -84,9 +82,9 @@ def all_samples(
       seed: stateless seed, as it was given.
     """
     num_samples = len(draws.log_weights)
-    for index, first in enumerate(range(0, num_samples, BATCH)):
+    for index, first in enumerate(range(0, num_samples, MOST_POINTS)):
         if first < len(draws.samples):
-            yield draws.samples[first : first + BATCH]
+            yield draws.samples[first : first + MOST_POINTS]
         else:
             x, _ = _draw_batch(flow, index, num_samples, seed)
             yield x.numpy()[: num_samples - first]
@@ -97,6 +95,6 @@ def _draw_batch(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples of one size for all batches, and their log densities."""
     return flow.experimental_sample_and_log_prob(
-        min(BATCH, num_samples),
+        min(MOST_POINTS, num_samples),
         seed=tf.random.experimental.stateless_fold_in(seed, index),
     )

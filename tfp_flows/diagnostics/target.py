@@ -8,10 +8,8 @@ import tensorflow as tf
 from tfp_flows import numerics
 from tfp_flows.density import Density
 
-# Bytes that a tensor of the density may take, and points per call, at most.
-_MOST_BYTES, _MOST_POINTS = 2**28, 65_536
-# Points per call where the size of tensors cannot be known.
-_FEW_POINTS = 4_096
+# Bytes that a tensor of the density may take, at most.
+_MOST_BYTES = 2**28
 # Nats of rounding from which on float64 is tried.
 _ROUNDING = 1e-3
 
@@ -49,7 +47,8 @@ class Target:
         self._density, self._dtype = density, points.dtype
         points = tf.gather(points, np.arange(self.num_starts) % len(points))
         self._gradient_fn: Callable = density.value_and_gradient
-        self._piece = _FEW_POINTS
+        # Where the size of tensors cannot be known.
+        self._piece = numerics.FEW_POINTS
         try:
             traced = density.trace(points, gradient=True)
         except ValueError:
@@ -57,7 +56,7 @@ class Target:
         else:
             self._gradient_fn = traced
             size = _largest_tensor(traced.graph) / self.num_starts
-            self._piece = int(np.clip(_MOST_BYTES / size, 1, _MOST_POINTS))
+            self._piece = int(np.clip(_MOST_BYTES / size, 1, numerics.MOST_POINTS))
         self.has_gradient = self._gradient_fn(points)[1] is not None
 
     @property

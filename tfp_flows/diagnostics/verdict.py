@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfp_flows import numerics
+
 if TYPE_CHECKING:
     from tfp_flows.diagnostics.evaluation import Evaluation
 
@@ -29,8 +31,6 @@ _SUPPORT, _WEIGHTED_SUPPORT = 0.999, 0.95
 _MODE, _WEIGHTED_MODE = 0.8, 0.5
 # Share of the evidence that may be found outside of the samples.
 _OUTSIDE = 0.01
-# Vehtari et al. (2024): above 0.7, no averages with weights.
-_KHAT = 0.7
 # Effective samples, which give weighted means to a tenth of a standard deviation.
 _ESS = 400.0
 # No one draws so many times the samples at hand.
@@ -129,7 +129,7 @@ def _contradictions(evaluation: "Evaluation") -> Iterator[_Finding]:
     excess = evaluation.log_evidence - log_z
     error = evaluation.log_evidence_standard_error
     is_off = abs(excess) > max(_CONTRADICTION * error, _EVIDENCE_SLACK)
-    if is_off and evaluation.khat <= _KHAT:
+    if is_off and evaluation.khat <= numerics.LARGEST_KHAT:
         # Too little may also be mass that the flow misses: its KL accounts for that, but
         # no weights do.
         yield _Finding(
@@ -217,7 +217,7 @@ def _weights(evaluation: "Evaluation") -> Iterator[_Finding]:
     level, hint = _tail(evaluation)
     yield _Finding(
         _RIGHT if evaluation.kl is not None else level,
-        level if khat <= _KHAT else _WRONG,
+        level if khat <= numerics.LARGEST_KHAT else _WRONG,
         f"Pareto k-hat of {khat:.2f}: heavy-tailed weights",
         hint,
     )
