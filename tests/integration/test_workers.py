@@ -65,7 +65,7 @@ def test_both_make_one_fit_train_models_and_refuse_what_differs(run_workers):
         assert f"The workers have other {what} (worker 1 against worker 0)" in error
     alone = keras_models.train(tf.distribute.get_strategy())
     np.testing.assert_allclose(found[0]["nll"], alone["nll"], rtol=1e-5)
-    # Workers draw latent variables of their own.
+    # Workers draw samples of their own.
     np.testing.assert_allclose(found[0]["elbo"], alone["elbo"], rtol=0.1)
 
 

@@ -75,7 +75,10 @@ class RowStream:
     def dataset(self, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
         """As `Rows.dataset`, but for the order, which is that of the dataset always."""
         if seed is None:
-            return self._dataset.rebatch(batch_size)
+            # TensorFlow does not know it: it gives that before `rebatch`, scaled.
+            num_batches = -(-self._size // batch_size)
+            known = tf.data.experimental.assert_cardinality(num_batches)
+            return self._dataset.rebatch(batch_size).apply(known)
         return self._dataset.repeat().rebatch(batch_size, drop_remainder=True)
 
     def batches(self, batch_size: int) -> Iterator[Any]:

@@ -118,7 +118,7 @@ class BaseModel(WorkersModel):
         Args:
           x: examples: an array, a data frame, or a `tf.data.Dataset`, `keras.utils.
             PyDataset` or generator of batches `x`, `(x, y)` or `(x, y, weights)`.
-          y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
+          y: labels, where the model has a use for them.
           batch_size: examples per step of an array; `None` is 32.
           *args: as of `keras.Model.fit`.
           validation_data: like `x`, or a tuple `(x, y)` or `(x, y, weights)` of arrays.
@@ -187,7 +187,7 @@ class BaseModel(WorkersModel):
 
         Args:
           x: examples, of any kind that `fit` takes.
-          y: labels, which only a `ConditionalFlow` looks at; a `FlowModel` refuses them.
+          y: labels, where the model has a use for them.
           batch_size: examples per step of an array; `None` is 32.
           *args: as of `keras.Model.evaluate`.
           sample_weight: `[N]`, factors of the terms of the loss, a sum over the batch

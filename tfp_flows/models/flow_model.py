@@ -8,18 +8,18 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import bijectors, numerics
-from tfp_flows.bijectors.live import unknown_to_caches
-from tfp_flows.models.base import BaseModel
-from tfp_flows.models.examples import Points, as_tensor
-from tfp_flows.models.flow_objectives import MaximumLikelihood, ReverseKL, flow_objective
+from tfp_flows import numerics
+from tfp_flows.models.examples import Points
+from tfp_flows.models.flow_objectives import MaximumLikelihood, flow_objective
+from tfp_flows.models.layered_flow import LayeredFlow
 from tfp_flows.models.parts import check_flow_layers
+from tfp_flows.models.reverse_kl import ReverseKL
 
 Target: TypeAlias = Callable[[tf.Tensor], tf.Tensor] | tfp.distributions.Distribution
 
 
 @keras.saving.register_keras_serializable(package="tfp_flows")
-class FlowModel(BaseModel):
+class FlowModel(LayeredFlow):
     """A flow over a standard normal, trained by `compile` and `fit`.
 
     With layers f_1 .. f_n, the density at x is
@@ -31,9 +31,10 @@ class FlowModel(BaseModel):
     `fit(x)` maximises the likelihood of data, `-mean log q(x)` is the loss, by the exact
     inverse of the layers. Compiled with `target_log_prob_fn`, `fit(steps_per_epoch=...)`
     minimises the reverse KL divergence to that density ([1], eq. 15) instead, from
-    `sample_size` new samples at each step. Either way the weights are Keras weights, and
-    callbacks, `tf.data`, XLA, distribution strategies, `.keras` files and checkpoints
-    work as for any model.
+    `sample_size` new samples at each step; compiled with `log_prior_fn` and
+    `log_likelihood_fn`, `fit(rows)` that to the posterior given the rows, from a batch of
+    them at each step. Always the weights are Keras weights, and callbacks, `tf.data`,
+    XLA, distribution strategies, `.keras` files and checkpoints work as for any model.
 
     Called on points `[..., D]`, the model returns their log density `[...]`, which is
     what `predict` and an exported SavedModel give, too. `sample` draws points, and
@@ -107,69 +108,13 @@ class FlowModel(BaseModel):
         )
         self.build((None, self.event_size))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights of layers that have none yet."""
-        for layer in self.flow_layers:
-            if not layer.built:
-                layer.build((None, self.event_size))
-            # Raises if the layer has been built for another event size.
-            layer.compute_output_shape((None, self.event_size))
-        self.built = True
-
-    def distribution(self) -> tfp.distributions.TransformedDistribution:
-        """The flow as a `tfd.TransformedDistribution` of event shape `[D]`.
-
-        It is live: its variables are the weights of the model, which it follows as they
-        train; and what trains the distribution, such as `vi.fit_reverse_kl`, trains the
-        model.
-        """
-        parts = [layer.bijector for layer in self.flow_layers]
-        bijector = parts[0] if len(parts) == 1 else bijectors.chain(parts)
-        dtype = tf.as_dtype(self.flow_layers[0].variable_dtype)
-        return tfp.distributions.TransformedDistribution(
-            numerics.standard_normal(self.event_size, dtype), bijector
-        )
-
-    def log_prob(self, x: npt.ArrayLike) -> tf.Tensor:
-        """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
-        flow = self.distribution()
-        # Live whatever the bijectors of the layers are.
-        points = as_tensor("log_prob", "x", x, flow.dtype)
-        return flow.log_prob(unknown_to_caches(points))
-
-    def sample(
-        self,
-        sample_shape: int | Sequence[int] = (),
-        seed: int | npt.ArrayLike | None = None,
-    ) -> tf.Tensor:
-        """Draws points from the flow.
-
-        Args:
-          sample_shape: integer, or list of integers.
-          seed: `int` or stateless TFP seed; `None` takes the next of the model's own.
-
-        Returns:
-          `Tensor` of shape `sample_shape + [D]`.
-        """
-        if seed is None:
-            seed = tf.cast(self._seed_generator.next(), tf.int32)
-        seed = numerics.stateless_seed(seed)
-        return self.distribution().sample(sample_shape, seed=seed)
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """The log density of points `[..., D]`, a `Tensor` of shape `[...]`."""
-        return self.log_prob(x)
-
-    def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """The symbolic log density."""
-        dtype = self.flow_layers[0].variable_dtype
-        return keras.KerasTensor(tuple(x.shape[:-1]), dtype=dtype)
-
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         *,
         target_log_prob_fn: Target | None = None,
+        log_prior_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        log_likelihood_fn: Callable[[tf.Tensor, Any], tf.Tensor] | None = None,
         sample_size: int = 256,
         annealing_fn: Callable[[tf.Tensor], npt.ArrayLike] | None = None,
         **kwargs: object,
@@ -183,6 +128,12 @@ class FlowModel(BaseModel):
             it. `None` is maximum likelihood of the data that `fit` is given. It is saved
             with the model if it is a function registered with `keras.saving.
             register_keras_serializable`; otherwise compile a loaded model again.
+          log_prior_fn: callable, `Tensor` of shape `[S, D]` to `[S]`, with a
+            `log_likelihood_fn` in place of a target: `fit(rows)` then minimises the
+            reverse KL to the posterior given the rows of data, which each step's batch
+            estimates without bias, see `tff.density.RowwisePosterior`.
+          log_likelihood_fn: callable of points `[S, D]` and B rows to the log likelihood
+            of each row, `[S, B]`, or their sum `[S]`. Saved like a target.
           sample_size: S, samples per step of the reverse KL.
           annealing_fn: callable, scalar integer step to the scalar weight of the target
             in the loss, such as `tff.vi.linear_annealing(num_steps)`; `None` is 1. The
@@ -193,28 +144,45 @@ class FlowModel(BaseModel):
         Raises:
           TypeError: if a function is not callable, or an argument is unknown: a flow has
             no other loss or metrics.
-          ValueError: if `sample_size` is no integer >= 1, or `annealing_fn` is given
-            without a target.
+          ValueError: if `sample_size` is no integer >= 1, `annealing_fn` is given
+            without a target, or a prior without a likelihood, or beside a target.
         """
         objective = flow_objective(
-            self.event_size, target_log_prob_fn, sample_size, annealing_fn
+            self.event_size,
+            target_log_prob_fn,
+            log_prior_fn,
+            log_likelihood_fn,
+            sample_size,
+            annealing_fn,
         )
         super().compile(optimizer, **kwargs)
         self._objective = objective
 
     def fit(
-        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains the flow; see `keras.Model.fit`.
 
         Args:
           x: data of shape `[N, D]`, or a data frame, or a `tf.data.Dataset`, `keras.
             utils.PyDataset` or generator of batches `[B, D]`; with weights, of batches
-            `(x, None, weights)`. `None` with a `target_log_prob_fn`.
-          y: nothing: a flow has no labels.
+            `(x, None, weights)`. `None` with a `target_log_prob_fn`. With a
+            `log_likelihood_fn`, its rows: an array `[N, ...]`, a tuple or dict of such,
+            or a finite `tf.data.Dataset` of batches, which a first pass counts, and which
+            is read in its order.
+          y: nothing: a flow has no labels. With a `log_likelihood_fn` and arrays, the
+            rows are `(x, y)`.
+          batch_size: B, points or rows per step of arrays, and rows of a dataset; `None`
+            is 32.
           *args: as of `keras.Model.fit`.
           **kwargs: as of `keras.Model.fit`, such as `sample_weight`, `[N]`; with a
-            target, `steps_per_epoch` says how many steps an epoch has.
+            target, `steps_per_epoch` says how many steps an epoch has, and with a
+            likelihood it is ceil(N / B) by default.
 
         Returns:
           `keras.callbacks.History` of `loss` and `nll` (data) or `elbo` (target), in
@@ -222,47 +190,54 @@ class FlowModel(BaseModel):
           `nll` is a weighted mean, and `loss` that times the mean of the weights.
 
         Raises:
-          TypeError: if the data are not floating-point, or no source of points.
+          TypeError: if the data are not floating-point, or no source of points or rows.
           ValueError: if the data are missing, not wanted, not finite or of another
-            shape, or the target fails, or returns another shape or dtype, NaN or +inf at
-            its first evaluation.
+            shape, or fewer than a batch; or the target fails, or returns another shape or
+            dtype, NaN or +inf at its first evaluation.
         """
-        x = self._data("fit", x, y, kwargs)
-        if isinstance(self._objective, ReverseKL):
-            kwargs["shuffle"] = False  # of stand-ins; Keras would warn
-            self._objective.check(self)
-        return super().fit(x, y, *args, **kwargs)
+        kwargs["batch_size"] = batch_size
+        x, y = self._data("fit", x, y, kwargs)
+        self._objective.check(self, x)
+        batch_size = kwargs.pop("batch_size", None)
+        return super().fit(x, y, batch_size, *args, **kwargs)
 
     def evaluate(
-        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> list[float] | dict[str, float]:
         """`[loss, nll]` or `[loss, elbo]` in nats; see `keras.Model.evaluate`.
 
         Args:
           x: data of any kind that `fit` takes; `None` with a `target_log_prob_fn`.
-          y: nothing: a flow has no labels.
+          y: as of `fit`.
+          batch_size: as of `fit`.
           *args: as of `keras.Model.evaluate`.
-          **kwargs: as of `keras.Model.evaluate`, such as `sample_weight`, `[N]`; with a
-            target, `steps` says how many times `sample_size` samples are drawn.
+          **kwargs: as of `keras.Model.evaluate`, such as `sample_weight`, `[N]`, and
+            `steps`, which a target needs: how many times `sample_size` samples are drawn.
 
         Returns:
           A list, the loss first; with `return_dict=True`, a dict.
 
         Raises:
-          TypeError: if the data are not floating-point, or no source of points.
-          ValueError: if the data are missing, not wanted, not finite or of another shape.
+          TypeError, ValueError: as of `fit`, but for the target.
         """
-        x = self._data("evaluate", x, y, kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
+        kwargs["batch_size"] = batch_size
+        x, y = self._data("evaluate", x, y, kwargs)
+        batch_size = kwargs.pop("batch_size", None)
+        return super().evaluate(x, y, batch_size, *args, **kwargs)
 
-    def _data(self, method: str, x: Any, y: Any, arguments: dict) -> Any:
+    def _data(self, method: str, x: Any, y: Any, arguments: dict) -> tuple[Any, Any]:
         if not self.compiled:
             raise ValueError(
                 f"FlowModel.{method} needs a compiled model; call compile(optimizer) for "
                 "maximum likelihood, or compile(optimizer, target_log_prob_fn=...) for "
                 "the reverse KL."
             )
-        return self._objective.data(method, x, y, arguments)
+        return self._objective.data(self, method, x, y, arguments)
 
     @property
     def examples(self) -> Points | None:
@@ -273,17 +248,6 @@ class FlowModel(BaseModel):
     def metrics(self) -> list[keras.metrics.Metric]:
         """The loss, and the negative log-likelihood or the evidence lower bound."""
         return [self._trackers[name] for name in ("loss", self._objective.metric)]
-
-    def export(self, filepath: str, *args: object, **kwargs: object) -> None:
-        """Exports `log_prob` as a SavedModel; see `keras.Model.export`."""
-        self(tf.zeros([1, self.event_size]))  # Keras exports what has been called
-        return super().export(filepath, *args, **kwargs)
-
-    def own_arguments(self) -> dict[str, object]:
-        """The arguments of the constructor that `keras.Model` does not know."""
-        return dict(
-            event_size=self.event_size, flow_layers=list(self.flow_layers), seed=self.seed
-        )
 
     def own_compile_arguments(self) -> dict[str, object]:
         """The arguments of `compile` that are the model's own."""
