@@ -31,15 +31,14 @@ _MOST_STEPS, _LEAST_STEPS, _SECONDS = 10_000, 5, 1.0
 
 def num_steps(sizes, rates):
     """As many as take about a second if a step takes three times its floor."""
-    bound, _ = floor.floor_microseconds(work_of(sizes), rates)
-    steps = int(_SECONDS * 1e6 / (3.0 * bound))
+    steps = int(_SECONDS * 1e6 / (3.0 * floor_of(sizes, rates)))
     return min(_MOST_STEPS, max(_LEAST_STEPS, steps))
 
 
-def work_of(sizes):
-    """The units of work of a step of R flows."""
-    work = floor.counts(sizes["K"], sizes["D"], sizes["S"])
-    return {name: sizes["R"] * amount for name, amount in work.items()}
+def floor_of(sizes, rates):
+    """The lower bound of a step of R flows, in microseconds."""
+    one = {key: sizes[key] for key in ("K", "D", "S")}
+    return sizes["R"] * floor.floor_microseconds(one, rates)[0]
 
 
 def measure(sizes, rates):
@@ -52,9 +51,12 @@ def measure(sizes, rates):
         num_steps=num_steps(sizes, rates),
     )
     found = worker("ours", "step-time", job)
-    bound, _ = floor.floor_microseconds(work_of(sizes), rates)
     keys = ("microseconds_per_step", "compile_seconds", "increase_megabytes", "error")
-    return dict(sizes, floor=bound, **{key: found[key] for key in keys if key in found})
+    return dict(
+        sizes,
+        floor=floor_of(sizes, rates),
+        **{key: found[key] for key in keys if key in found},
+    )
 
 
 def worker(module, task, fields):
@@ -148,7 +150,8 @@ def main(argv=None):
         for value in values:
             rows.append(dict(axis=axis, **measure(dict(base, **{axis: value}), rates)))
             print(rows[-1], flush=True)
-    files.write_json(out / "growth.json", dict(machine=machine.describe(), rows=rows))
+    found = dict(machine=machine.describe(), rates=rates, rows=rows)
+    files.write_json(out / "growth.json", found)
     files.write_text(out / "growth.md", document(rows))
     draw(out / "growth.png", rows)
     print(document(rows))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 
@@ -26,6 +27,11 @@ ENTRY = """:::{{container}} gallery-item
 {image}{{doc}}`{stem}`: {sentence} {time}
 :::
 """
+# Below the title of a page, where it is known of which repository the site is.
+COLAB = (
+    "[Open in Colab](https://colab.research.google.com/github/{repository}/blob/main/"
+    'notebooks/{name}), and first run `%pip install "tfp-flows[notebooks]"` there.\n\n'
+)
 NONE = """# Notebooks
 
 This copy of the package has no folder `notebooks/`.
@@ -46,11 +52,23 @@ def write(source, folder):
         if old.stem not in names:
             old.unlink()
     for path in notebooks:
-        shutil.copy2(path, folder / path.name)
+        page = folder / path.name
+        shutil.copy2(path, page)
+        if repository := os.environ.get("GITHUB_REPOSITORY"):
+            page.write_text(with_colab(page.read_text("utf-8"), path.name, repository))
     pages = "\n".join(path.stem for path in notebooks)
     entries = "\n".join(entry(path, folder) for path in notebooks)
     text = INDEX.format(pages=pages, entries=entries) if notebooks else NONE
     (folder / "index.md").write_text(text, "utf-8")
+
+
+def with_colab(text, name, repository):
+    """The notebook with a link to Colab below its title."""
+    notebook = json.loads(text)
+    first = notebook["cells"][0]
+    title, rest = "".join(first["source"]).split("\n\n", 1)
+    first["source"] = f"{title}\n\n{COLAB.format(repository=repository, name=name)}{rest}"
+    return json.dumps(notebook, indent=1)
 
 
 def entry(path, folder):

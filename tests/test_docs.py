@@ -4,6 +4,7 @@ import ast
 import functools
 import importlib
 import inspect
+import json
 import pathlib
 import pkgutil
 import re
@@ -26,7 +27,8 @@ TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def helpers():
     """The modules that `conf.py` imports."""
     sys.path.insert(0, str(DOCS))
-    yield {name: importlib.import_module(name) for name in ("api_pages", "docstrings")}
+    names = ("api_pages", "docstrings", "notebook_pages")
+    yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(DOCS))
 
 
@@ -52,6 +54,19 @@ def test_every_public_name_has_its_entry(helpers, tmp_path):
         assert entries[: len(functions)] == functions
     for name in set(tff.__all__) - set(found) - {"__version__"}:
         assert f"`tff.{name}`" in index
+
+
+@pytest.mark.parametrize("repository", [None, "owner/name"])
+def test_pages_of_notebooks_open_in_colab(helpers, tmp_path, monkeypatch, repository):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    if repository:
+        monkeypatch.setenv("GITHUB_REPOSITORY", repository)
+    helpers["notebook_pages"].write(ROOT / "notebooks", tmp_path)
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        link = f"google.com/github/owner/name/blob/main/notebooks/{path.name}"
+        page = json.loads((tmp_path / path.name).read_text("utf-8"))
+        assert (link in "".join(page["cells"][0]["source"])) == bool(repository)
+        assert page["cells"][1:] == json.loads(path.read_text("utf-8"))["cells"][1:]
 
 
 def test_pages_of_packages_that_are_gone_are_removed(helpers, tmp_path):

@@ -12,6 +12,7 @@ within 0.1 standard deviations of the reference and every standard deviation wit
 
 import argparse
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -30,7 +31,8 @@ METHODS = dict(
     planar=("planar, K = 16", "ours", None),
     sylvester=("Sylvester, K = 4", "ours", None),
     autoregressive=("autoregressive, K = 3", "ours", None),
-    nuts=("NumPyro NUTS, 4 x 1,000", "with_numpyro", "numpyro"),
+    nuts=("NumPyro NUTS, 4 x 1,000, chains in parallel", "with_numpyro", "numpyro"),
+    nuts_in_turn=("the same, chains in turn, its default", "with_numpyro", "numpyro"),
     iaf=("NumPyro AutoIAFNormal", "with_numpyro", "numpyro"),
     normal=("NumPyro AutoMultivariateNormal", "with_numpyro", "numpyro"),
     pathfinder=("BlackJAX Pathfinder", "with_numpyro", "numpyro"),
@@ -45,7 +47,10 @@ def measure(name, method, seed, folder, interpreter):
     row = dict(name=name, method=method, seed=seed)
     module = f"benchmarks.posteriors.workers.{METHODS[method][1]}"
     job = json.dumps(dict(row, folder=str(folder)))
-    return row | jobs.run_worker([interpreter, "-m", module, job], _TIMEOUT)
+    found = jobs.run_worker([interpreter, "-m", module, job], _TIMEOUT)
+    if not all(map(math.isfinite, found.get("raw", []))):
+        found = dict(error="draws that are not finite", seconds=found["seconds"])
+    return row | found
 
 
 def by_method(rows, name, method):
@@ -175,10 +180,14 @@ def main(argv=None):
                 row = measure(name, method, seed, args.data.absolute(), python)
                 print(json.dumps(row), flush=True)
                 rows = [other for other in rows if key(other) != key(row)] + [row]
-    rows.sort(key=lambda row: (reference.NAMES.index(row["name"]), *key(row)[1:]))
-    files.write_json(path, dict(machine=machine.describe(), rows=rows))
-    files.write_text(out / "posteriors.md", document(rows))
+                rows.sort(key=_place)
+                files.write_json(path, dict(machine=machine.describe(), rows=rows))
+                files.write_text(out / "posteriors.md", document(rows))
     print(document(rows))
+
+
+def _place(row):
+    return reference.NAMES.index(row["name"]), *key(row)[1:]
 
 
 if __name__ == "__main__":

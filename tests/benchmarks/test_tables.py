@@ -1,11 +1,14 @@
 """Markdown of results."""
 
+import pathlib
+
 import pytest
 
-from benchmarks import floor, markdown, results, tables
+from benchmarks import floor, markdown, mcmc_rate, results, tables
 from benchmarks.jobs import Job
 from benchmarks.workloads import WORKLOADS
 
+RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results"
 RUN = dict(
     machine=dict(cpu="A CPU", cores=2, python="3.11.7"),
     settings=dict(repeats=5, quick=False),
@@ -58,6 +61,17 @@ def test_a_table_per_metric_with_ratios_failures_and_machine():
     assert "lib 1.2" in text
 
 
+def test_of_several_runs_each_says_whose_it_is():
+    answers = [("K = 4", "ours", dict(microseconds_per_step=50.0))]
+    answers += [("K = 4", "pyro", dict(microseconds_per_step=1000.0))]
+    found = merged({}, "step-time", answers)
+    found = merged(found, "step-time", answers[:1], "2030-02-01 03:04:05 UTC")
+    text = tables.document(found)
+    assert "| Pyro | 1,000 |" in text
+    assert "- 2030-01-02 03:04:05 UTC (Pyro): A CPU" in text
+    assert "- 2030-02-01 03:04:05 UTC (**tfp_flows**): A CPU" in text
+
+
 def test_one_case_is_one_table_of_metrics():
     answers = [
         ("K = 16", "ours", dict(samples_per_second=2e6, log_probs_per_second=3e6)),
@@ -86,16 +100,34 @@ def test_one_peer_is_one_table_of_cases():
     assert "| R = 8 | 150 (3.0x) | 1.0 |" in text
 
 
+def test_the_tables_of_random_walks_are_those_of_the_results():
+    text = (RESULTS / "mcmc_rate.md").read_text("utf-8")
+    assert text == mcmc_rate.document(results.read(RESULTS / "mcmc_rate.json"))
+
+
 def test_floor_is_the_larger_of_operations_and_bytes():
     work = floor.counts(K=16, D=2, S=500)
     assert work["tanh"] == 16 * 500
     rates = dict.fromkeys(work, 1e9)
-    bound, times = floor.floor_microseconds(work, rates)
+    bound, times = floor.step_microseconds(work, rates)
     assert bound == pytest.approx(sum(work.values()) / 1e3 - times["copied_bytes"])
     slow_memory = dict(rates, copied_bytes=1e3)
-    assert floor.floor_microseconds(work, slow_memory)[0] == pytest.approx(
+    assert floor.step_microseconds(work, slow_memory)[0] == pytest.approx(
         1e6 * work["copied_bytes"] / 1e3
     )
+
+
+def test_floor_is_that_of_the_cheaper_form():
+    rates = dict.fromkeys(floor.counts(1, 1, 1), 1e9)
+    # Many layers: one by one. Many dimensions, where matrix products pay: together.
+    deep, wide = dict(K=512, D=2, S=500), dict(K=16, D=512, S=500)
+    for sizes, is_compact, rate in ((deep, False, 1e9), (wide, True, 1e11)):
+        rates["matmul"] = rate
+        work = floor.counts(**sizes, is_compact=is_compact)
+        expected = floor.step_microseconds(work, rates)
+        assert floor.floor_microseconds(sizes, rates) == expected
+        other = floor.counts(**sizes, is_compact=not is_compact)
+        assert expected[0] < floor.step_microseconds(other, rates)[0]
 
 
 def test_floor_beside_the_measured_time():
@@ -106,7 +138,7 @@ def test_floor_beside_the_measured_time():
     ]
     found = merged({}, "floor", answers)
     bound, _ = floor.floor_microseconds(
-        floor.counts(K=16, D=2, S=500), floor.best_rates(found["floor"]["cases"])
+        dict(K=16, D=2, S=500), floor.best_rates(found["floor"]["cases"])
     )
     assert "| K = 16, D = 2, S = 500 |" in floor.section(found)
     answer = dict(microseconds_per_step=2.0 * bound)

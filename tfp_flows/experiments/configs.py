@@ -90,9 +90,9 @@ class PosteriorConfig:
     )
     num_layers: int | None = setting(None, "length K; by default, by the kind")
     num_steps: int | None = setting(
-        None, "updates; by default 3,000, or none where a Gaussian is good enough"
+        None, "updates; by default as many as it takes, none where a Gaussian is good"
     )
-    sample_size: int | None = setting(None, "samples per update; by default 1,024")
+    sample_size: int | None = setting(None, "samples per update; by default 512 or more")
     seed: int = setting(0, "seed of everything")
 
 
@@ -111,8 +111,8 @@ class ReproduceConfig:
     num_evaluation_samples: int = setting(100_000, "samples by which a fit is judged")
     num_chains: int = setting(200, "Metropolis chains per target")
     num_chain_samples: int = setting(1_000, "samples kept per chain")
-    num_burnin: int = setting(1_000, "burn-in steps per chain")
-    thinning: int = setting(20, "steps per kept sample")
+    num_burnin: int = setting(10_000, "burn-in steps per chain")
+    thinning: int = setting(200, "steps per kept sample")
     seed: int = setting(0, "seed of everything")
 
     @classmethod
@@ -125,6 +125,8 @@ class ReproduceConfig:
             sample_size=256,
             num_evaluation_samples=50_000,
             num_chain_samples=500,
+            num_burnin=1_000,
+            thinning=20,
             # XLA would compile for longer than these fits run.
             jit_compile=False,
             seed=seed,

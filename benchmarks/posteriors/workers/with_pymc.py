@@ -44,7 +44,7 @@ def diamonds(data):
 
 
 def garch11(data):
-    y, first = data["y"], data["sigma1"] ** 2
+    y, first = np.asarray(data["y"], np.float64), np.float64(data["sigma1"] ** 2)
     mu, alpha0 = pm.Normal("mu", 0.0, 1e4), pm.HalfNormal("alpha0", 1e4)
     # Uniform on the triangle alpha1 + beta1 < 1.
     alpha1 = pm.Beta("alpha1", 1.0, 2.0)
@@ -52,7 +52,7 @@ def garch11(data):
     later, _ = pytensor.scan(
         lambda value, variance, a0, a1, b1, m: a0 + a1 * (value - m) ** 2 + b1 * variance,
         sequences=[pt.as_tensor(y[:-1])],
-        outputs_info=[pt.as_tensor(float(first))],
+        outputs_info=[pt.constant(first)],
         non_sequences=[alpha0, alpha1, beta1, mu],
     )
     variance = pt.concatenate([[first], later])
