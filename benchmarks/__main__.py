@@ -1,7 +1,7 @@
 """Times tfp_flows and other libraries on the same work, and writes what it found.
 
     python -m benchmarks                          # everything: hours
-    python -m benchmarks --only step-time mcmc    # parts; the rest of the file is kept
+    python -m benchmarks --only step-time floor   # parts; the rest of the file is kept
     python -m benchmarks --quick                  # one short repeat, to see that it works
 
 The environments of the other libraries are made on the first run.

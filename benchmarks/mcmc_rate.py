@@ -2,11 +2,11 @@
 
     python -m benchmarks.mcmc_rate --out benchmarks/results
 
-Writes mcmc_rate.json, and mcmc_rate.md, its tables: the workload `mcmc` of
-`python -m benchmarks`, and a floor. A transition needs D normal numbers, the logarithm of
-a uniform one, one log density and D + 1 selections. The floor is the time of these for
-many points at once, in a loop whose steps do not wait for one another, compiled by the
-same compiler: what is above it is what the order of transitions costs.
+Writes mcmc_rate.json, and mcmc_rate.md, its tables: rates, and a floor. A transition
+needs D normal numbers, the logarithm of a uniform one, one log density and D + 1
+selections. The floor is the time of these for many points at once, in a loop whose steps
+do not wait for one another, compiled by the same compiler: what is above it is what the
+order of transitions costs.
 """
 
 import argparse
@@ -17,12 +17,11 @@ import tensorflow as tf
 from benchmarks import environments, jobs, machine, results, tables
 from benchmarks.markdown import number
 from benchmarks.registry import PEERS, ROOT
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads.mcmc import WORKLOAD
 from tfp_flows import files, numerics, targets
 from tfp_flows.experiments.tables import table_lines
 
 _TITLE = "# Random-walk Metropolis\n\nMade by `python -m benchmarks.mcmc_rate`.\n"
-_PEERS = ("ours", "blackjax", "numpy_lean")
 _NUM_POINTS = 1 << 13  # their numbers stay in the cache of a core
 
 
@@ -49,9 +48,16 @@ def floor_nanoseconds(num_loops):
     return 1e9 * (time.perf_counter() - started) / (num_loops * _NUM_POINTS)
 
 
-def floor_section(found, floor):
+def document(found):
+    """The tables as Markdown."""
+    found = found[WORKLOAD.name]
+    return "\n".join([_TITLE, tables.section(WORKLOAD, found), floor_section(found)])
+
+
+def floor_section(found):
     """Markdown: how far the rates are from the floor."""
-    rows = []
+    (run,) = found["runs"].values()
+    floor, rows = run["floor_nanoseconds"], []
     for case, entries in found["cases"].items():
         rate = entries["ours"]["median"].get("transitions_per_second")
         if rate is not None:
@@ -69,11 +75,10 @@ def main():
     parser.add_argument("--environments", default=str(ROOT / ".bench"))
     args = parser.parse_args()
     out = files.prepare_folder(args.out)
-    workload = WORKLOADS["mcmc"]
-    names = {PEERS[peer].environment for peer in _PEERS}
+    names = {PEERS[peer].environment for peer in WORKLOAD.peers}
     pythons = environments.interpreters(names, args.environments)
     date, answers = machine.now(), []
-    for job in jobs.plan(workload, _PEERS, args.repeats, args.quick):
+    for job in jobs.plan(WORKLOAD, WORKLOAD.peers, args.repeats, args.quick):
         python, error = pythons[PEERS[job.peer].environment]
         answer = dict(error=error) if error is not None else jobs.run(job, python)
         print(job.case, job.peer, answer, flush=True)
@@ -84,12 +89,10 @@ def main():
         settings=dict(repeats=args.repeats, quick=args.quick),
         floor_nanoseconds=floor,
     )
-    found = results.merge({}, workload, results.gather(answers, date), date, run)
+    found = results.merge({}, WORKLOAD, results.gather(answers, date), date, run)
     results.write(out / "mcmc_rate.json", found)
-    section = tables.section(workload, found[workload.name])
-    text = "\n".join([_TITLE, section, floor_section(found[workload.name], floor)])
-    files.write_text(out / "mcmc_rate.md", text)
-    print(text)
+    files.write_text(out / "mcmc_rate.md", document(found))
+    print(document(found))
 
 
 if __name__ == "__main__":

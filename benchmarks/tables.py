@@ -11,7 +11,7 @@ _HEADING = """# Benchmark
 Made by `python -m benchmarks`; the raw numbers are in `results.json`. Each number is the
 median over processes of their own, run in turn, but for those that the line below a table
 says were measured once. In brackets: how many times better tfp_flows is in the same run
-(below 1: how much worse).
+(below 1: how much worse). The predecessor is abdulfatir/normalizing-flows (TF1).
 """
 
 
@@ -114,6 +114,8 @@ def notes(cases, runs):
         mine = [
             (case, peer, entry) for case, peer, entry in found if entry["date"] == date
         ]
+        who = dict.fromkeys(PEERS[peer].label for _, peer, _ in mine)
+        of = f" ({', '.join(who)})" if len(runs) > 1 else ""
         repeats = run["settings"]["repeats"]
         once = [
             f"{PEERS[peer].label} ({case})"
@@ -124,7 +126,7 @@ def notes(cases, runs):
         for _, _, entry in mine:
             versions.update(entry.get("versions", {}))
         lines.append(
-            f"- {date}: {machine_line(run['machine'])}; {repeats} repeats"
+            f"- {date}{of}: {machine_line(run['machine'])}; {repeats} repeats"
             + (", quick" if run["settings"]["quick"] else "")
             + (f"; measured once: {', '.join(once)}" if once else "")
             + "".join(f"; {name} {version}" for name, version in versions.items())

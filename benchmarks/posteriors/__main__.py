@@ -82,7 +82,8 @@ def document(rows):
         slowest = f"{max(times):.1f}" if times else MISSING
         row = [METHODS[method][0], f"{within} of {total}", typical, slowest]
         summary.append([*row, _truth(judged)])
-    headings = ["method", "within", "median s", "slowest s", "verdicts true"]
+    headings = ["method", "within", "median s", "slowest posterior, median s"]
+    headings += ["verdicts true"]
     lines = ["# Posteriors", "", *table_lines(headings, summary), ""]
     lines += [
         "Seconds are from the model to a summary, compilation included. Within: by raw "

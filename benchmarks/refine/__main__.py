@@ -2,11 +2,12 @@
 
     python -m benchmarks.refine [funnel modes invariance]
 
-- funnel: Neal's funnel in ten dimensions, with a neck of standard deviation 3, after a
-  default fit of a planar flow: the neck by `refine`, by chains through the flow that it
-  fits, by the same Hamiltonian chains on the bare density, and by NUTS of NumPyro, bare
-  and through a flow of NumPyro's, and of BlackJAX, in processes of their own, all in
-  turn, twice. Right is what has mean and standard deviation within 5 % of the latter.
+- funnel: Neal's funnel in ten dimensions, whose log-scale x1, the neck, has a standard
+  deviation of 3, after a default fit of a planar flow: x1 by `refine`, by chains through
+  the flow that it fits, by the same Hamiltonian chains on the bare density, and by NUTS
+  of NumPyro, bare and through a flow of NumPyro's, and of BlackJAX, in processes of their
+  own, all in turn, twice. Right is what has mean and standard deviation within 5 % of the
+  latter.
 - modes: the four modes of example3, by independence chains and by a random walk with as
   many transitions and as many seconds. Of the 12 ordered pairs of modes, how many are
   crossed, and the largest error of the mass of a mode, which is 1/4.

@@ -1,11 +1,10 @@
-"""The work that is measured, by name."""
+"""The work that `python -m benchmarks` measures, by name."""
 
 from benchmarks.workloads import (
     chunks,
     external_log_prob,
     floor,
     large_step_time,
-    mcmc,
     memory,
     restarts,
     step_time,
@@ -22,7 +21,6 @@ WORKLOADS = {
         memory,
         throughput,
         external_log_prob,
-        mcmc,
         restarts,
         chunks,
         floor,

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tfp_flows as tff
 from benchmarks.peers import numpy_mcmc, numpy_targets, ours, scipy_root, tf_targets
 from benchmarks.registry import PEERS
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, mcmc
 
 FOLDER = pathlib.Path(scipy_root.__file__).parent
 SHARED = ("__init__", "__main__", "given_points", "rates", "training")
@@ -75,7 +75,8 @@ def test_every_file_is_a_worker_or_shared(path):
 
 
 def test_every_peer_of_a_workload_is_known():
-    for workload in WORKLOADS.values():
+    workloads = [*WORKLOADS.values(), mcmc.WORKLOAD]
+    for workload in workloads:
         assert set(workload.peers) <= set(PEERS)
-    used = {peer for workload in WORKLOADS.values() for peer in workload.peers}
+    used = {peer for workload in workloads for peer in workload.peers}
     assert used == set(PEERS)
