@@ -122,7 +122,8 @@ def _num_replicas() -> int:
 
 def _order_seed(model: "FlowModel") -> int:
     """Another one in each call of `fit`, by the steps made before."""
-    sequence = np.random.SeedSequence([model.seed, int(model.optimizer.iterations)])
+    step = int(tf.convert_to_tensor(model.optimizer.iterations))
+    sequence = np.random.SeedSequence([model.seed, step])
     return int(sequence.generate_state(1)[0])
 
 
