@@ -22,6 +22,7 @@ _TEXT = (
 )
 _SPEED = ("benchmarks/results/results.json", "benchmarks/results/speed.png")
 _SEEDS = "benchmarks/results/recipe.json"
+_CHAINS = "benchmarks/results/mcmc_rate.json"
 # Sections that are there if their file is: hours of training, by `python -m
 # benchmarks.vae_table`, with pictures by `python -m benchmarks.vae_latent`; and further
 # densities.
@@ -94,6 +95,7 @@ def check_sources(root: str | os.PathLike) -> None:
     _check(root, _TEXT, "run in the top folder of a complete checkout")
     _check(root, _SPEED, "make it with python -m benchmarks")
     _check(root, [_SEEDS], "make it with python -m benchmarks.recipe")
+    _check(root, [_CHAINS], "make it with python -m benchmarks.mcmc_rate")
     if (root / _VAE).is_file():
         _check(root, _VAE_IMAGES, "make it with python -m benchmarks.vae_latent")
 
@@ -107,7 +109,7 @@ def _files(out: str | os.PathLike, root: str | os.PathLike) -> dict[str, pathlib
     if (out / _ENERGIES).is_file():
         results += [f"energies/{name}" for name in _reproduced(out / "energies")]
     _check(out, results, how)
-    files = {name: root / name for name in (*_TEXT, *_SPEED, _SEEDS)}
+    files = {name: root / name for name in (*_TEXT, *_SPEED, _SEEDS, _CHAINS)}
     files |= {f"report/{name}": out / name for name in results}
     if (root / _VAE).is_file():
         files |= {name: root / name for name in (_VAE, *_VAE_IMAGES)}

@@ -167,6 +167,7 @@ def test_sections_and_tables_follow_the_files(copied, root):
         ("out/imgs/summary-radial.png", "tfp-flows report"),
         ("root/benchmarks/results/results.json", "python -m benchmarks"),
         ("root/benchmarks/results/recipe.json", "python -m benchmarks.recipe"),
+        ("root/benchmarks/results/mcmc_rate.json", "python -m benchmarks.mcmc_rate"),
         ("root/report/references.bib", "complete checkout"),
         ("root/report/imgs/vae-latent-none.png", "python -m benchmarks.vae_latent"),
     ],
