@@ -44,8 +44,8 @@ def test_what_shows_a_claim_exists():
 
 def test_the_figure_takes_minutes():
     results = json.loads((ROOT / "report" / "results.json").read_text("utf-8"))
-    assert round(results["seconds"] / 60) == 6
-    assert "six minutes" in text("README.md")
+    assert round(results["seconds"] / 60) == 3
+    assert "three minutes" in text("README.md")
 
 
 def test_the_first_fit_takes_seconds():
@@ -63,7 +63,7 @@ def test_the_first_fit_takes_seconds():
 def test_most_shallow_fits_are_not_to_be_trusted():
     results = json.loads((ROOT / "report" / "results.json").read_text("utf-8"))
     verdicts = [row["verdict"] for row in results["fits"] if row["num_layers"] <= 4]
-    assert verdicts.count("do not trust") > 0.75 * len(verdicts)
+    assert verdicts.count("do not trust") > 0.5 * len(verdicts)
     assert 'Most fits of 2 or 4 layers are "do not trust"' in text("README.md")
 
 
