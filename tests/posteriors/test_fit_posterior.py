@@ -72,15 +72,15 @@ def test_a_flow_starts_from_the_gaussian_and_improves_it():
     assert points["a"].shape == (3,)
 
 
-@pytest.mark.parametrize("outside", [0.0, 0.4])
 @pytest.mark.parametrize(
-    ("verdicts", "num_fits"),
+    ("verdicts", "num_fits", "outside"),
     [
-        (["good"], 1),
-        (["do not trust", "usable with importance weights"], 2),
+        (["good"], 1, 0.0),
+        (["do not trust", "usable with importance weights"], 2, 0.0),
+        (["do not trust", "usable with importance weights"], 2, 0.4),
         # Of five times as many samples, too.
-        (["undecided", "good"], 1),
-        (["undecided", "undecided", "good"], 2),
+        (["undecided", "good"], 1, 0.0),
+        (["undecided", "undecided", "good"], 2, 0.4),
     ],
 )
 def test_a_fit_that_falls_short_goes_on(
