@@ -116,3 +116,12 @@ def test_targets_of_numpy_are_searched_without_ascents():
         return np.logaddexp(-0.5 * squares, -0.5 * squares / 400.0)
 
     assert evaluate(normal(2), halo).verdict == BAD
+
+
+def test_a_density_that_grows_outwards_is_not_to_be_trusted():
+    evaluation = tff.diagnostics.evaluate(
+        normal(2), lambda x: tf.reduce_sum(x**4, axis=-1), num_samples=2_000, seed=0
+    )
+    assert evaluation.outside.share == 1.0
+    assert evaluation.verdict == BAD
+    assert "is the sign of the density right?" in str(evaluation)

@@ -135,3 +135,16 @@ def test_an_evaluation_is_one():
     target = tff.targets.get("example3")
     with pytest.raises(TypeError, match=r"`evaluation` must be .* got \[1\]"):
         tff.posteriors.refine(flow, target, evaluation=[1], seed=0)
+
+
+def test_chains_that_do_not_meet_those_in_a_missed_mode_have_not_converged():
+    def two_modes(x):
+        return tf.reduce_logsumexp(-0.5 * (x - [8.0, -8.0]) ** 2, axis=-1)
+
+    base = tfd.MultivariateNormalDiag(tf.zeros([1]), tf.ones([1]))
+    flow = tfd.TransformedDistribution(base, tfp.bijectors.Shift([8.0]))
+    with pytest.warns(RuntimeWarning, match=r"misses \d\d% of the evidence, around \[-"):
+        refined = tff.posteriors.refine(flow, two_modes, 100, max_rounds=1, seed=0)
+    assert not refined.converged
+    assert refined.chains.rhat[0] > 1.1
+    assert np.min(refined.chains.samples) < -6.0

@@ -61,7 +61,7 @@ class Outside:
         if not self.num_ascents:
             ascents = "no ascents, for want of a gradient"
         text = f"widened {self.scale:.0f} times, {ascents}: "
-        text += f"{self.share:.1%} of the evidence outside the samples"
+        text += f"{self.share:.1%} of the evidence found outside the samples"
         return text if self.failure is None else f"{text}; ended by: {self.failure}"
 
 
@@ -136,6 +136,9 @@ def look_outside(
             missed, variance = missed + found - seen, variance + error**2
             if found - seen > largest:
                 largest, point = found - seen, region.top()
+    if evidence == 0.0:  # beside that of one point, as of a density that grows outwards
+        top = max(regions, key=lambda region: np.max(region.points.log_weights))
+        missed, point = 1.0, top.top()
     total = missed + evidence
     return Outside(
         share=missed / total,

@@ -23,6 +23,8 @@ from tfp_flows.types import LogProbFn, Seed
 _STEP_SIZE = 0.5
 # How many draws the variance of the base, 1, is worth beside those of a window.
 _PRIOR_DRAWS = 5.0
+# Enough for R-hat to show a mode that they do not leave.
+_CHAINS_FROM_EACH = 4
 
 
 class FlowChains:
@@ -42,6 +44,7 @@ class FlowChains:
         num_moves: int,
         has_jumps: bool,
         initial_state: npt.ArrayLike | tf.Tensor | None = None,
+        also_from: np.ndarray | None = None,
         seed: Seed = None,
     ) -> None:
         """Checks `flow` and `target`, and starts the chains.
@@ -55,7 +58,13 @@ class FlowChains:
           num_moves: number of Hamiltonian transitions after each jump.
           has_jumps: whether there are any.
           initial_state: as of `neutra`.
+          also_from: points `[E, D]`; of the chains, `_CHAINS_FROM_EACH` start at each of
+            them in place of elsewhere.
           seed: as of `neutra`.
+
+        Raises:
+          ValueError: beside what `neutra` raises, if chains cannot start at a point of
+            `also_from`.
         """
         seed = numerics.stateless_seed(seed)
         self._settings = settings | dict(seed=np.asarray(seed).tolist())
@@ -68,6 +77,10 @@ class FlowChains:
         self._y = self._space.start(
             num_chains, initial_state, start_seed, settings["sampler"]
         )
+        if also_from is not None and len(also_from):
+            points = np.repeat(also_from, _CHAINS_FROM_EACH, axis=0)[:num_chains]
+            z = self._space.start(len(points), points, start_seed, settings["sampler"])
+            self._y = tf.concat([z, self._y[len(points) :]], axis=0)
         self._scale = tf.ones([self._space.event_size], self._space.dtype)
         self._starts = self._space.forward(self._y)
         self._num_done = 0

@@ -30,6 +30,7 @@ def run_chains(
     jit_compile: bool,
     seed: tf.Tensor,
     started: float,
+    missed: np.ndarray,
 ) -> tuple[str, mcmc.ChainResult]:
     """Runs Hamiltonian chains, with jumps by draws of the flow, or without them.
 
@@ -41,6 +42,8 @@ def run_chains(
       jit_compile: whether to compile with XLA.
       seed: stateless TFP seed.
       started: when all this started, by `time.perf_counter`.
+      missed: points `[E, D]` where a flow misses mass: some chains start there, so that
+        R-hat shows whether they and the others get to the same places.
 
     Returns:
       The method, and the samples of the last round, of the chains that converge first,
@@ -71,7 +74,9 @@ def run_chains(
     for number in range(max_rounds):
         if all(np.max(result.rhat) >= _HOPEFUL for result in found.values()):
             for name in [name for name in kinds if name not in running][:1]:
-                chains = FlowChains(flow, density, seed=seed, **kinds[name])
+                chains = FlowChains(
+                    flow, density, also_from=missed, seed=seed, **kinds[name]
+                )
                 chains.burn_in(_NUM_BURNIN)
                 running[name] = chains
         for name, chains in running.items():

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import diagnostics, mcmc, numerics
 from tfp_flows.density import Density, as_density, check_single_flow
 from tfp_flows.diagnostics import Evaluation
-from tfp_flows.diagnostics.verdict import BAD, GOOD, USABLE
+from tfp_flows.diagnostics.verdict import BAD, GOOD, OUTSIDE, USABLE
 from tfp_flows.posteriors.chain_rounds import (
     RHAT,
     has_converged,
@@ -62,8 +62,9 @@ def refine(
 
     Chains that do not converge in `max_rounds` rounds are returned as they are, with
     `converged=False` and a `RuntimeWarning`; so are draws by weight if the k-hat of their
-    weights is above 0.7. Converged chains agree with each other: of a mode that neither
-    the flow nor a chain has met they know nothing.
+    weights is above 0.7. Where the evaluation has found mass that the flow misses, four
+    of the chains start there: R-hat shows whether they and the others meet. Of a mode
+    that neither the evaluation nor a chain has met they know nothing.
 
     #### Example
 
@@ -143,10 +144,20 @@ def refine(
         method, samples, khat, reached = "psis", drawn.samples, drawn.khat, drawn.ess
         converged = khat <= numerics.LARGEST_KHAT
     else:
+        missed = _missed(evaluation, refit_evaluation)
+        is_reached = np.isfinite(used.log_prob(tf.cast(missed, used.dtype)))
         method, chains = run_chains(
-            used, density, ess, max_rounds, jit_compile, draw_seed, started
+            used,
+            density,
+            ess,
+            max_rounds,
+            jit_compile,
+            draw_seed,
+            started,
+            missed[is_reached],
         )
-        converged, reached = has_converged(chains, ess), float(np.min(chains.ess))
+        converged = has_converged(chains, ess) and bool(np.all(is_reached))
+        reached = float(np.min(chains.ess))
         most = chains.samples.shape[0] * chains.samples.shape[1]
         samples = chains.draw(min(num_samples, most), seed=draw_seed)
     refinement = Refinement(
@@ -164,6 +175,13 @@ def refine(
     if not converged:
         _warn(refinement, ess)
     return refinement
+
+
+def _missed(first: Evaluation, second: Evaluation | None) -> np.ndarray:
+    """Points `[E, D]` around which evaluations have found mass that their flow misses."""
+    found = [each.outside for each in (first, second) if each is not None]
+    points = [each.point for each in found if each is not None and each.share > OUTSIDE]
+    return np.reshape(np.array(points), [len(points), -1])
 
 
 def _may_gain(flow: tfd.Distribution, density: Density, evaluation: Evaluation) -> bool:
@@ -204,7 +222,15 @@ def _warn(refinement: Refinement, ess: float) -> None:
         message = (
             f"The chains did not converge: R-hat {np.max(chains.rhat):.3f} where {RHAT} "
             f"was asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
-            f"{refinement.seconds:.0f} s. Do not rely on their draws: fit a better flow, "
-            "or allow more rounds (max_rounds)."
+            f"{refinement.seconds:.0f} s{_of_missed(refinement)}. Do not rely on their "
+            "draws: fit a better flow, or allow more rounds (max_rounds)."
         )
     warnings.warn(message, RuntimeWarning, stacklevel=3)
+
+
+def _of_missed(refinement: Refinement) -> str:
+    outside = (refinement.refit_evaluation or refinement.evaluation).outside
+    if outside is None or outside.share <= OUTSIDE:
+        return ""
+    point = np.array2string(np.array(outside.point), precision=3, threshold=6)
+    return f"; the flow misses {outside.share:.0%} of the evidence, around {point}"
