@@ -97,6 +97,10 @@ def test_gradients_that_are_slopes_pass(target):
     as_density(target).check_gradient(POINTS[:1])
 
 
+def test_slopes_of_far_points_are_lost_in_rounding():
+    as_density(bump).check_gradient(1e8 + POINTS)
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

@@ -182,6 +182,12 @@ def of_neighbours(x):
     return correlated(x) - tf.reduce_mean(x)
 
 
+@tf.custom_gradient
+def of_wrong_sign(x):
+    """Leads to where slopes are lost in rounding."""
+    return -0.5 * tf.reduce_sum(x**2, axis=-1), lambda upstream: upstream[:, None] * x
+
+
 @pytest.mark.parametrize(
     ("target", "arguments", "message"),
     [
@@ -195,7 +201,10 @@ def of_neighbours(x):
         (lambda x: x, {}, "must return one number per point"),
         (lambda x: correlated(tf.stop_gradient(x)), {}, "No gradient flows"),
         (lambda x: correlated(x) + tf.math.log(-(x[..., 0] ** 2)), {}, "at all points"),
-        (lambda x: -(x[..., 0] ** 2), {}, "does not fall off"),
+        (lambda x: -(x[..., 0] ** 2), {}, "does not fall off: .* improper"),
+        (lambda x: -correlated(x), {}, "off, but grows: .* sign right"),
+        (lambda x: tf.reduce_sum(tf.exp(x), axis=-1), {}, "off, but grows"),
+        (of_wrong_sign, {}, "not its slope"),
         (of_neighbours, {}, "other values alone"),
         (lambda x: correlated(x.numpy()), {}, "cannot be compiled"),
     ],

@@ -13,6 +13,8 @@ _GRADIENT_ADVICE = (
     "A log density outside TensorFlow (tf.numpy_function, tf.py_function) needs its "
     "gradient by tf.custom_gradient; tf.stop_gradient, rounding and integers have none."
 )
+# Slopes of fewer roundings of a value, or of its points, say nothing.
+_ROUNDINGS = 10.0
 _POINT_ADVICE = (
     "The density of a point must depend on this point alone: with N observations, give "
     "points an axis for them, [..., 1, D], and sum over it, "
@@ -120,8 +122,9 @@ def check_gradient(
     """Raises if no gradient reaches the points, or another one than the slope.
 
     Slopes are central differences over a fiftieth of the spread of `points`, which say
-    something where half of that gives the same: not at kinks, not where a large density
-    is rounded, and not of a random target.
+    something where half of that gives the same, and where they or the gradient's are above
+    the rounding of points and values: not at kinks, not where a large density is rounded,
+    and not of a random target.
 
     Args:
       log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`.
@@ -148,8 +151,11 @@ def check_gradient(
         for h in (1.0, 0.5)
     )
     stated = tf.reduce_sum(gradient * move, axis=-1).numpy()
+    rounded = tf.abs(log_prob) + tf.reduce_sum(tf.abs(gradient * points), axis=-1)
+    rounding = _ROUNDINGS * numerics.epsilon(points.dtype) * rounded.numpy()
     with np.errstate(invalid="ignore"):  # -inf outside the support
         is_sure = np.abs(coarse - fine) <= 0.03 * np.abs(fine)
+        is_sure &= np.maximum(np.abs(stated), np.abs(fine)) >= rounding
         is_wrong = is_sure & (np.abs(stated - fine) > 0.1 * np.abs(fine))
     if 2 * np.sum(is_sure) >= is_sure.size and 2 * np.sum(is_wrong) > np.sum(is_sure):
         raise ValueError(

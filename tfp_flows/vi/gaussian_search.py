@@ -26,6 +26,8 @@ _STANDARD_ERRORS, _SLACK = 3.0, 0.01
 _SMALLEST_RATE = 1.0 / 16.0
 # No density is so many times as wide as the first Gaussian.
 _WIDEST = 1e12
+# Nor does one rise to where the rounding of its logarithm is so many nats.
+_MOST_ROUNDING = 1e3
 
 
 class GaussianSearch:
@@ -64,6 +66,7 @@ class GaussianSearch:
         self._rate, radius = 1.0, math.sqrt(event_size)
         self._shortest_reach, self._reach = 0.5 * radius, 2.0 * radius
         self._begin(first)
+        self._first_height = self._estimate.best_log_prob
 
     def advance(self) -> None:
         """Makes a step, or adds points if the gradient may be noise, or ends.
@@ -140,6 +143,7 @@ class GaussianSearch:
                 self._reach *= 4.0
             self._rate = self._next_rate(found)
             self._go_to(moved, found)
+            self._check_height(found.best_log_prob)
             return
         self._reach = max(0.5 * min(self._reach, length), self._shortest_reach)
         if self._rate > _SMALLEST_RATE:
@@ -178,7 +182,17 @@ class GaussianSearch:
             raise ValueError(
                 f"The target does not fall off: after {self.num_iterations} iterations "
                 f"the Gaussian has a standard deviation of {deviations[index]:.1g} along "
-                f"coordinate {index}. Is its prior improper? Give it a proper one."
+                f"coordinate {index}. Is its sign right? Is its prior improper? Give it a "
+                "proper one."
+            )
+
+    def _check_height(self, height: float) -> None:
+        first = self._first_height
+        if self._rounding * min(height, height - first) > _MOST_ROUNDING:
+            raise ValueError(
+                f"The target does not fall off, but grows: after {self.num_iterations} "
+                f"iterations its log density is {height:.1g}, at first {first:.1g}. Is its "
+                "sign right? Is its prior improper? Give it a proper one."
             )
 
 

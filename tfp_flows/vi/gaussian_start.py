@@ -208,8 +208,8 @@ def gaussian_start(
       ValueError: if a number is out of range; if the target fails, returns another shape
         than `[S]`, gives a point another density beside others, or is infinite or NaN at
         all points tried; all of this before the search. Later, if the target does not
-        fall off in some direction, so that it is no density, or if its gradient is not
-        its slope.
+        fall off in some direction, or grows, so that it is no density, or if its
+        gradient is not its slope.
       RuntimeError: if XLA cannot compile the target.
 
     #### References
@@ -239,13 +239,16 @@ def gaussian_start(
     value_and_gradient_fn = compile_target(density, points_of(first), jit_compile)
     estimate_fn = build_estimate_fn(value_and_gradient_fn, sample_size, dtype)
     search = GaussianSearch(estimate_fn, first, seed, numerics.epsilon(dtype))
-    check_alone(value_and_gradient_fn, points_of(search.gaussian))
+    first_points = points_of(search.gaussian)
+    check_alone(value_and_gradient_fn, first_points)
     try:
         while search.num_iterations < num_iterations and not search.converged:
             search.advance()
-    finally:
-        # A wrong gradient explains what else goes wrong.
-        check_slopes(value_and_gradient_fn, points_of(search.gaussian))
+    except ValueError:
+        # A wrong gradient explains it; where it led, slopes are lost in rounding.
+        check_slopes(value_and_gradient_fn, first_points)
+        raise
+    check_slopes(value_and_gradient_fn, points_of(search.gaussian))
 
     def log_prob_of(points: tf.Tensor) -> np.ndarray:
         return value_and_gradient_fn(tf.cast(points, dtype))[0].numpy().astype(float)
