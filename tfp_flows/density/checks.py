@@ -122,9 +122,9 @@ def check_gradient(
     """Raises if no gradient reaches the points, or another one than the slope.
 
     Slopes are central differences over a fiftieth of the spread of `points`, which say
-    something where half of that gives the same, and where they or the gradient's are above
-    the rounding of points and values: not at kinks, not where a large density is rounded,
-    and not of a random target.
+    something where half of that gives the same, and where they or those of the gradient
+    are above the rounding of points and values: not at kinks, not where a large density
+    is rounded, and not of a random target.
 
     Args:
       log_prob_fn: callable, `[S, ..., D]` to `[S, ...]`.

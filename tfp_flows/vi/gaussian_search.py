@@ -28,6 +28,7 @@ _SMALLEST_RATE = 1.0 / 16.0
 _WIDEST = 1e12
 # Nor does one rise to where the rounding of its logarithm is so many nats.
 _MOST_ROUNDING = 1e3
+_ADVICE = "Is its sign right? Is its prior improper? Give it a proper one."
 
 
 class GaussianSearch:
@@ -182,8 +183,7 @@ class GaussianSearch:
             raise ValueError(
                 f"The target does not fall off: after {self.num_iterations} iterations "
                 f"the Gaussian has a standard deviation of {deviations[index]:.1g} along "
-                f"coordinate {index}. Is its sign right? Is its prior improper? Give it a "
-                "proper one."
+                f"coordinate {index}. {_ADVICE}"
             )
 
     def _check_height(self, height: float) -> None:
@@ -191,8 +191,8 @@ class GaussianSearch:
         if self._rounding * min(height, height - first) > _MOST_ROUNDING:
             raise ValueError(
                 f"The target does not fall off, but grows: after {self.num_iterations} "
-                f"iterations its log density is {height:.1g}, at first {first:.1g}. Is its "
-                "sign right? Is its prior improper? Give it a proper one."
+                f"iterations its log density is {height:.1g}, at first {first:.1g}. "
+                f"{_ADVICE}"
             )
 
 
