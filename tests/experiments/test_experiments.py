@@ -122,6 +122,16 @@ def test_sample_writer(tmp_path, ending):
     np.testing.assert_allclose(log_prob, expected[1], rtol=1e-6)
 
 
+def test_samples_of_a_batch_are_arrays_alone(tmp_path):
+    flow = tff.planar_flow(3, 2, batch_shape=[4], seed=0)
+    with pytest.raises(ValueError, match=r"batch of shape \(4,\).*\.npz"):
+        sample_writer(tmp_path / "x.csv")(flow, num_samples=7, seed=5)
+    sample_writer(tmp_path / "x.npz")(flow, num_samples=7, seed=5)
+    with np.load(tmp_path / "x.npz") as archive:
+        assert archive["x"].shape == (7, 4, 3)
+        assert archive["log_prob"].shape == (7, 4)
+
+
 def test_sample_writer_checks_first(tmp_path):
     with pytest.raises(ValueError, match=r"\.csv or \.npz.*a\.txt"):
         sample_writer(tmp_path / "a.txt")

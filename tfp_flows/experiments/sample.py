@@ -23,7 +23,8 @@ def sample_writer(
 
     Returns:
       Callable, `(flow, num_samples, seed)`: writes the samples and their log densities,
-      `x1, ..., xD, log_prob` per line or the arrays `x` and `log_prob`.
+      `x1, ..., xD, log_prob` per line or the arrays `x` and `log_prob`. A batch of flows
+      has no lines: it raises a ValueError for `.csv`.
 
     Raises:
       OSError: if the folder of `path` cannot be written to.
@@ -43,6 +44,13 @@ def _write_samples(
     path: pathlib.Path, flow: tfp.distributions.Distribution, num_samples: int, seed: int
 ) -> None:
     num_samples = numerics.check_size("num_samples", num_samples)
+    if path.suffix == ".csv" and flow.batch_shape.rank != 0:
+        raise ValueError(
+            f"A .csv has one point per line, but the flow is a batch of shape "
+            f"{flow.batch_shape}; give --out the ending .npz, for arrays of shapes "
+            f"[{num_samples}, *batch, D] and [{num_samples}, *batch], or save one flow "
+            "of the batch."
+        )
     x, log_prob = flow.experimental_sample_and_log_prob(
         num_samples, seed=numerics.stateless_seed(seed)
     )

@@ -1,6 +1,7 @@
 """Draw samples from a saved flow.
 
-Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob.
+Columns of the CSV: x1 to xD, log_prob. Arrays of the npz: x, log_prob. A batch
+of flows is written as npz alone.
 """
 
 import argparse
