@@ -144,7 +144,7 @@ def test_supports_that_depend_on_other_parts(rng):
     def joint():
         a = yield tfd.Uniform(0.0, 1.0, name="a")
         b = yield tfd.Uniform(0.0, 1.0 - a, name="b")
-        yield tfd.LKJ(3, 2.0, name="correlation")
+        yield tfd.CholeskyLKJ(3, 2.0, name="factor")
         yield tfd.Normal(a + b, 1.0, name="y")
 
     model = as_model(joint, dict(y=0.5))
@@ -153,16 +153,50 @@ def test_supports_that_depend_on_other_parts(rng):
     points = model.named(model.constrain(z))
     assert np.all(points["a"] + points["b"] <= 1.0)
     assert np.all(points["b"] >= 0.0)
-    assert points["correlation"].shape == (50, 3, 3)
+    assert points["factor"].shape == (50, 3, 3)
     a, b = points["a"], points["b"]
     share = b / (1.0 - a)
     log_det = np.log(a * (1.0 - a)) + np.log((1.0 - a) * share * (1.0 - share))
     expected = log_det - np.log(1.0 - a) + tfd.Normal(a + b, 1.0).log_prob(0.5)
-    correlation = joint.experimental_pin(a=0.5, b=0.1, y=0.5)
-    bijector = correlation.experimental_default_event_space_bijector()
-    rest = tfd.LKJ(3, 2.0).log_prob(points["correlation"])
-    rest += bijector.forward_log_det_jacobian([z[:, 2:]])
+    rest = tfd.CholeskyLKJ(3, 2.0).log_prob(points["factor"])
+    rest += tfb.CorrelationCholesky().forward_log_det_jacobian(z[:, 2:])
     np.testing.assert_allclose(model.log_prob_fn(z), expected + rest, rtol=1e-3)
+
+
+def test_a_prior_of_matrices_is_normalised():
+    parts = dict(k=tfd.CholeskyLKJ(2, 2.0), y=tfd.Uniform(0.0, 1.0))
+    model = as_model(tfd.JointDistributionNamed(parts), dict(y=0.5))
+    z = np.linspace(-20.0, 20.0, 4_001, dtype=np.float32)[:, np.newaxis]
+    prior = np.exp(model.log_prob_fn(z))
+    assert np.sum(prior) * 0.01 == pytest.approx(1.0, rel=1e-3)
+
+
+CHOLESKY = tfd.WishartTriL(4.0, tf.eye(2), input_output_cholesky=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (tfd.LKJ(2, 2.0), r"k has a tfd\.LKJ.*use tfd\.CholeskyLKJ"),
+        (tfd.Sample(tfd.LKJ(2, 2.0), 3), r"k has a tfd\.LKJ"),
+        (
+            tfd.TransformedDistribution(
+                tfd.LKJ(2, 2.0), tfb.Invert(tfb.CholeskyOuterProduct())
+            ),
+            r"k has a tfd\.LKJ",
+        ),
+        (
+            tfd.JointDistributionSequential([tfd.Normal(0.0, 1.0), CHOLESKY]),
+            "k has a WishartTriL with input_output_cholesky=True",
+        ),
+        (tfd.VonMisesFisher([1.0, 0.0], 2.0), r"onto the sphere of k \(VonMisesFisher"),
+    ],
+    ids=["LKJ", "sample", "transformed", "nested", "sphere"],
+)
+def test_bijectors_of_tfp_that_do_not_fit_the_density(part, message):
+    joint = tfd.JointDistributionNamed(dict(k=part, y=tfd.Normal(0.0, 1.0)))
+    with pytest.raises(TypeError, match=message):
+        as_model(joint, dict(y=0.0))
 
 
 def test_hand_written_densities(rng):

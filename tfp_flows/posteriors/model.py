@@ -16,7 +16,7 @@ from tfp_flows import numerics
 from tfp_flows.density import RowwisePosterior
 from tfp_flows.posteriors.batching import for_many_points
 from tfp_flows.posteriors.pins import part_names, pin
-from tfp_flows.posteriors.supports import default_bijector
+from tfp_flows.posteriors.supports import check_densities, default_bijector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,8 @@ def as_model(
 
     Raises:
       TypeError: if `target` is none of these, or parts are discrete, have no bijector of
-        their own or differ in dtype.
+        their own, have a density of other coordinates than their bijector, or differ in
+        dtype.
       ValueError: if pins do not fit the joint distribution, it is a batch of several, or
         TensorFlow cannot map it over points.
     """
@@ -110,6 +111,7 @@ def as_model(
                 "its own."
             )
         joint = pin(target, pins)
+        check_densities(joint)
         event_shape, dtypes = joint.event_shape, joint.dtype
         log_prob_fn, names = joint.unnormalized_log_prob, _names(joint)
     elif callable(target):
