@@ -21,9 +21,10 @@ def injectivity_margin(
     one has.
 
     Args:
-      flow: `tfd.TransformedDistribution` or `tfb.Bijector`, made of bijectors with an
-        `injectivity_margin`, possibly in a `tfb.Chain` or `tfb.Invert`, and of others,
-        which are left out.
+      flow: `tfd.TransformedDistribution` or `tfb.Bijector`, made of any bijector with an
+        `injectivity_margin`, `[...]` of a layer or `[..., K]` of a stack with
+        `num_layers`, possibly in a `tfb.Chain` or `tfb.Invert`, and of others, which are
+        left out.
 
     Returns:
       Array of shape `[..., K]`, the margins of the K layers in the order in which
@@ -36,7 +37,8 @@ def injectivity_margin(
     if not layers:
         raise ValueError(
             f"{flow!r} has no layer with an injectivity margin; pass a flow or bijector "
-            "with planar, radial or Sylvester layers."
+            "with planar, radial or Sylvester layers, or any bijector with an "
+            "`injectivity_margin`."
         )
     batch_shape = np.broadcast_shapes(*(margins.shape[:-1] for margins in layers))
     return np.concatenate(
