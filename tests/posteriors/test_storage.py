@@ -55,6 +55,24 @@ def test_a_file_gives_the_same_posterior(posterior, tmp_path):
     assert str(loaded) == str(posterior)
 
 
+@pytest.mark.parametrize("posterior", ["gaussian"], indirect=True)
+def test_a_gaussian_leaves_no_flow_of_an_earlier_posterior(posterior, tmp_path):
+    earlier = Posterior(posterior.model, flow_on_top(), posterior.evaluation)
+    tff.posteriors.save(earlier, tmp_path)
+    tff.posteriors.save(posterior, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["posterior.npz"]
+    loaded = tff.posteriors.load(tmp_path, model_fn, y=DATA)
+    np.testing.assert_array_equal(loaded.flow.loc, posterior.flow.loc)
+
+
+@pytest.mark.parametrize("posterior", ["gaussian"], indirect=True)
+def test_draws_are_no_posterior(posterior, tmp_path):
+    draws = posterior.draws(5, weighting="none", seed=0)
+    with pytest.raises(TypeError, match=r"tff\.fit_posterior returns, but got Draws"):
+        tff.posteriors.save(draws, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         tff.posteriors.load(tmp_path / "mistyped", model_fn, y=DATA)

@@ -30,11 +30,19 @@ def save(posterior: Posterior, folder: PathLike) -> None:
     Args:
       posterior: `Posterior`.
       folder: where to write `posterior.npz`, with the evaluation, and `flow.npz`, which
-        `tff.distributions.load` reads, unless the posterior is a Gaussian.
+        `tff.distributions.load` reads, unless the posterior is a Gaussian: then a
+        `flow.npz` that an earlier one left there is removed.
 
     Raises:
+      TypeError: if `posterior` is none, such as its draws.
       OSError: if the folder cannot be written.
     """
+    if not isinstance(posterior, Posterior):
+        raise TypeError(
+            "`save` takes the posterior that tff.fit_posterior returns, but got "
+            f"{type(posterior).__name__}: save draws by "
+            "posterior.to_arviz(draws=draws).to_netcdf(path)."
+        )
     path = prepare_folder(folder, "folder")
     model, flow = posterior.model, posterior.flow
     points = flow.sample(_NUM_POINTS, seed=[0, 1])
@@ -43,7 +51,8 @@ def save(posterior: Posterior, folder: PathLike) -> None:
         log_prob=model.log_prob_fn(points).numpy(),
         flow_log_prob=flow.log_prob(points).numpy(),
     )
-    if isinstance(flow, tfd.MultivariateNormalTriL):
+    is_gaussian = isinstance(flow, tfd.MultivariateNormalTriL)
+    if is_gaussian:
         arrays |= dict(location=np.asarray(flow.loc))
         arrays |= dict(scale_tril=flow.scale.to_dense().numpy())
     else:
@@ -55,6 +64,8 @@ def save(posterior: Posterior, folder: PathLike) -> None:
         evaluation=posterior.evaluation.to_dict(),
     )
     _FORMAT.write(path / _FILE, metadata, arrays)
+    if is_gaussian:
+        (path / _FLOW_FILE).unlink(missing_ok=True)
 
 
 def load(
