@@ -121,6 +121,23 @@ def test_a_fit_that_falls_short_goes_on(
         assert np.any(further["seed"] != fits[0]["seed"])
 
 
+def test_what_is_not_to_be_compiled_is_not_in_refine(monkeypatch):
+    told = []
+
+    def refine(*args, jit_compile, **options):
+        told.append(jit_compile)
+        raise InterruptedError
+
+    monkeypatch.setattr("tfp_flows.posteriors.posterior.refine", refine)
+    for jit_compile in (None, False):
+        posterior = tff.fit_posterior(
+            lambda x: -tf.square(x), event_shape=[], jit_compile=jit_compile, seed=0
+        )
+        with pytest.raises(InterruptedError):
+            posterior.refine(seed=0)
+    assert told == [True, False]
+
+
 @pytest.mark.parametrize(("moves", "kept"), [([0.0, 2.0], 0), ([2.0, -2.0], 1)])
 def test_the_better_of_two_fits_is_kept(moves, kept, monkeypatch):
     made = []

@@ -101,7 +101,8 @@ def fit_posterior(
       checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`; needs
         a `seed`.
       jit_compile: whether to compile the flow's fit with XLA, see `fit_reverse_kl`;
-        `None` does not where XLA does not know what loops of the model become.
+        `None` does not where XLA does not know what loops of the model become. `False`
+        holds for `Posterior.refine`, too.
       progress_bar: whether to show one, on stderr.
       **pins: the observed parts of the joint distribution by name. A part whose name is
         one of the arguments here is pinned by `joint.experimental_pin`.
@@ -136,6 +137,8 @@ def fit_posterior(
     model = as_model(joint, pins, event_shape=event_shape, bijector=bijector, dtype=dtype)
     if jit_compile is None and not model.can_compile:
         jit_compile = False
+    elif jit_compile is False:
+        model = dataclasses.replace(model, can_compile=False)
     seeds = tfp.random.split_seed(
         numerics.stateless_seed(seed), n=4, salt="fit_posterior"
     )

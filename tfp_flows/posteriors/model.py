@@ -32,7 +32,8 @@ class Model:
       log_prob_fn: callable, vectors `[..., D]` to log densities `[...]`, up to a constant
         and with the log-det-Jacobian of `bijector`.
       joint: the pinned joint distribution, or `None` for a hand-written density.
-      can_compile: whether XLA can compile `log_prob_fn`, as far as is known.
+      can_compile: whether XLA can compile `log_prob_fn`, as far as is known, and is to:
+        not where `fit_posterior` was told `jit_compile=False`.
     """
 
     names: tuple[str, ...]

@@ -164,8 +164,8 @@ class Posterior:
           ess: as of `tff.posteriors.refine`.
           max_rounds: as of `tff.posteriors.refine`.
           num_refit_steps: as of `tff.posteriors.refine`.
-          jit_compile: whether to compile chains with XLA; `None` does where it can
-            (`Model.can_compile`).
+          jit_compile: whether to compile with XLA; `None` does where it can
+            (`Model.can_compile`), and not after a fit with `jit_compile=False`.
           seed: `int` or stateless TFP seed; `None` draws a new one.
 
         Returns:
