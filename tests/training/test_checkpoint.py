@@ -128,6 +128,26 @@ def test_of_a_file_that_lists_no_events_those_are_refused_that_it_has_not(tmp_pa
     )
 
 
+@pytest.mark.parametrize(
+    "restore",
+    [
+        lambda values: values["other"],
+        lambda values: values["counts"][2],
+        lambda values: float(values["counts"]),
+        lambda values: int("counts"),
+        lambda values: tf.ensure_shape(values["counts"], [3]),
+        lambda values: tf.reshape(values["counts"], [3]),
+    ],
+)
+def test_a_state_that_an_event_cannot_take_up_is_refused(restore, tmp_path):
+    write(tmp_path)
+    counter = Counter()
+    counter.restore = restore
+    assert_refused(
+        tmp_path, [counter, PlateauTest(9)], "nothing that the event Counter can take up"
+    )
+
+
 def test_what_an_event_remembers_may_grow(tmp_path):
     run, counter = new_run(), Counter()
     run.state.step = 3

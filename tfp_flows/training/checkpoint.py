@@ -14,7 +14,7 @@ from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run, Traces, optimizer_slots
 from tfp_flows.types import PathLike
 
-# What an event may raise at a state that is not one of its own.
+# What `Event.restore` may raise at a state that is not one of its own.
 _REFUSALS = (KeyError, IndexError, TypeError, ValueError, tf.errors.OpError)
 
 

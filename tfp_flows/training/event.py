@@ -17,6 +17,10 @@ class Event:
     that a fit has one event of each class at most. An event may serve one fit after the
     other: `start` forgets the one before.
 
+    A `Tournament` changes the places of the members of a batch, and does not tell other
+    events: what an event remembers of single members, as `HeldOutTest` does, is not for
+    fits with one.
+
     Attributes:
       lowers_rate: whether it lowers the learning rate itself: the default optimizer of a
         fit has no decay then.
@@ -37,7 +41,8 @@ class Event:
         """Takes up what `state` returned, as arrays; those of `bfloat16` as `float32`.
 
         Raises:
-          KeyError, TypeError, ValueError: if it cannot: the file is refused then.
+          KeyError, IndexError, TypeError, ValueError, tf.errors.OpError: if it cannot:
+            the file is refused then.
         """
 
     def rate(self) -> float:

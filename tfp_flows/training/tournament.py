@@ -20,7 +20,7 @@ class Tournament(Event):
     The starts are a batch, `[R, ...]`, throughout, so that one compiled program serves
     all rounds. One that goes on takes the places of those that are dropped: the copies
     share the mean of their gradients, and so remain the same, trained on the samples of
-    all their places.
+    all their places. Other events are not told of the new places; see `Event`.
     """
 
     def __init__(self, num_starts: int, num_steps: int) -> None:
