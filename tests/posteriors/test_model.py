@@ -239,6 +239,9 @@ def with_part(distribution):
 MIXTURE = tfd.MixtureSameFamily(
     tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([0.0, 3.0], 1.0)
 )
+AUTOREGRESSIVE = tfd.Autoregressive(
+    lambda x: tfd.Independent(tfd.Normal(0.5 * x, 1.0), 1), tf.zeros(2), num_steps=2
+)
 nested = tfd.JointDistributionNamed(
     dict(
         mu=tfd.Normal(0.0, 5.0),
@@ -284,11 +287,32 @@ nested = tfd.JointDistributionNamed(
         (3, {}, TypeError, "but got 3"),
         (ROWS, {}, TypeError, r"RowwisePosterior .* tff\.planar_flow\(2, 16, affine"),
         (lambda x: x, {}, ValueError, "needs `event_shape`"),
+        (
+            with_part(AUTOREGRESSIVE),
+            dict(k=np.zeros(2)),
+            ValueError,
+            "k has no static event_shape",
+        ),
+        (
+            tfd.JointDistributionNamed(dict(k=AUTOREGRESSIVE, y=tfd.Normal(0.0, 1.0))),
+            dict(y=0.0),
+            ValueError,
+            "k has no static event_shape",
+        ),
     ],
 )
 def test_bad_models(joint, pins, error, message):
     with pytest.raises(error, match=message):
         as_model(joint, pins)
+
+
+@pytest.mark.parametrize(
+    ("log_prob_fn", "message"),
+    [(lambda x: x["a"][:, 0], r"\(x\[\.\.\., 0\] for"), (lambda x: x["b"], "'b'")],
+)
+def test_functions_that_fail(log_prob_fn, message):
+    with pytest.raises(ValueError, match=f"failed at its first evaluation.*{message}"):
+        as_model(log_prob_fn, {}, event_shape=dict(a=[2]))
 
 
 @pytest.mark.parametrize("bijector", [3, [1.0, 2.0], [tfb.Exp()], float], ids=str)

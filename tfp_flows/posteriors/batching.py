@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.density.checks import FAILURES
+from tfp_flows.density.checks import FAILURES, first_line
 
 # A prime that is rarely the size of anything in a model.
 _NUM_POINTS = 7
@@ -37,13 +37,20 @@ def for_many_points(
       A pair of the callable, `[..., D]` to `[...]`, and whether XLA can compile it.
 
     Raises:
-      ValueError: if the log density of one vector `[D]` is no scalar, or TensorFlow
-        cannot map it over vectors.
+      ValueError: if the log density fails for one vector `[D]`, or is no scalar there,
+        or TensorFlow cannot map it over vectors.
     """
     points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
     # Eager calls of AutoBatched joints trace anew, each time.
     of_one = tf.function(log_prob_fn, autograph=False)
-    alone = [of_one(point) for point in tf.unstack(points)]
+    try:
+        alone = [of_one(point) for point in tf.unstack(points)]
+    except Exception as error:  # whatever a function of the caller's raises
+        raise ValueError(
+            "The log density failed at its first evaluation, at one point without "
+            f"leading dimensions: {first_line(error)} It must take one as well as "
+            "many, which come first (x[..., 0] for x[:, 0])."
+        ) from error
     shape = alone[0].shape
     if shape.rank != 0:
         raise ValueError(

@@ -24,8 +24,8 @@ def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
     Raises:
       TypeError: if `joint` is no joint distribution, or a value is no array of numbers.
       ValueError: if no part is pinned, there is none of that name, one is pinned twice,
-        or a value has another structure or shape, or numbers that are masked or not
-        finite in the dtype of the part.
+        a part that is needed does not say its shape, or a value has another structure or
+        shape, or numbers that are masked or not finite in the dtype of the part.
     """
     if not hasattr(joint, "experimental_pin"):
         raise TypeError(
@@ -56,6 +56,8 @@ def pin(joint: tfd.Distribution, pins: dict[str, Any]) -> tfd.Distribution:
     shapes, dtypes = by_name(inner, inner.event_shape), by_name(inner, inner.dtype)
     # Elsewhere, batch dimensions of the model may come before.
     is_whole = getattr(inner, "use_vectorized_map", False)
+    pinned = [] if is_whole else [*pins, *earlier]
+    _check_shapes({name: shapes[name] for name in parts if name not in pinned})
     values = {
         name: _checked(name, value, shapes[name], dtypes[name], is_whole=is_whole)
         for name, value in pins.items()
@@ -98,6 +100,22 @@ def joined(pinned: tfd.Distribution, values: Any) -> Any:
     ordered = [whole[name] for name in names]
     is_named = hasattr(structure, "_fields")
     return type(structure)(*ordered) if is_named else ordered
+
+
+def _check_shapes(shapes: dict[str, Any]) -> None:
+    """Raises ValueError if the event shape of a part is not known, not even its rank."""
+    unknown = [
+        name
+        for name, shape in shapes.items()
+        if any(part.rank is None for part in tf.nest.flatten(shape))
+    ]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} has no static event_shape, as tfd.Autoregressive has "
+            "none: write it by a distribution that has one. A pinned part may lack it in "
+            "a tfd.JointDistributionCoroutine with Root, where leading dimensions are "
+            "points (x[..., 0] for x[0])."
+        )
 
 
 def _checked(name: str, value: Any, shape: Any, dtype: Any, *, is_whole: bool) -> Any:
