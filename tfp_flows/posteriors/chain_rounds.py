@@ -13,6 +13,8 @@ from tfp_flows.mcmc.flow_chains import FlowChains
 
 # Chains are at the target where no R-hat is above, as Vehtari et al. (2021) advise.
 RHAT = 1.01
+# Transitions that may diverge: more, and the chains do not get everywhere.
+MOST_DIVERGENCES = 0.001
 # Where R-hat is above, another kind of chains is tried beside.
 _HOPEFUL = 1.05
 # Many chains cost little more than one; R-hat needs some 50 effective draws of each half.
@@ -88,8 +90,13 @@ def run_chains(
 
 
 def has_converged(chains: mcmc.ChainResult, ess: float) -> bool:
-    """Whether R-hat is low enough, and the ESS as asked, in each dimension."""
-    return bool(np.all(chains.rhat < RHAT) and np.all(chains.ess >= ess))
+    """Whether R-hat, the ESS in each dimension, and the divergences are as asked."""
+    num_transitions = chains.samples.shape[0] * chains.samples.shape[1]
+    return bool(
+        np.all(chains.rhat < RHAT)
+        and np.all(chains.ess >= ess)
+        and chains.num_divergences <= MOST_DIVERGENCES * num_transitions
+    )
 
 
 def has_several_modes(density: Density) -> bool:

@@ -44,8 +44,8 @@ def refine(
       samples whose ESS is about twice `num_samples`, or twice `ess` if that is more
       (`tff.mcmc.importance_resample`).
     - undecided: chains in the space of the flow, from starting points spread more widely
-      than the target, until no dimension has an R-hat above 1.01, and each has the asked
-      ESS.
+      than the target, until no dimension has an R-hat above 1.01, each has the asked ESS,
+      and at most one transition in a thousand diverges.
     - do not trust: a richer flow is fitted first, of three autoregressive layers, and the
       chains move in its space.
 
@@ -222,7 +222,8 @@ def _warn(refinement: Refinement, ess: float) -> None:
         message = (
             f"The chains did not converge: R-hat {np.max(chains.rhat):.3f} where {RHAT} "
             f"was asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
-            f"{refinement.seconds:.0f} s{_of_missed(refinement)}. Do not rely on their "
+            f"{refinement.seconds:.0f} s, and {chains.num_divergences} transitions "
+            f"diverged{_of_missed(refinement)}. Do not rely on their "
             "draws: fit a better flow, or allow more rounds (max_rounds)."
         )
     warnings.warn(message, RuntimeWarning, stacklevel=3)

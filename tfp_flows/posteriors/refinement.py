@@ -20,7 +20,7 @@ class Refinement:
       converged: whether the draws can be relied on: the flow's own by its verdict, which
         no more than its samples can tell of mass that all of them miss; those by weight
         by a `khat` of at most 0.7; and chains by an R-hat below 1.01 and the asked ESS in
-        each dimension.
+        each dimension, and at most one transition in a thousand that diverges.
       ess: effective number of independent draws: n of the flow's own; of those by weight
         1 / (1 / n + 1 / ESS of the samples that they are drawn from); of chains that of
         all their samples, in the worst dimension.
