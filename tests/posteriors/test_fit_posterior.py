@@ -186,5 +186,22 @@ def test_a_density_that_is_nowhere_positive():
     def nowhere(x):
         return tf.fill(tf.shape(x)[:-1], tf.constant(-np.inf))
 
-    with pytest.raises(ValueError, match=r"infinite|finite|-inf"):
+    with pytest.raises(ValueError, match="The log density is infinite or NaN at all"):
         tff.fit_posterior(nowhere, event_shape=2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("pins", "names"),
+    [(dict(tau=1.0, y=0.0, n=-1.0), "n"), (dict(tau=-1.0, y=0.0, n=1.0), "tau, y")],
+)
+def test_pins_outside_of_the_support_are_named(pins, names):
+    joint = tfd.JointDistributionNamed(
+        dict(
+            mu=tfd.Normal(0.0, 1.0),
+            tau=tfd.HalfNormal(1.0),
+            y=lambda mu, tau: tfd.Normal(mu, tau),
+            n=lambda mu: tfd.Poisson(log_rate=mu),
+        )
+    )
+    with pytest.raises(ValueError, match=f"log density of {names} is infinite or NaN"):
+        tff.fit_posterior(joint, seed=0, **pins)

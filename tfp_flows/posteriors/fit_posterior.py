@@ -5,6 +5,7 @@ import functools
 import pathlib
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
@@ -12,6 +13,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import bijectors, diagnostics, distributions, numerics, vi
 from tfp_flows.diagnostics.verdict import GOOD, LARGEST_GAP, UNDECIDED, VERDICTS
 from tfp_flows.posteriors.model import Model, as_model
+from tfp_flows.posteriors.pins import log_prob_parts
 from tfp_flows.posteriors.posterior import Posterior
 from tfp_flows.types import PathLike, Seed
 from tfp_flows.vi.arguments import check_seeded
@@ -36,6 +38,8 @@ _CERTAINTY = 3.0
 _MUCH = 0.01
 # How many times more samples judge a flow where the first ones cannot tell.
 _MORE = 5
+# Points at which parts of a model are looked at, if no start was found.
+_NUM_TRIED = 5
 
 
 def fit_posterior(
@@ -143,9 +147,7 @@ def fit_posterior(
         numerics.stateless_seed(seed), n=4, salt="fit_posterior"
     )
     start_seed, flow_seed, fit_seed, judge_seed = seeds
-    start = vi.gaussian_start(
-        model.log_prob_fn, model.event_size, dtype=model.dtype, seed=start_seed
-    )
+    start = _find_start(model, start_seed)
     gaussian = start.distribution()
     evaluate = functools.partial(
         diagnostics.evaluate,
@@ -178,6 +180,39 @@ def fit_posterior(
     if posterior.verdict == GOOD or num_steps is not None:
         return posterior
     return _fit_further(posterior, fit_flow, evaluate, given, fit_seed, checkpoint_dir)
+
+
+def _find_start(model: Model, seed: tf.Tensor) -> vi.GaussianStart:
+    try:
+        return vi.gaussian_start(
+            model.log_prob_fn, model.event_size, dtype=model.dtype, seed=seed
+        )
+    except ValueError as error:
+        _explain(model, error)
+        raise
+
+
+def _explain(model: Model, error: ValueError) -> None:
+    """Raises ValueError if the density is nowhere finite, which names the parts so."""
+    points = tf.random.stateless_normal(
+        [_NUM_TRIED, model.event_size], [0, 1], dtype=model.dtype
+    )
+    if np.any(np.isfinite(model.log_prob_fn(points))):
+        return
+    nowhere: list[str] = []
+    if model.joint is not None:
+        parts = [
+            log_prob_parts(model.joint, model.bijector.forward(point)) for point in points
+        ]
+        nowhere = [
+            name for name in parts[0] if not any(np.isfinite(at[name]) for at in parts)
+        ]
+    raise ValueError(
+        f"The log density{' of ' if nowhere else ''}{', '.join(nowhere)} is infinite or "
+        "NaN at all points that the fit may start from: pinned values must be in the "
+        "support of their parts, and valid as parameters of others. If they are, pass a "
+        "`bijector` with a tfb.Shift that takes 0 to where the density is finite."
+    ) from error
 
 
 def _may_be_good(start: vi.GaussianStart) -> bool:

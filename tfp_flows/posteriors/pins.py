@@ -102,6 +102,12 @@ def joined(pinned: tfd.Distribution, values: Any) -> Any:
     return type(structure)(*ordered) if is_named else ordered
 
 
+def log_prob_parts(pinned: tfd.Distribution, values: Any) -> dict[str, tf.Tensor]:
+    """The log density of each part, also of the pinned, at one point of those left."""
+    joint = pinned.distribution
+    return by_name(joint, joint.log_prob_parts(joined(pinned, values)))
+
+
 def _check_shapes(shapes: dict[str, Any]) -> None:
     """Raises ValueError if the event shape of a part is not known, not even its rank."""
     unknown = [
