@@ -141,6 +141,8 @@ def test_arrays_that_are_none_are_refused_before_any_work(build, x):
         model.fit(None)
     with pytest.raises(ValueError, match=r"data\.take\(n\) beside data\.skip\(n\)"):
         model.fit(dataset(x), validation_split=0.1)
+    with pytest.raises(TypeError, match=r"got list; .* np\.asarray\(x\)"):
+        model.fit(x.tolist(), validation_split=0.1)
     for size in (0, -1, 1.5, "2"):
         for arguments in (dict(batch_size=size), dict(validation_batch_size=size)):
             with pytest.raises(ValueError, match="batch_size` must be an integer of at"):

@@ -166,11 +166,13 @@ def check_gradient(
 
 
 def first_line(error: Exception) -> str:
-    """The first line of its message that says what went wrong.
+    """The first line of its message that says what went wrong, as a sentence.
 
     TensorFlow's "{{function_node ...}}", and the places that it lists, are left out.
     """
     text = re.sub(r"{{.*?}}\s*", "", str(error)).strip()
     if text.startswith("Graph execution error"):
         text = text.split("\n\n")[-1].strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    line = text.splitlines()[0].rstrip() if text else type(error).__name__
+    line = line.removesuffix(" name:")  # of an operation that has none
+    return line if line.endswith((".", "!", "?")) else f"{line}."

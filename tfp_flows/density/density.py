@@ -164,7 +164,7 @@ class Density:
                 "The target works on a Tensor of numbers but cannot be compiled: "
                 f"{first_line(error)} Write it with TensorFlow operations only, without "
                 "NumPy, `.numpy()` or Python `if`s on its values, or wrap it in "
-                "tf.numpy_function."
+                "tf.numpy_function with a tf.custom_gradient."
             ) from error
 
     def suits_xla(self, points: tf.Tensor) -> bool:

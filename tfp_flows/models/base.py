@@ -152,13 +152,14 @@ class BaseModel(WorkersModel):
         examples = self.examples
         if examples is None:
             return super().fit(x, y, batch_size, *args, **kwargs)
+        kind = type(x).__name__
+        x, y, sample_weight = checked("fit", examples, x, y, sample_weight)
         if kwargs.get("validation_split") and not hasattr(x, "__array__"):
             raise ValueError(
-                f"fit splits arrays only, but got validation_split beside a "
-                f"{type(x).__name__}; pass what is held out as `validation_data`: of a "
+                "fit splits arrays only, but got validation_split beside a "
+                f"{kind}; pass what is held out as `validation_data`: of a "
                 "dataset, for example, data.take(n) beside data.skip(n)."
             )
-        x, y, sample_weight = checked("fit", examples, x, y, sample_weight)
         if validation_data is not None:
             parts = validation_data
             parts = parts if isinstance(parts, tuple | list) else (parts,)

@@ -77,7 +77,7 @@ def checked(
         raise TypeError(
             f"{method} takes an array, a data frame, a tf.data.Dataset, a keras.utils."
             f"PyDataset or a generator of batches, but got {type(x).__name__}; make it "
-            "one of these."
+            "one of these, for example with np.asarray(x)."
         )
     return x, y, sample_weight  # Keras refuses y and weights beside these
 
