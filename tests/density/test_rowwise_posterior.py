@@ -173,3 +173,14 @@ def test_it_is_judged_with_all_rows(data):
     ]
     assert judged[0].elbo == pytest.approx(judged[1].elbo, abs=1e-4)
     assert judged[0].khat == pytest.approx(judged[1].khat, abs=1e-2)
+
+
+def test_the_order_of_rows_is_that_of_the_seed_however_far_others_have_read():
+    batches = Rows(np.arange(5.0), tf.float64).dataset(2, seed=2**32 - 1)
+    first, second = (
+        np.concatenate([rows.numpy() for rows in batches.take(5)]).reshape([2, 5])
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(np.sort(first, axis=1), [np.arange(5.0)] * 2)
+    assert np.any(first[0] != first[1])

@@ -77,7 +77,7 @@ def test_the_bound_comes_close_to_the_evidence_of_a_conjugate_model():
     quadratic = slope @ np.linalg.solve(precision, slope) - y @ y
     evidence = 0.5 * quadratic + np.log(2.0 * np.pi)
     evidence -= 0.5 * np.linalg.slogdet(precision)[1]
-    model = compiled(sample_size=64, rate=0.03)
+    model = compiled(sample_size=64, rate=0.05)
     start = elbo(model, as_float32(x, y))
     model.fit(x, y, batch_size=5, epochs=60, verbose=0)
     bound = elbo(model, as_float32(x, y))

@@ -60,11 +60,22 @@ class Rows:
             begins the first batch of the next one; `None` is one pass in the order of the
             rows, whose last batch may be smaller.
         """
-        indices = tf.data.Dataset.range(self._size)
-        if seed is not None:
-            indices = indices.shuffle(self._size, seed=seed).repeat()
+        if seed is None:
+            indices = tf.data.Dataset.range(self._size)
+        else:
+            # Not Dataset.shuffle: its iterators share one generator of seeds, and one
+            # that has looked ahead into the next pass changes the order of the others.
+            indices = tf.data.Dataset.counter().flat_map(
+                lambda index: tf.data.Dataset.from_tensor_slices(self._order(seed, index))
+            )
         indices = indices.batch(batch_size, drop_remainder=seed is not None)
         return indices.map(self.take).prefetch(tf.data.AUTOTUNE)
+
+    def _order(self, seed: int, index: tf.Tensor) -> tf.Tensor:
+        """That of the rows in a pass, `[N]`."""
+        key = tf.stack([tf.constant(seed, tf.int64), index])
+        order = tf.range(self._size, dtype=tf.int64)
+        return tf.random.experimental.stateless_shuffle(order, key)
 
     def total(
         self, of_rows_fn: Callable[[Any], tf.Tensor], shape: list[int], most_rows: int
