@@ -76,7 +76,7 @@ def entry(path, folder):
     notebook = json.loads(path.read_text("utf-8"))
     cells, notes = notebook["cells"], notebook["metadata"].get("tfp_flows", {})
     paragraph = "".join(cells[0]["source"]).split("\n\n")[1].replace("\n", " ")
-    sentence = re.split(r"(?<=[.:])\s(?=[A-Z$])", paragraph)[0].rstrip(":")
+    sentence = re.split(r"(?<=[.:])\s(?=[A-Z$])", paragraph)[0].rstrip(".:") + "."
     image = ""
     for cell in cells:
         for output in cell.get("outputs", []):
