@@ -13,6 +13,7 @@ from tfp_flows.density import Density, as_density, check_single_flow
 from tfp_flows.diagnostics import Evaluation
 from tfp_flows.diagnostics.verdict import BAD, GOOD, OUTSIDE, USABLE
 from tfp_flows.posteriors.chain_rounds import (
+    MOST_DIVERGENCES,
     RHAT,
     has_converged,
     has_several_modes,
@@ -219,12 +220,14 @@ def _warn(refinement: Refinement, ess: float) -> None:
             "draws: fit a better flow, or run chains through it (tff.mcmc.neutra)."
         )
     else:
+        num_transitions = chains.samples[..., 0].size
         message = (
-            f"The chains did not converge: R-hat {np.max(chains.rhat):.3f} where {RHAT} "
-            f"was asked, ESS {refinement.ess:.0f} where {ess:.0f} was, after "
-            f"{refinement.seconds:.0f} s, and {chains.num_divergences} transitions "
-            f"diverged{_of_missed(refinement)}. Do not rely on their "
-            "draws: fit a better flow, or allow more rounds (max_rounds)."
+            f"The chains did not converge after {refinement.seconds:.0f} s: R-hat "
+            f"{np.max(chains.rhat):.3f} where {RHAT} was asked, ESS {refinement.ess:.0f} "
+            f"where {ess:.0f} was, and {chains.num_divergences:,} of {num_transitions:,} "
+            f"transitions diverged, where {MOST_DIVERGENCES:.1%} may"
+            f"{_of_missed(refinement)}. Do not rely on their draws: fit a better flow, "
+            "or allow more rounds (max_rounds)."
         )
     warnings.warn(message, RuntimeWarning, stacklevel=3)
 
