@@ -118,13 +118,7 @@ def refine(
     judge_seed, refit_seed, draw_seed = tf.unstack(
         tfp.random.split_seed(numerics.stateless_seed(seed), n=3, salt="refine")
     )
-    if evaluation is not None and not isinstance(evaluation, Evaluation):
-        raise TypeError(
-            "`evaluation` must be what tff.diagnostics.evaluate returned of the flow, or "
-            f"None, but got {evaluation!r}."
-        )
-    if evaluation is None:
-        evaluation = diagnostics.evaluate(flow, density, seed=judge_seed)
+    evaluation = _evaluation(evaluation, flow, density, judge_seed)
     richer = None
     if num_refit_steps and _may_gain(flow, density, evaluation):
         richer = refit(
@@ -147,15 +141,9 @@ def refine(
     else:
         missed = _missed(evaluation, refit_evaluation)
         is_reached = np.isfinite(used.log_prob(tf.cast(missed, used.dtype)))
+        found = missed[is_reached]
         method, chains = run_chains(
-            used,
-            density,
-            ess,
-            max_rounds,
-            jit_compile,
-            draw_seed,
-            started,
-            missed[is_reached],
+            used, density, ess, max_rounds, jit_compile, draw_seed, started, found
         )
         converged = has_converged(chains, ess) and bool(np.all(is_reached))
         reached = float(np.min(chains.ess))
@@ -176,6 +164,20 @@ def refine(
     if not converged:
         _warn(refinement, ess)
     return refinement
+
+
+def _evaluation(
+    given: Evaluation | None, flow: tfd.Distribution, density: Density, seed: tf.Tensor
+) -> Evaluation:
+    """The given one, or one made here; raises TypeError if it is none."""
+    if given is None:
+        return diagnostics.evaluate(flow, density, seed=seed)
+    if not isinstance(given, Evaluation):
+        raise TypeError(
+            "`evaluation` must be what tff.diagnostics.evaluate returned of the flow, or "
+            f"None, but got {given!r}."
+        )
+    return given
 
 
 def _missed(first: Evaluation, second: Evaluation | None) -> np.ndarray:
