@@ -17,6 +17,8 @@ FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 PATHS = notebook_paths(FOLDER)
 # The one whose subject is to define a class.
 WITH_CLASS = "02-writing-a-bijector.ipynb"
+# Those that take longest even if shortened; the workflow runs them.
+LONG = ("07", "09", "11", "12")
 
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -92,7 +94,14 @@ class Outputs(io.TextIOBase):
         plt.close("all")
 
 
-@each_notebook
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.evidence] * (path.stem[:2] in LONG))
+        for path in PATHS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_runs_and_shows_the_kinds_of_things_that_are_stored(path, monkeypatch):
     # Here, as what a kernel adds is the import of TensorFlow: ten times the work.
     monkeypatch.setenv("TFP_FLOWS_QUICK", "1")
