@@ -53,6 +53,17 @@ def test_what_did_not_get_there_says_so():
     assert "NOT CONVERGED" in str(found)
 
 
+def test_chains_of_a_flow_that_misses_nothing():
+    flow = tfd.MultivariateNormalDiag([0.1, 0.0], [1.0, 1.0])
+    target = tfd.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0]).log_prob
+    evaluation = tff.diagnostics.evaluate(flow, target, num_samples=300, seed=0)
+    assert (evaluation.verdict, evaluation.outside.share) == ("undecided", 0.0)
+    options = dict(evaluation=evaluation, jit_compile=False, ess=50.0, max_rounds=1)
+    found = tff.posteriors.refine(flow, target, 100, **options, seed=0)
+    assert found.converged
+    assert found.method == "neutra"
+
+
 def test_weights_that_turn_out_heavy_are_not_relied_on():
     narrow = tfd.MultivariateNormalDiag([0.0, 0.0], 0.3 * SD)
     target = tfd.MultivariateNormalDiag([0.0, 0.0], SD)

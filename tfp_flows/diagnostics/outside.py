@@ -23,6 +23,8 @@ _MOST_MODES = 16
 _INFLATION = 1.25
 # Standard errors by which a region must hold more than the samples of q say.
 _SIGNIFICANCE = 3.0
+# Share of the evidence that may be found outside of the samples.
+_LARGEST_SHARE = 0.01
 # Modes with less than exp of it of the evidence are left out.
 _NEGLIGIBLE = -7.0
 
@@ -48,6 +50,18 @@ class Outside:
     num_ascents: int
     num_modes: int
     failure: str | None = None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether so much was found that q is not to be trusted."""
+        return self.share > _LARGEST_SHARE
+
+    @property
+    def place(self) -> str:
+        """The point, in short."""
+        return np.array2string(
+            np.array(self.point), precision=3, threshold=6, suppress_small=True
+        )
 
     @property
     def reach(self) -> str:

@@ -29,8 +29,6 @@ LARGEST_GAP, _MEAN, _SD = 0.05, 0.1, math.log(1.1)
 # draws that are not weighted, and of weighted ones.
 _SUPPORT, _WEIGHTED_SUPPORT = 0.999, 0.95
 _MODE, _WEIGHTED_MODE = 0.8, 0.5
-# Share of the evidence that may be found outside of the samples.
-OUTSIDE = 0.01
 # Effective samples, which give weighted means to a tenth of a standard deviation.
 _ESS = 400.0
 # No one draws so many times the samples at hand.
@@ -142,15 +140,12 @@ def _contradictions(evaluation: "Evaluation") -> Iterator[_Finding]:
 
 def _outside(evaluation: "Evaluation") -> Iterator[_Finding]:
     outside = evaluation.outside
-    if outside is not None and outside.share > OUTSIDE:
-        point = np.array2string(
-            np.array(outside.point), precision=3, threshold=6, suppress_small=True
-        )
+    if outside is not None and outside.is_missed:
         yield _Finding(
             _WRONG,
             _WRONG,
             f"at least {outside.share:.0%} of the evidence where samples of the flow are "
-            f"missing, around {point}"
+            f"missing, around {outside.place}"
             + (" (is the sign of the density right?)" if outside.share == 1.0 else ""),
         )
 

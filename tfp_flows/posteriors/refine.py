@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import diagnostics, mcmc, numerics
 from tfp_flows.density import Density, as_density, check_single_flow
 from tfp_flows.diagnostics import Evaluation
-from tfp_flows.diagnostics.verdict import BAD, GOOD, OUTSIDE, USABLE
+from tfp_flows.diagnostics.verdict import BAD, GOOD, USABLE
 from tfp_flows.posteriors.chain_rounds import (
     MOST_DIVERGENCES,
     RHAT,
@@ -139,11 +139,11 @@ def refine(
         method, samples, khat, reached = "psis", drawn.samples, drawn.khat, drawn.ess
         converged = khat <= numerics.LARGEST_KHAT
     else:
-        missed = _missed(evaluation, refit_evaluation)
+        missed = _missed(used.event_shape[0], evaluation, refit_evaluation)
         is_reached = np.isfinite(used.log_prob(tf.cast(missed, used.dtype)))
-        found = missed[is_reached]
+        starts = missed[is_reached]
         method, chains = run_chains(
-            used, density, ess, max_rounds, jit_compile, draw_seed, started, found
+            used, density, ess, max_rounds, jit_compile, draw_seed, started, starts
         )
         converged = has_converged(chains, ess) and bool(np.all(is_reached))
         reached = float(np.min(chains.ess))
@@ -180,11 +180,11 @@ def _evaluation(
     return given
 
 
-def _missed(first: Evaluation, second: Evaluation | None) -> np.ndarray:
+def _missed(event_size: int, *evaluations: Evaluation | None) -> np.ndarray:
     """Points `[E, D]` around which evaluations have found mass that their flow misses."""
-    found = [each.outside for each in (first, second) if each is not None]
-    points = [each.point for each in found if each is not None and each.share > OUTSIDE]
-    return np.reshape(np.array(points), [len(points), -1])
+    found = [each.outside for each in evaluations if each is not None]
+    points = [each.point for each in found if each is not None and each.is_missed]
+    return np.reshape(np.array(points), [len(points), event_size])
 
 
 def _may_gain(flow: tfd.Distribution, density: Density, evaluation: Evaluation) -> bool:
@@ -236,7 +236,8 @@ def _warn(refinement: Refinement, ess: float) -> None:
 
 def _of_missed(refinement: Refinement) -> str:
     outside = (refinement.refit_evaluation or refinement.evaluation).outside
-    if outside is None or outside.share <= OUTSIDE:
+    if outside is None or not outside.is_missed:
         return ""
-    point = np.array2string(np.array(outside.point), precision=3, threshold=6)
-    return f"; the flow misses {outside.share:.0%} of the evidence, around {point}"
+    return (
+        f"; the flow misses {outside.share:.0%} of the evidence, around {outside.place}"
+    )
