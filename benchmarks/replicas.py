@@ -13,10 +13,9 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
-from benchmarks import machine
+from benchmarks import jobs, machine
 from benchmarks.markdown import number
 from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
@@ -82,9 +81,11 @@ def fit(num_replicas, num_threads, jit_compile):
 
 def measure(case):
     """What a process of its own says of a case."""
-    command = [sys.executable, "-m", "benchmarks.replicas", "--worker", case]
-    finished = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(finished.stdout.splitlines()[-1])
+    worker = [sys.executable, "-m", "benchmarks.replicas", "--worker", case]
+    answer = jobs.run_worker(worker)
+    if "error" in answer:
+        raise RuntimeError(f"{case}: {answer['error']}")
+    return answer
 
 
 def document(found):
