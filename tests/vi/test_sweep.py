@@ -1,9 +1,12 @@
 """Many jobs in processes of their own, some of which die."""
 
+import itertools
 import os
 import pathlib
 import signal
+import time
 
+import joblib
 import pytest
 
 import tfp_flows as tff
@@ -35,6 +38,31 @@ def test_a_job_that_dies_is_done_again(tmp_path):
 
     with pytest.raises(ValueError, match="number 0"):
         tff.vi.fit_many(fails, arguments)
+
+
+def test_workers_that_die_before_all_jobs_are_sent(tmp_path, monkeypatch):
+    """Not what came of a job tells of the death but sending the next one."""
+    mark = tmp_path / "mark"
+
+    def dies(number):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def delayed(fit_fn, delayed=joblib.delayed):
+        if next(sent) % 3 == 2:
+            while not mark.exists():
+                time.sleep(0.05)
+            time.sleep(0.5)  # until the death is known
+            mark.unlink()
+        return delayed(fit_fn)
+
+    sent = itertools.count()
+    monkeypatch.setattr(joblib, "delayed", delayed)
+    with pytest.raises(RuntimeError, match="each of 2 attempts, with 0 of 3 jobs"):
+        tff.vi.fit_many(
+            dies, [dict(number=number) for number in range(3)], num_attempts=2
+        )
+    assert next(sent) == 6
 
 
 def test_what_is_no_sweep():

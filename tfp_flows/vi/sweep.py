@@ -74,8 +74,9 @@ def fit_many(
     for _ in range(num_attempts):
         left = [index for index in range(len(jobs)) if index not in results]
         pool = joblib.Parallel(n_jobs=num_workers, batch_size=1, return_as="generator")
-        found = pool(joblib.delayed(fit_fn)(**jobs[index]) for index in left)
         try:
+            # The first jobs begin here: a worker may die before the others are sent.
+            found = pool(joblib.delayed(fit_fn)(**jobs[index]) for index in left)
             for index, result in zip(left, found, strict=True):
                 results[index] = result
             return [results[index] for index in range(len(jobs))]
