@@ -37,25 +37,13 @@ def test_equals_autodiff_through_the_inverse(entry, scale, event_size, rng):
     assert np.max(np.abs(actual - expected) / size) <= 1e-10 * max(1.0, scale) ** 4
 
 
+@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
 def test_batches(entry, rng):
     _, bijector = entry.make(rng, batch_shape=(4, 1), event_size=2)
     z = tf.constant(rng.normal(size=(5, 4, 3, 2)))
     actual = bijector.forward_score(z, base_score(z))
     expected = score_through_the_inverse(bijector, bijector.forward(z))
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    "entry", registry.one_stack_per_class(), ids=lambda entry: entry.name
-)
-def test_xla_agrees_with_eager(entry, rng):
-    _, bijector = entry.make(rng, event_size=3)
-    z = tf.constant(rng.normal(size=(5, 3)))
-    compiled = tf.function(bijector.forward_score, jit_compile=True)
-    expected = bijector.forward_score(z, base_score(z))
-    np.testing.assert_allclose(
-        compiled(z, base_score(z)), expected, rtol=1e-10, atol=1e-12
-    )
 
 
 def test_center_of_a_radial_layer():

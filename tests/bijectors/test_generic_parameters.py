@@ -18,6 +18,10 @@ METHODS = [
     "inverse",
     "inverse_log_det_jacobian",
 ]
+# Forms of a class differ in their maps, not in how parameters are held and checked.
+one_per_class = pytest.mark.parametrize(
+    "entry", registry.one_per_class(), ids=lambda entry: entry.name
+)
 WITH_ALPHA = [entry for entry in registry.ENTRIES if "alpha" in entry.event_ndims]
 
 
@@ -32,6 +36,7 @@ def with_variables(entry, rng, **kwargs):
     return variables, entry.build(**variables, **kwargs)
 
 
+@one_per_class
 def test_variables_are_tracked_and_live(entry, rng):
     variables, bijector = with_variables(entry, rng)
     assert len(bijector.trainable_variables) == len(variables)
@@ -47,6 +52,7 @@ def test_variables_are_tracked_and_live(entry, rng):
         before = after
 
 
+@one_per_class
 def test_every_variable_has_gradients(entry, rng):
     variables, bijector = with_variables(entry, rng)
     with tf.GradientTape(persistent=True) as tape:
@@ -59,6 +65,7 @@ def test_every_variable_has_gradients(entry, rng):
             assert np.any(np.abs(gradient) > 0.0), name
 
 
+@one_per_class
 def test_transformed_variables_stay_live(entry, rng):
     values = entry.draw(rng, 1.0, (), 2)
     held = {
@@ -127,6 +134,7 @@ def test_make_trainable_of_a_stack_refuses(entry):
         )
 
 
+@one_per_class
 def test_copy_overrides_a_parameter(entry, rng):
     parameters, bijector = entry.make(rng)
     name = next(iter(parameters))
@@ -136,6 +144,7 @@ def test_copy_overrides_a_parameter(entry, rng):
     assert np.max(np.abs(outputs(other)[0] - outputs(bijector)[0])) > 1e-6
 
 
+@one_per_class
 def test_deep_copies_and_pickles_have_variables_of_their_own(entry, rng):
     _, bijector = with_variables(entry, rng)
     for copied in (copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
@@ -159,6 +168,7 @@ def test_validate_args_finds_constants_that_are_not_finite(entry, bad, rng):
         assert entry.build(**{**values, name: poisoned}) is not None
 
 
+@one_per_class
 def test_validate_args_finds_variables_that_become_bad(entry, rng):
     variables, bijector = with_variables(entry, rng, validate_args=True)
     compiled = tf.function(lambda: bijector.forward(X))
@@ -179,6 +189,7 @@ def test_validate_args_finds_variables_that_become_bad(entry, rng):
     assert np.all(np.isfinite(compiled()))
 
 
+@one_per_class
 def test_validate_args_works_in_graphs_with_constants(entry, rng):
     # tf.group of eager checks is None, which a graph cannot depend on.
     _, bijector = entry.make(rng, validate_args=True)

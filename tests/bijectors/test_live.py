@@ -65,6 +65,7 @@ def test_links_of_tfp_follow_assignments_in_a_chain(outermost, rng):
     assert_follows_assignments(chain, tf.constant(rng.normal(size=(3, 2))))
 
 
+@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
 def test_each_tape_gets_gradients(entry, rng):
     bijector = make_live(entry, rng)
     x = tf.constant(rng.normal(size=(3, 2)))
