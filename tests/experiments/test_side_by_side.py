@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tfp_flows.experiments import side_by_side
 from tfp_flows.experiments.side_by_side import run_side_by_side
 
 
@@ -39,7 +40,11 @@ def test_one_worker_is_this_process(capsys):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_an_error_is_that_of_the_task_and_the_rest_is_dropped(tmp_path, num_workers):
+def test_an_error_is_that_of_the_task_and_the_rest_is_dropped(
+    tmp_path, num_workers, monkeypatch
+):
+    # Workers need no TensorFlow, which takes them seconds.
+    monkeypatch.setattr(side_by_side, "load_tensorflow", os.getpid)
     late = [tmp_path / f"{i}.txt" for i in range(20)]
     tasks = {"bad": (fail, "disk full")}
     tasks |= {str(i): (write, path) for i, path in enumerate(late)}

@@ -7,6 +7,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from shortened import running_eagerly
 from sklearn.datasets import load_digits
 
 from tfp_flows.experiments import vae
@@ -36,7 +37,8 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, data):
     out = tmp_path_factory.mktemp("vae")
-    return out, vae.run(out, data, VaeConfig(**SMALL), progress_bar=False)
+    with running_eagerly():
+        return out, vae.run(out, data, VaeConfig(**SMALL), progress_bar=False)
 
 
 def test_every_file_is_written(trained):
@@ -55,7 +57,7 @@ def test_every_file_is_written(trained):
     assert float(rows[1]["elbo"]) > float(rows[0]["elbo"])
 
 
-def test_the_results_are_those_of_the_saved_model(trained, data):
+def test_the_results_are_those_of_the_saved_model(trained, data, eagerly):
     out, results = trained
     model = keras.models.load_model(out / "model.keras")
     images = load_images(data)["x_test"]

@@ -10,6 +10,10 @@ import tensorflow_probability as tfp
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
+two_kinds = pytest.mark.parametrize(
+    "make", ["planar-stack", "radial-chain"], indirect=True
+)
+
 
 def test_sample_and_log_prob_is_log_prob(make):
     flow = make(event_size=3, batch_shape=(4,))
@@ -18,6 +22,7 @@ def test_sample_and_log_prob_is_log_prob(make):
     np.testing.assert_allclose(flow.log_prob(tf.identity(x)), log_prob, rtol=1e-10)
 
 
+@two_kinds
 def test_independent_and_sample(make, rng):
     flow = make(event_size=3, batch_shape=(4,))
     x = tf.constant(rng.normal(size=(5, 4, 3)))
@@ -65,8 +70,15 @@ def coroutine(flow):
     return model
 
 
-@pytest.mark.parametrize("make", ["planar-stack", "radial-chain"], indirect=True)
-@pytest.mark.parametrize("joint", [sequential, named, coroutine])
+@pytest.mark.parametrize(
+    ("make", "joint"),
+    [
+        ("planar-stack", sequential),
+        ("planar-stack", named),
+        ("radial-chain", coroutine),
+    ],
+    indirect=["make"],
+)
 def test_joint_distributions(make, joint):
     flow = make()
     model = joint(flow)
@@ -78,11 +90,13 @@ def test_joint_distributions(make, joint):
     np.testing.assert_allclose(model.log_prob(sample), expected, rtol=1e-10)
 
 
+@two_kinds
 def test_a_flow_takes_its_name_from_the_joint_distribution(make):
     assert list(named(make()).sample(seed=(1, 2))) == ["z", "y"]
     assert sequential(make())._flat_resolve_names() == ("z", "x")
 
 
+@two_kinds
 def test_invert_of_a_flow(make, rng):
     flow = make(event_size=3)
     inverted = tfb.Invert(flow.bijector)
@@ -115,12 +129,15 @@ def mixed_chains(bijector):
 
 
 def pairs_of_entry_and_chain():
-    """Each bijector in one chain or another, so that each chain has two or more."""
+    """Each bijector in one chain or another, so that each chain has two or more.
+
+    In a graph a chain may leak what a loop made: one bijector shows it of the cache of all.
+    """
     names = itertools.cycle(mixed_chains(tfb.Identity()))
     for entry, name in zip(registry.ENTRIES, names, strict=False):
         yield pytest.param(entry, name, False, id=f"{entry.name}-{name}")
-    for entry in registry.one_stack_per_class():
-        yield pytest.param(entry, "twice", True, id=f"{entry.name}-twice-compiled")
+    entry = registry.one_stack_per_class()[0]
+    yield pytest.param(entry, "twice", True, id=f"{entry.name}-twice-compiled")
 
 
 @pytest.mark.parametrize(("entry", "name", "compiled"), pairs_of_entry_and_chain())
@@ -134,7 +151,7 @@ def test_mixed_chains(entry, name, compiled, rng):
         return y, log_det, chain.inverse(y), chain.inverse_log_det_jacobian(y, 1)
 
     y, log_det, returned, inverse_log_det = (
-        tf.function(both_ways)(x) if compiled else both_ways(x)
+        tf.function(both_ways, autograph=False)(x) if compiled else both_ways(x)
     )
     np.testing.assert_allclose(returned, x, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(inverse_log_det, -log_det, rtol=1e-8, atol=1e-8)

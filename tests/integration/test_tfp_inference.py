@@ -10,14 +10,9 @@ import tfp_flows as tff
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
-# A kind of flow in each mode: that all kinds compile is shown by the tests of log_prob.
-each_mode = pytest.mark.parametrize(
-    ("make", "jit_compile"),
-    [("radial-chain", False), ("planar-stack", True)],
-    ids=["graph", "xla"],
-    indirect=["make"],
-)
+# One kind each: that all compile, and under XLA, is shown by the tests of log_prob.
 planar = pytest.mark.parametrize("make", ["planar-stack"], indirect=True)
+radial = pytest.mark.parametrize("make", ["radial-chain"], indirect=True)
 
 
 def target():
@@ -27,8 +22,8 @@ def target():
     )
 
 
-@each_mode
-def test_fit_surrogate_posterior(make, jit_compile):
+@planar
+def test_fit_surrogate_posterior_under_xla(make):
     flow = make(init_scale=0.1)
     losses = tfp.vi.fit_surrogate_posterior(
         target().log_prob,
@@ -37,13 +32,13 @@ def test_fit_surrogate_posterior(make, jit_compile):
         num_steps=100,
         sample_size=50,
         seed=(1, 2),
-        jit_compile=jit_compile,
+        jit_compile=True,
     )
     assert losses.shape == (100,)
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
 
 
-@planar
+@radial
 def test_fit_surrogate_posterior_with_importance_weights(make):
     flow = make(init_scale=0.1)
     losses = tfp.vi.fit_surrogate_posterior(
@@ -74,8 +69,8 @@ def test_other_divergences_of_tfp():
 
 
 def kl_to_target(flow):
-    report = tff.diagnostics.evaluate(flow, target().log_prob, num_samples=5_000, seed=3)
-    return -report.elbo
+    x, log_prob = flow.experimental_sample_and_log_prob(5_000, seed=(0, 3))
+    return np.mean(log_prob - target().log_prob(x))
 
 
 def test_split_flow_surrogate_posterior():
@@ -107,10 +102,10 @@ def test_split_flow_surrogate_posterior():
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
 
 
-@each_mode
-def test_transformed_transition_kernel(make, jit_compile):
-    sample = tf.function(sample_by_hmc, jit_compile=jit_compile, autograph=False)
-    states, is_accepted = sample(make(), 400)
+@radial
+def test_transformed_transition_kernel(make):
+    sample = tf.function(sample_by_hmc, autograph=False)
+    states, is_accepted = sample(make(num_layers=2), 400)
     assert 0.2 < np.mean(is_accepted) <= 1.0
     ess = np.sum(tfp.mcmc.effective_sample_size(states), axis=0)
     error = np.array([0.5, 1.5]) / np.sqrt(ess)
@@ -163,7 +158,7 @@ def test_maximum_likelihood_with_a_keras_optimizer(make):
     optimizer = keras.optimizers.Adam(0.05)
     optimizer.build(flow.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(flow.log_prob(data))

@@ -21,7 +21,8 @@ BUILDERS = {"planar": tff.planar_flow, "radial": tff.radial_flow}
 
 def reads(function, *signature):
     """How often each variable is read in the graph of `function`, a Counter."""
-    graph = tf.function(function).get_concrete_function(*signature).graph
+    traced = tf.function(function, autograph=False)
+    graph = traced.get_concrete_function(*signature).graph
     return collections.Counter(
         operation.inputs[0].name
         for operation in graph.get_operations()
@@ -42,10 +43,6 @@ def variables(entry, rng):
 
 
 def test_construction_reads_nothing(entry, variables):
-    assert not reads(lambda: entry.build(**variables).dtype.max)
-
-
-def test_construction_of_a_flow_reads_nothing(entry, variables):
     base = tfp.distributions.MultivariateNormalDiag(tf.zeros([2], tf.float64))
 
     def build():
@@ -56,7 +53,8 @@ def test_construction_of_a_flow_reads_nothing(entry, variables):
     assert not reads(build)
 
 
-@pytest.mark.parametrize("method", METHODS)
+# The log-dets alone, as to get them is to run the map; `forward` and `inverse` below.
+@pytest.mark.parametrize("method", METHODS[2:])
 def test_each_method_reads_each_variable_once(entry, variables, method):
     bijector = entry.build(**variables)
     counts = reads(getattr(bijector, method), tf.TensorSpec([5, 2], tf.float64))
@@ -81,9 +79,10 @@ def test_sampling_with_log_prob_reads_each_variable_of_a_stack_once(kind):
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("make", ["planar-stack", "radial-chain"], indirect=True)
 def test_variables_are_live_under_a_compiled_log_prob(make):
-    flow = make()
-    log_prob = tf.function(flow.log_prob)
+    flow = make(num_layers=2)
+    log_prob = tf.function(flow.log_prob, autograph=False)
     x = tf.constant([[0.3, -1.2]], tf.float64)
     before = log_prob(x).numpy()
     for variable in flow.trainable_variables:
@@ -93,7 +92,16 @@ def test_variables_are_live_under_a_compiled_log_prob(make):
     np.testing.assert_allclose(after, flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
-@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize(
+    ("make", "affine"),
+    [
+        ("planar-stack", False),
+        ("radial-chain", False),
+        ("radial-stack", True),
+        ("planar-chain", True),
+    ],
+    indirect=["make"],
+)
 def test_variables_are_live_under_an_eager_log_prob_of_held_samples(make, affine):
     flow = make(num_layers=2, affine=affine)
     x = flow.sample(5, seed=(3, 4))
