@@ -1,10 +1,12 @@
 """The main job from the shell, shortened."""
 
 import dataclasses
+import functools
 import json
 
 from matplotlib.image import imread
 
+from tfp_flows import plotting
 from tfp_flows.cli import main
 from tfp_flows.experiments.configs import ReproduceConfig
 
@@ -16,8 +18,13 @@ def test_reproduce_quick(tmp_path, monkeypatch, capsys):
         ("example1", "example2", "example3"),
         (2, 4, 8, 16),
     )
-    short = dataclasses.replace(quick, examples=("example1",), num_layers=(2, 16))
+    fewer = dict(num_steps=200, num_chain_samples=20, num_burnin=200)
+    short = dataclasses.replace(
+        quick, examples=("example1",), num_layers=(2, 16), **fewer
+    )
     monkeypatch.setattr(ReproduceConfig, "quick", lambda seed: {0: short}[seed])
+    coarse = functools.partial(plotting.density_on_grid, resolution=80)
+    monkeypatch.setattr(plotting, "density_on_grid", coarse)
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this process
     assert main(["reproduce", "--quick", "--out", str(tmp_path)]) == 0
     for panel in ("density", "samples", "k2", "k16"):

@@ -131,7 +131,7 @@ def mixed_chains(bijector):
 def pairs_of_entry_and_chain():
     """Each bijector in one chain or another, so that each chain has two or more.
 
-    In a graph a chain may leak what a loop made: one bijector shows it of the cache of all.
+    Whether a chain in a graph keeps what a loop made, one bijector shows for all.
     """
     names = itertools.cycle(mixed_chains(tfb.Identity()))
     for entry, name in zip(registry.ENTRIES, names, strict=False):

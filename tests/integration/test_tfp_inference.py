@@ -40,12 +40,12 @@ def test_fit_surrogate_posterior_under_xla(make):
 
 @radial
 def test_fit_surrogate_posterior_with_importance_weights(make):
-    flow = make(init_scale=0.1)
+    flow = make(num_layers=1, init_scale=0.1)
     losses = tfp.vi.fit_surrogate_posterior(
         target().log_prob,
         flow,
         optimizer=tf.keras.optimizers.Adam(0.05),
-        num_steps=60,
+        num_steps=30,
         sample_size=5,
         importance_sample_size=10,
         seed=(1, 2),
@@ -75,7 +75,7 @@ def kl_to_target(flow):
 
 def test_split_flow_surrogate_posterior():
     event_shape = dict(loc=tf.TensorShape([]), weights=tf.TensorShape([2]))
-    flow = tff.planar_flow(3, 2, seed=0)
+    flow = tff.planar_flow(3, 1, seed=0)
     surrogate = tfp.experimental.vi.build_split_flow_surrogate_posterior(
         event_shape=event_shape,
         trainable_bijector=flow.bijector,
@@ -95,7 +95,7 @@ def test_split_flow_surrogate_posterior():
         ),
         surrogate,
         optimizer=tf.keras.optimizers.Adam(0.05),
-        num_steps=60,
+        num_steps=30,
         sample_size=50,
         seed=(1, 2),
     )
