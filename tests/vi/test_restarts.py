@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from shortened import running_eagerly
 
 import tfp_flows as tff
 
@@ -34,8 +35,8 @@ def check_best(result, num_variables):
     assert result.flow.batch_shape == ()
     assert result.restart_losses.shape == (3,)
     assert np.unique(result.restart_losses).size == 3
-    assert result.loss.shape == (30,)
-    assert result.gradient_norm.shape == (30,)
+    num_steps = result.num_steps_done
+    assert result.loss.shape == result.gradient_norm.shape == (num_steps,)
     assert result.num_skipped_steps == 0
     judged = tff.diagnostics.evaluate(result.flow, target, num_samples=20_000, seed=3)
     assert -judged.elbo == pytest.approx(np.min(result.restart_losses), abs=0.05)
@@ -43,13 +44,18 @@ def check_best(result, num_variables):
     assert "best of 3 restarts" in str(result)
 
 
-def test_returns_the_best_as_a_single_trainable_flow(planar):
+def test_returns_the_best_as_a_single_trainable_flow(planar, tmp_path):
     check_best(planar, num_variables=3)
+    with running_eagerly():
+        settings = ARGUMENTS | dict(num_steps=1)
+        again = tff.vi.fit_reverse_kl(planar.flow, target, **settings)
+    assert again.flow is planar.flow
+    tff.distributions.save(planar.flow, tmp_path / "flow.npz")
 
 
-def test_of_chains_too():
+def test_of_chains_too(eagerly):
     build = functools.partial(tff.radial_flow, 2, 2, fused=False)
-    check_best(restarts(build), num_variables=6)
+    check_best(restarts(build, num_steps=3), num_variables=6)
 
 
 def test_same_seed_same_numbers(planar):
@@ -60,32 +66,27 @@ def test_same_seed_same_numbers(planar):
     assert not np.any(np.isin(other.restart_losses, planar.restart_losses))
 
 
-def test_the_best_flow_can_be_trained_further_and_saved(tmp_path):
-    result = restarts(num_restarts=2)
-    again = tff.vi.fit_reverse_kl(result.flow, target, **ARGUMENTS)
-    assert again.flow is result.flow
-    tff.distributions.save(result.flow, tmp_path / "flow.npz")
-
-
-def test_members_train_as_if_alone():
+def test_members_train_as_if_alone(eagerly):
     flows = tff.planar_flow(2, 2, seed=0, batch_shape=(3,))
     single = tff.planar_flow(2, 2, seed=0)
     for variable, batch in zip(
         single.trainable_variables, flows.trainable_variables, strict=True
     ):
         variable.assign(batch[1])
-        # The last one has larger gradients, and is clipped more.
-        batch.assign(tf.stack([batch[0], batch[1], 5.0 * batch[2]]))
     before = [v.numpy() for v in single.trainable_variables]
-    settings = ARGUMENTS | dict(num_steps=100, sample_size=256, clip_norm=0.5)
+    settings = ARGUMENTS | dict(num_steps=1, sample_size=20_000, clip_norm=5.5)
     settings |= dict(num_starts=1, annealing_fn=None)
     fits = [
         tff.vi.fit_reverse_kl(f, target, optimizer=keras.optimizers.SGD(0.1), **settings)
         for f in (flows, single)
     ]
-    assert not np.array_equal(before[0], single.trainable_variables[0])
-    assert fits[1].final_loss < fits[1].loss[0] - 0.5
-    assert fits[0].final_loss[1] == pytest.approx(fits[1].final_loss, abs=0.1)
+    # It is clipped by its own norm, as the first would be by that of the batch.
+    norms = fits[0].gradient_norm[0]
+    assert norms[0] < 5.5 < norms[1] < np.linalg.norm(norms)
+    for batch, variable, old in zip(
+        flows.trainable_variables, single.trainable_variables, before, strict=True
+    ):
+        np.testing.assert_allclose(batch[1] - old, variable - old, atol=2e-2)
 
 
 def test_bad_builders_are_refused():
@@ -108,7 +109,7 @@ def test_a_folder_for_checkpoints_needs_a_seed():
         restarts(seed=None, checkpoint_dir="never")
 
 
-def test_of_a_posterior_by_batches_of_its_rows():
+def test_of_a_posterior_by_batches_of_its_rows(eagerly):
     posterior = tff.density.RowwisePosterior(
         lambda z: -0.5 * tf.reduce_sum(z**2, axis=-1),
         lambda z, rows: -0.5 * tf.reduce_sum((z[:, tf.newaxis] - rows) ** 2, axis=-1),
@@ -120,14 +121,14 @@ def test_of_a_posterior_by_batches_of_its_rows():
         posterior,
         num_restarts=2,
         batch_size=10,
-        **ARGUMENTS,
+        **(ARGUMENTS | dict(num_steps=5)),
     )
     assert result.settings["batch_size"] == 10
     judged = tff.diagnostics.evaluate(result.flow, posterior, num_samples=5_000, seed=3)
     assert -judged.elbo == pytest.approx(np.min(result.restart_losses), rel=0.05)
 
 
-def test_no_finite_fit_is_an_error():
+def test_no_finite_fit_is_an_error(eagerly):
     calls = []
 
     def breaks(x):
@@ -137,22 +138,21 @@ def test_no_finite_fit_is_an_error():
 
     with pytest.raises(ValueError, match="None of the 2 fits"):
         tff.vi.fit_restarts(
-            functools.partial(tff.planar_flow, 2, 2), breaks, num_restarts=2, **ARGUMENTS
+            functools.partial(tff.planar_flow, 2, 2),
+            breaks,
+            num_restarts=2,
+            **(ARGUMENTS | dict(num_steps=1)),
         )
     assert 32 in calls
 
 
-def test_a_distribution_is_a_target():
+def test_a_distribution_is_a_target(eagerly):
     normal = tfp.distributions.MultivariateNormalDiag([1.0, 1.0])
     result = tff.vi.fit_restarts(
         functools.partial(tff.planar_flow, 2, 2),
         normal,
         num_restarts=2,
-        num_steps=30,
-        sample_size=32,
-        seed=0,
-        progress_bar=False,
-        jit_compile=False,
+        **(ARGUMENTS | dict(num_steps=1)),
     )
     # log Z is 0: the negative ELBO is the KL.
     assert np.all(result.restart_losses > 0.0)

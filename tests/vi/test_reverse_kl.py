@@ -59,9 +59,8 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow])
-def test_lowers_the_kl(build):
-    flow = build(2, 4, seed=0)
+def test_lowers_the_kl():
+    flow = tff.planar_flow(2, 4, seed=0)
     before = tff.diagnostics.evaluate(flow, shifted_normal, num_samples=10_000, seed=2)
     result = fit(flow, num_steps=300, sample_size=64)
     after = tff.diagnostics.evaluate(flow, shifted_normal, num_samples=10_000, seed=2)
@@ -71,10 +70,10 @@ def test_lowers_the_kl(build):
     assert result.final_loss == pytest.approx(-after.elbo, abs=0.1)
 
 
-def test_loss_is_the_negative_elbo_of_the_samples_of_each_step():
+def test_loss_is_the_negative_elbo_of_the_samples_of_a_step(eagerly):
     flow = tff.planar_flow(2, 3, seed=0)
     initial = tff.planar_flow(2, 3, seed=0)
-    result = fit(flow, num_steps=5, sample_size=16)
+    result = fit(flow, num_steps=1, sample_size=16)
     seed = tf.random.experimental.stateless_fold_in(tf.constant([0, 1]), 0)
     x, log_q = initial.experimental_sample_and_log_prob(16, seed=seed)
     expected = np.mean(log_q - shifted_normal(x))
@@ -115,8 +114,9 @@ def test_the_default_recipe():
     np.testing.assert_allclose(result.beta[[0, 5, 10, 19]], [0.01, 0.505, 1.0, 1.0])
 
 
-def test_same_seed_same_numbers(reference):
+def test_same_seed_same_numbers(reference, capfd):
     second = fit()
+    assert "step" not in capfd.readouterr().err
     assert_same(values(reference.flow), values(second.flow))
     np.testing.assert_array_equal(reference.loss, second.loss)
     other = fit(seed=2)
@@ -129,9 +129,7 @@ def test_same_seed_same_numbers_under_xla(compiled):
     np.testing.assert_array_equal(compiled.loss, second.loss)
 
 
-def test_progress_bar_changes_nothing_but_stderr(reference, capfd):
-    fit(num_steps=2)
-    assert capfd.readouterr().err.count("step") == 0
+def test_progress_bar_changes_no_numbers(reference, capfd):
     loud = fit(progress_bar=True)
     assert "45/45" in capfd.readouterr().err
     assert_same(values(reference.flow), values(loud.flow))
@@ -146,7 +144,7 @@ def test_xla_and_graph_agree_roughly(compiled):
 
 
 @pytest.mark.parametrize("module", [keras, tf_keras])
-@pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop"])
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
 def test_optimizers_of_both_keras(module, name):
     optimizer = getattr(module.optimizers, name)(5e-2)
     result = fit(optimizer=optimizer, num_steps=30, annealing_fn=None)
@@ -162,7 +160,7 @@ def test_own_annealing():
 
 def test_float64_and_chain(eagerly):
     flow = tff.planar_flow(2, 3, seed=0, dtype=tf.float64, fused=False)
-    result = fit(flow, num_steps=5)
+    result = fit(flow, num_steps=1)
     assert result.loss.dtype == np.float64
     assert result.settings["dtype"] == "float64"
 
@@ -199,7 +197,7 @@ def test_gradients_are_clipped_only_above_the_norm(eagerly):
     assert not np.array_equal(other, same[0])
 
 
-@pytest.mark.parametrize("steps", [1, 7, 1000])
+@pytest.mark.parametrize("steps", [1, 7])
 def test_steps_per_execution_change_nothing(steps, reference):
     actual = fit(steps_per_execution=steps)
     np.testing.assert_array_equal(actual.loss, reference.loss)
@@ -309,7 +307,7 @@ def test_target_that_xla_cannot_compile():
         return values, lambda upstream: -2.0 * x * upstream[:, tf.newaxis]
 
     with pytest.raises(RuntimeError, match="jit_compile=False"):
-        fit(tff.planar_flow(2, 2, seed=0), target, jit_compile=True)
+        fit(target=target, jit_compile=True)
 
 
 def test_flows_of_structures_are_refused_with_a_way():

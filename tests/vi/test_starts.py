@@ -54,9 +54,9 @@ def test_the_default_is_eight_starts_where_they_are_possible():
     assert resolve_num_starts(None, without_rebuild(flow), 512, True) == 1
 
 
-def test_an_optimizer_of_ones_own_has_one_start():
-    optimizer = tff.vi.default_optimizer(5)
-    result = fit(num_steps=5, sample_size=512, optimizer=optimizer)
+def test_an_optimizer_of_ones_own_has_one_start(eagerly):
+    optimizer = tff.vi.default_optimizer(1)
+    result = fit(num_steps=1, sample_size=512, optimizer=optimizer)
     assert result.settings["num_starts"] == 1
 
 
@@ -71,12 +71,12 @@ def test_trains_the_flow_that_it_was_given(build):
     assert flow.batch_shape == ()
     assert result.loss.shape == result.gradient_norm.shape == (100,)
     assert result.loss[-10:].mean() < result.loss[0] - 0.3
-    judged = tff.diagnostics.evaluate(flow, target, num_samples=20_000, seed=2)
+    judged = tff.diagnostics.evaluate(flow, target, num_samples=5_000, seed=2)
     assert -judged.elbo == pytest.approx(result.final_loss, abs=0.2)
     assert "best of 4" in str(result)
 
 
-def test_the_first_start_is_the_flow_as_given():
+def test_the_first_start_is_the_flow_as_given(eagerly):
     # It fits already, and nothing moves: none of the others can beat it.
     flow = tff.planar_flow(2, 2, seed=0, init_scale=0.0)
     flow.rebuild.keywords["init_scale"] = 1.0
@@ -85,6 +85,7 @@ def test_the_first_start_is_the_flow_as_given():
         flow,
         lambda x: -0.5 * tf.reduce_sum(x**2, axis=-1),
         num_starts=8,
+        num_steps=8,
         optimizer=keras.optimizers.SGD(0.0),
     )
     for a, b in zip(start, values(flow), strict=True):
@@ -148,14 +149,14 @@ def test_batches_of_flows_choose_member_by_member():
     assert np.unique(result.final_loss).size == 3
 
 
-def test_targets_see_samples_without_an_axis_of_starts():
+def test_targets_see_samples_without_an_axis_of_starts(eagerly):
     ranks = []
 
     def narrow(x):
         ranks.append(x.shape.rank)
         return -tf.linalg.norm(tf.linalg.matmul(x, tf.eye(2)), axis=1)
 
-    fit(target=narrow, num_starts=8, num_steps=2)
+    fit(target=narrow, num_starts=8, num_steps=1)
     assert set(ranks) == {2}
 
 
