@@ -103,16 +103,15 @@ def test_seeds(form):
         ("triangular", "reparameterized"),
     ],
 )
-def test_training(form, estimator):
+def test_training(form, estimator, eagerly):
     flow = sylvester_flow(2, 3, form=form, seed=0)
     target = tff.targets.get("example1")
     result = tff.vi.fit_reverse_kl(
         flow,
         target.unnormalized_log_prob,
-        num_steps=20,
+        num_steps=3,
         sample_size=64,
         seed=1,
-        jit_compile=False,
         gradient_estimator=estimator,
     )
     before = sylvester_flow(2, 3, form=form, seed=0).trainable_variables

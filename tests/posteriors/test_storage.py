@@ -35,7 +35,7 @@ def flow_on_top():
     return tfd.TransformedDistribution(layers.distribution, around)
 
 
-@pytest.fixture(params=["gaussian", "flow"])
+@pytest.fixture(scope="module", params=["gaussian", "flow"])
 def posterior(request):
     gaussian = tfd.MultivariateNormalTriL([0.75, 0.0], [[0.5, 0.0], [0.0, 1.0]])
     flow = gaussian if request.param == "gaussian" else flow_on_top()
