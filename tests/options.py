@@ -40,7 +40,7 @@ LOOP = dict(
     tensorboard=[False, True],
     progress_bar=[False, True],
 )
-TARGETS = ["function", "joint", "outside", "energy", "distribution"]
+TARGETS = ["function", "distribution", "joint", "outside", "energy"]
 
 
 def build(row):

@@ -44,7 +44,7 @@ SMALL = [
     "--num-layers",
     "2",
     "--num-steps",
-    "30",
+    "3",
     "--sample-size",
     "16",
     "--no-jit-compile",
@@ -61,10 +61,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
+def test_fit_evaluate_sample_with_a_users_density(folder, capsys, eagerly):
     call = ["fit", "densities:normal", "--event-size", "3", "--flow", "sylvester"]
     assert main([*call, "--out", "o", *SMALL]) == 0
-    assert "30 steps" in capsys.readouterr().out
+    assert "3 steps" in capsys.readouterr().out
     assert (
         main(["evaluate", "o/flow.npz", "densities:normal", "--out", "o/report.json"])
         == 0
@@ -76,7 +76,7 @@ def test_fit_evaluate_sample_with_a_users_density(folder, capsys):
     assert np.load(folder / "o" / "x.npz")["x"].shape == (9, 3)
 
 
-def test_fit_and_evaluate_a_posterior_of_one_vector(folder, capsys):
+def test_fit_and_evaluate_a_posterior_of_one_vector(folder, capsys, eagerly):
     assert main(["fit", "densities:pinned", "--out", "o", *SMALL]) == 0
     assert main(["evaluate", "o/flow.npz", "densities:pinned"]) == 0
     assert "ELBO" in capsys.readouterr().out
@@ -131,7 +131,7 @@ def test_bad_input_is_one_line(folder, capsys, call, message):
     assert re.search(message, captured.err), captured.err
 
 
-def test_a_failed_fit_is_saved_and_says_so(folder, capsys, monkeypatch):
+def test_a_failed_fit_is_saved_and_says_so(folder, capsys, monkeypatch, eagerly):
     fit_reverse_kl = tff.vi.fit_reverse_kl
 
     def fail(*args, **kwargs):
@@ -178,7 +178,7 @@ def test_existing_flow_is_kept(folder, capsys):
     assert pathlib.Path("o/flow.npz").read_text() == "precious"
 
 
-def test_a_checkpoint_of_another_target_is_refused(folder, capsys):
+def test_a_checkpoint_of_another_target_is_refused(folder, capsys, eagerly):
     fit = ["fit", *SMALL, "--checkpoint", "checkpoint"]
     assert main([*fit, "u1", "--out", "first"]) == 0
     assert main([*fit, "u2", "--out", "second"]) == 2

@@ -73,11 +73,11 @@ def test_the_command_offers_every_family():
 
 
 def small_fit(**changes):
-    defaults = dict(num_layers=2, num_steps=10, sample_size=16, jit_compile=False)
+    defaults = dict(num_layers=2, num_steps=3, sample_size=16, jit_compile=False)
     return FitConfig(**(defaults | changes))
 
 
-def test_fit_writes_flow_traces_and_settings(tmp_path):
+def test_fit_writes_flow_traces_and_settings(tmp_path, eagerly):
     result = fit(tmp_path, tff.targets.get("u1"), small_fit(), progress_bar=False)
     assert {p.name for p in tmp_path.iterdir()} == {"flow.npz", "loss.csv", "fit.json"}
     loaded = tff.distributions.load(tmp_path / "flow.npz")
@@ -93,7 +93,7 @@ def test_fit_writes_flow_traces_and_settings(tmp_path):
     assert saved["config"]["event_size"] == 2
 
 
-def test_fit_keeps_an_earlier_flow(tmp_path):
+def test_fit_keeps_an_earlier_flow(tmp_path, eagerly):
     (tmp_path / "flow.npz").write_text("precious")
     target = tff.targets.get("u1").unnormalized_log_prob
     with pytest.raises(FileExistsError, match="--overwrite"):
