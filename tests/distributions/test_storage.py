@@ -107,17 +107,19 @@ def around(flow, case):
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("case", "fused", "affine"),
     [
-        "inverted",
-        "after",
-        "before",
-        "inverted, and after",
-        "after, and inverted",
-        "matrices",
+        ("inverted", True, False),
+        ("after", True, False),
+        # Chains within chains.
+        ("inverted", False, True),
+        ("after", False, True),
+        ("before", False, True),
+        ("inverted, and after", False, True),
+        ("after, and inverted", False, True),
+        ("matrices", False, True),
     ],
 )
-@pytest.mark.parametrize(("fused", "affine"), [(True, False), (False, True)])
 def test_what_is_around_the_layers(tmp_path, case, fused, affine):
     flow = tff.planar_flow(3, 2, seed=0, fused=fused, affine=affine, init_scale=1.0)
     for index, variable in enumerate(flow.trainable_variables):

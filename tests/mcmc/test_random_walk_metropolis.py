@@ -1,4 +1,5 @@
 import json
+import types
 import warnings
 
 import arviz
@@ -131,8 +132,8 @@ def test_seeds():
     np.testing.assert_array_equal(first.samples, run(gaussian(), seed=3).samples)
     as_tensor = tf.constant(first.settings["seed"])
     np.testing.assert_array_equal(first.samples, run(gaussian(), seed=as_tensor).samples)
-    for other in (4, 2**40 + 3):
-        assert not np.array_equal(first.samples, run(gaussian(), seed=other).samples)
+    other = run(gaussian(), seed=2**40 + 3)  # the same in 32 bits
+    assert not np.array_equal(first.samples, other.samples)
 
 
 def test_no_seed_draws_a_new_one():
@@ -146,16 +147,9 @@ def test_all_kinds_of_target_give_the_same_samples():
     np.testing.assert_array_equal(expected, run(target.log_prob).samples)
     by_lambda = run(lambda x: target.log_prob(x), event_size=2)
     np.testing.assert_array_equal(expected, by_lambda.samples)
-
-
-def test_an_object_with_log_prob_is_enough():
-    class Target:
-        def log_prob(self, x):
-            return standard_normal(x)
-
-    np.testing.assert_array_equal(
-        run(Target(), event_size=3).samples, run(standard_normal, event_size=3).samples
-    )
+    with_log_prob = types.SimpleNamespace(log_prob=target.log_prob)
+    by_object = run(with_log_prob, event_size=2)
+    np.testing.assert_array_equal(expected, by_object.samples)
 
 
 def test_variables_of_the_target_are_live():

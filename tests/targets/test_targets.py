@@ -169,7 +169,7 @@ def test_gradients_are_finite_far_away_and_at_the_origin(target):
 
 
 def test_samples_follow_the_density(target):
-    num_samples, cells, fine = 200_000, 24, 20
+    num_samples, cells, fine = 50_000, 24, 20
     samples = target.sample(num_samples, seed=(3, 4)).numpy()
     assert np.all(np.isfinite(target.log_prob(samples)))
     # Expected counts: the density integrated over each cell by midpoints.
