@@ -148,9 +148,9 @@ class Encoder(keras.Model):
 def test_trains_in_a_subclassed_model(rng):
     keras.utils.set_random_seed(0)
     model = Encoder(layers.AmortizedPlanar(3, seed=0), dtype="mixed_float16")
-    model.compile(keras.optimizers.Adam(0.02), loss="mse", jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.05), loss="mse", run_eagerly=True)
     x = rng.normal(size=(64, 4)).astype("float32")
-    losses = model.fit(x, 0.5 * x, epochs=10, verbose=0).history["loss"]
+    losses = model.fit(x, 0.5 * x, epochs=4, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
     assert losses[-1] < losses[0] - 0.1
 

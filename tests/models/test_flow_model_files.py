@@ -27,9 +27,9 @@ def x():
 @pytest.fixture(scope="module")
 def model(x):
     """Trained; what trains it on changes nothing that is tested of it elsewhere."""
-    made = FlowModel(2, [SharedPlanar(2, seed=0), SharedRadial(2, seed=0)], seed=1)
+    made = FlowModel(2, SharedRadial(2, seed=0), seed=1)
     made.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
-    made.fit(x, batch_size=20, verbose=0)
+    made.fit(x, batch_size=30, verbose=0)
     return made
 
 
@@ -53,7 +53,7 @@ def test_keras_file(model, x, tmp_path):
     np.testing.assert_array_equal(loaded(x), model(x))
     # Training goes on as if nothing had happened, the optimizer's state included.
     again = [
-        made.fit(x, batch_size=20, verbose=0, shuffle=False).history["loss"]
+        made.fit(x, batch_size=30, verbose=0, shuffle=False).history["loss"]
         for made in (model, loaded)
     ]
     assert again[0] == again[1]
@@ -89,7 +89,7 @@ def test_a_target_that_cannot_be_saved(x, tmp_path):
 
 def test_weights_file(model, x, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
-    fresh = FlowModel(2, [SharedPlanar(2), SharedRadial(2)])
+    fresh = FlowModel(2, SharedRadial(2))
     fresh.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(fresh(x), model(x))
 
@@ -115,11 +115,11 @@ def test_callbacks(model, x, tmp_path):
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_nll", mode="min", patience=2, restore_best_weights=True
     )
-    model.compile(keras.optimizers.Adam(0.3), jit_compile=False)  # to overshoot
+    model.compile(keras.optimizers.Adam(0.3), run_eagerly=True)  # to overshoot
     history = model.fit(
         x,
         validation_data=x[:30],
-        batch_size=20,
+        batch_size=30,
         epochs=30,
         verbose=0,
         callbacks=[
@@ -162,12 +162,12 @@ log_prob = lambda x: -0.5 * tf.reduce_sum((x - 1.0) ** 2, axis=-1)
 
 def train(scope, optimizer=None, target=None, epochs=1, **mode):
     with scope:
-        model = models.FlowModel(2, layers.SharedPlanar(2, seed=0), seed=1)
+        model = models.FlowModel(2, layers.SharedRadial(2, seed=0), seed=1)
         model.compile(
             optimizer or keras.optimizers.SGD(), target_log_prob_fn=target, **mode
         )
     data = [x] if target is None else []
-    fit = dict(batch_size=20, steps_per_epoch=3, epochs=epochs, shuffle=False, verbose=0)
+    fit = dict(batch_size=20, steps_per_epoch=2, epochs=epochs, shuffle=False, verbose=0)
     return model, model.fit(*data, **fit).history
 
 def scopes():
@@ -180,8 +180,8 @@ strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 np.testing.assert_allclose(two(x), one(x), rtol=1e-4)
 np.testing.assert_allclose(two_history["loss"], one_history["loss"], rtol=1e-4)
 from tfp_flows.training import eigenbasis
-eigenbasis._PERIOD = 2
-losses = [  # past two bases
+eigenbasis._PERIOD = 1
+losses = [  # past several bases
     train(scope, eigenbasis.EigenbasisAdam(0.02), epochs=2, run_eagerly=True)[1]["loss"]
     for scope in scopes()
 ]
@@ -193,7 +193,7 @@ def target(x):
     return log_prob(x)
 _, history = train(strategy.scope(), target=target, run_eagerly=True)
 drawn = [sample for sample in drawn if len(sample) == 128]
-assert len(np.unique(drawn, axis=0)) == 6
+assert len(np.unique(drawn, axis=0)) == 4
 np.testing.assert_allclose(history["loss"], -np.array(history["elbo"]), rtol=1e-4)
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

@@ -88,7 +88,7 @@ def test_weights_file(model, digits, tmp_path):
 
 
 def test_saved_model(digits, tmp_path):
-    flow = tff.layers.AmortizedPlanar(3, seed=0)
+    flow = tff.layers.AmortizedRadial(3, seed=0)
     model = tff.models.FlowVAE(2, (8, 8), flow=flow, seed=0)
     model.export(tmp_path / "exported", verbose=False)
     served = tf.saved_model.load(tmp_path / "exported")
