@@ -156,6 +156,7 @@ def test_second_gradients_match_central_differences(entry, problem, rng):
     "method", ["forward_log_det_jacobian", "inverse_log_det_jacobian"]
 )
 @pytest.mark.parametrize("scale", [3.0, 30.0])
+@one_per_class
 def test_float32_log_det_has_the_error_of_its_condition(entry, scale, method, rng):
     parameters, bijector = entry.make(rng, scale, event_size=3, dtype=tf.float32)
     points = tf.constant(scale * rng.normal(size=(200, 3)), tf.float32)

@@ -42,7 +42,12 @@ def assert_follows_assignments(bijector, x):
         assert np.any(actual != old)
 
 
-@pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry",
+    # Caches are of their base; that stacks are not held is seen by their gradients below.
+    [entry for entry in registry.one_per_class() if not entry.stacked],
+    ids=lambda entry: entry.name,
+)
 def test_results_follow_assignments(entry, rng):
     x = tf.constant(rng.normal(size=(3, 2)))
     assert_follows_assignments(make_live(entry, rng), x)

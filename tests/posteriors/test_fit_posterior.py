@@ -77,7 +77,6 @@ def test_a_flow_starts_from_the_gaussian_and_improves_it():
     [
         (["good"], 1, 0.0),
         (["do not trust", "usable with importance weights"], 2, 0.0),
-        (["do not trust", "usable with importance weights"], 2, 0.4),
         # Of five times as many samples, too.
         (["undecided", "good"], 1, 0.0),
         (["undecided", "undecided", "good"], 2, 0.4),
