@@ -75,11 +75,12 @@ def test_each_tape_gets_gradients(entry, rng):
     bijector = make_live(entry, rng)
     x = tf.constant(rng.normal(size=(3, 2)))
     held = bijector.inverse(x), bijector.inverse_log_det_jacobian(x)
-    with tf.GradientTape() as tape:
-        y = bijector.inverse(x), bijector.inverse_log_det_jacobian(x)
-    np.testing.assert_array_equal(y[0], held[0])
-    for result in tape.gradient(y, bijector.trainable_variables):
-        assert result is not None
+    with tf.GradientTape(persistent=True) as tape:
+        results = bijector.inverse(x), bijector.inverse_log_det_jacobian(x)
+    np.testing.assert_array_equal(results[0], held[0])
+    for result in results:
+        for gradient in tape.gradient(result, bijector.trainable_variables):
+            assert gradient is not None
 
 
 def test_a_trace_keeps_its_tensors():
