@@ -136,6 +136,19 @@ def test_under_a_strategy_with_several_steps_per_execution(digits, losses):
     assert np.isfinite(model.evaluate(digits[:100], verbose=0, return_dict=True)["elbo"])
 
 
+def test_a_step_is_traced_once(digits, monkeypatch):
+    model = compiled(build(), jit_compile=False)
+    traces = []
+
+    def step_terms(*args, training, step_terms=model.step_terms):
+        traces.append(training)
+        return step_terms(*args, training=training)
+
+    monkeypatch.setattr(model, "step_terms", step_terms)
+    fit(model, digits)
+    assert traces == [True]
+
+
 def test_sample_weights(digits):
     weights = np.zeros(len(digits), np.float32)
     weights[:100] = 1.0
