@@ -78,3 +78,30 @@ def test_tensors_of_one_batch_shape_are_left_alone(rng):
 def test_strictly_lower(rng):
     matrix = rng.normal(size=(2, 4, 4))
     np.testing.assert_array_equal(numerics.strictly_lower(matrix), np.tril(matrix, -1))
+
+
+@pytest.mark.parametrize("has_gpu", [False, True])
+@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (7, 1), (1, 4), (2, 3, 4), (3, 2, 1, 1)])
+def test_sum_layers(shape, has_gpu, rng, monkeypatch):
+    devices = ["a GPU"] if has_gpu else []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
+    x = tf.constant(rng.normal(size=shape))
+    weights = rng.normal(size=shape[:-2] + shape[-1:])
+
+    def sum_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = numerics.sum_layers(x)
+            weighed = tf.reduce_sum(weights * total)
+        return total, tape.gradient(weighed, x)
+
+    signature = [tf.TensorSpec([None] * len(shape), tf.float64)]
+    for function in (
+        sum_and_gradient,
+        tf.function(sum_and_gradient, jit_compile=True),
+        tf.function(sum_and_gradient, input_signature=signature),
+    ):
+        total, gradient = function(x)
+        np.testing.assert_allclose(total, x.numpy().sum(axis=-2), rtol=1e-14, atol=1e-14)
+        expected = np.broadcast_to(weights[..., None, :], shape)
+        np.testing.assert_array_equal(gradient, expected)

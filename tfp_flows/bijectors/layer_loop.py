@@ -82,3 +82,42 @@ def run_layers(
 
     z, arrays = loop_over_layers(layer, (z, arrays), num_layers, reverse=reverse)
     return z, tf.nest.map_structure(lambda array: array.stack(), arrays)
+
+
+def run_layers_in_place(
+    value_fn: Callable,
+    move_fn: Callable,
+    z: tf.Tensor,
+    num_layers: int | tf.Tensor,
+    *,
+    value_shape: tf.TensorShape | None = None,
+    reverse: bool | tf.Tensor = False,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `run_layers`, of elementwise layers that move `z` by one stored value.
+
+    XLA on CPUs copies `z` in each layer whose value might be stored after `z` has been
+    overwritten. Here what moves `z` is read from where it was stored.
+
+    Args:
+      value_fn: callable, `(k, z) -> value`.
+      move_fn: callable, `(k, z, value) -> z`.
+      z: `Tensor`, which keeps its shape.
+      num_layers: K.
+      value_shape: the shape of `value`; `None` is that of `z`.
+      reverse: whether to run the layers last to first.
+
+    Returns:
+      A pair: the last `z`, and the values, `[K, ...]`, in the order of the layers.
+    """
+    shape = z.shape if value_shape is None else value_shape
+    array = tf.TensorArray(
+        z.dtype, num_layers, element_shape=shape, clear_after_read=False
+    )
+
+    def layer(k: tf.Tensor, state: tuple) -> tuple:
+        z, array = state
+        array = array.write(k, value_fn(k, z))
+        return move_fn(k, z, array.read(k)), array
+
+    z, array = loop_over_layers(layer, (z, array), num_layers, reverse=reverse)
+    return z, array.stack()

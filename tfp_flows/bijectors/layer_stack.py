@@ -57,7 +57,7 @@ class OnSamples(OnePass):
         flat, layers, restore = self._prepare(points)
         image, held = move(flat, layers)
         log_dets = self._log_dets(held, layers, tf.shape(flat)[-1])
-        log_det = samples_first(tf.reduce_sum(log_dets, axis=-2), event_ndims=0)
+        log_det = samples_first(numerics.sum_layers(log_dets), event_ndims=0)
         return restore(image), restore(log_det)
 
     def _prepare(self, points: tf.Tensor) -> tuple:

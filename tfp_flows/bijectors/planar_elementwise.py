@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfp_flows import numerics
-from tfp_flows.bijectors.layer_loop import run_layers
+from tfp_flows.bijectors.layer_loop import run_layers_in_place
 from tfp_flows.bijectors.planar_layer import TanhUnits
 from tfp_flows.bijectors.point_layout import (
     batches_first,
@@ -45,36 +45,34 @@ def _run(x: tf.Tensor, w: tf.Tensor, u_hat: tf.Tensor, b: tf.Tensor) -> tuple:
     normals, steps = layers_first(w, 1), layers_first(u_hat, 1)
     offsets = layers_first(b, 0)
 
-    def along(vectors: tf.Tensor, coordinates: list) -> tf.Tensor:
-        return tf.add_n([vectors[d] * coordinates[d] for d in range(event_size)])
+    def along(vectors: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([vectors[d] * points[d] for d in range(event_size)])
 
-    def run(layer: Callable, points: tf.Tensor, reverse: bool = False) -> tuple:
-        # The coordinates as tensors of their own, [*B, S], are what XLA fuses.
-        z, values = run_layers(
-            layer,
-            tf.unstack(samples_last(points)),
+    def run(*layer: Callable, points: tf.Tensor, reverse: bool = False) -> tuple:
+        of_values = samples_last(points).shape[1:]
+        z, values = run_layers_in_place(
+            *layer,
+            samples_last(points),
             num_layers,
-            value_shapes=samples_last(points).shape[1:],
+            value_shape=of_values,
             reverse=reverse,
         )
-        return samples_last(tf.stack(z)), values
+        return samples_last(z), values
 
-    def layer(k: tf.Tensor, z: list) -> tuple:
-        normal, step = normals[k], steps[k]
-        s_k = along(normal, z) + offsets[k]
-        t = tf.tanh(s_k)
-        return [z[d] + step[d] * t for d in range(event_size)], s_k
-
-    y, s = run(layer, x)
+    y, s = run(
+        lambda k, z: along(normals[k], z) + offsets[k],
+        lambda k, z, s_k: z + steps[k] * tf.tanh(s_k),
+        points=x,
+    )
 
     def grad(by_y: tf.Tensor, by_s: tf.Tensor) -> tuple:
         t, slope = numerics.tanh_and_slope(s)
-
-        def layer(k: tf.Tensor, g: list) -> tuple:
-            v_k = by_s[k] + slope[k] * along(steps[k], g)
-            return [g[d] + normals[k, d] * v_k for d in range(event_size)], v_k
-
-        by_x, v = run(layer, by_y, reverse=True)
+        by_x, v = run(
+            lambda k, g: by_s[k] + slope[k] * along(steps[k], g),
+            lambda k, g, v_k: g + normals[k] * v_k,
+            points=by_y,
+            reverse=True,
+        )
         v, t = layers_second_last(v), layers_second_last(t)
         m = numerics.strictly_lower(tf.matmul(v, t, transpose_b=True))
         by_w = v @ batches_first(x) + m @ u_hat

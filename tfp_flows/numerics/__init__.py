@@ -50,6 +50,7 @@ from tfp_flows.numerics.shapes import (
     broadcast_batches,
     strictly_lower,
     sum_last_axis,
+    sum_layers,
     sum_to_shape_of,
 )
 from tfp_flows.numerics.tensors import (
@@ -114,6 +115,7 @@ __all__ = [
     "stateless_uniform",
     "strictly_lower",
     "sum_last_axis",
+    "sum_layers",
     "sum_to_shape_of",
     "tanh_and_slope",
     "tanh_remainder",

@@ -1,7 +1,7 @@
 """Sums and broadcasts along batch axes, and triangles of matrices."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -36,6 +36,32 @@ def sum_last_axis(x: tf.Tensor) -> tf.Tensor:
     matrix = tf.reshape(x, tf.stack([tf.reduce_prod(shape[:-1]), shape[-1]]))
     sums = tf.matmul(matrix, ones)
     return tf.ensure_shape(tf.reshape(sums, shape[:-1]), x.shape[:-1])
+
+
+def sum_layers(x: tf.Tensor) -> tf.Tensor:
+    """`tf.reduce_sum(x, axis=-2)` of `[..., K, S]`.
+
+    XLA on CPUs would compute what is summed within the sum, number by number: sums of
+    logarithms take three times as long. A product of matrices keeps them apart, unless
+    it has a single row. On GPUs, which may round the factors of products, it is a sum.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return tf.reduce_sum(x, axis=-2)
+    return _sum_by_product(x)
+
+
+@tf.custom_gradient
+def _sum_by_product(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    rank = x.shape.rank
+    first = tf.transpose(x, [rank - 2, *range(rank - 2), rank - 1])
+    shape = tf.shape(first)
+    matrix = tf.reshape(first, [shape[0], -1])
+    sums = tf.matmul(tf.ones([2, shape[0]], x.dtype), matrix)[0]
+
+    def grad(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.broadcast_to(upstream[..., tf.newaxis, :], tf.shape(x))
+
+    return tf.ensure_shape(tf.reshape(sums, shape[1:]), first.shape[1:]), grad
 
 
 def broadcast_batches(
