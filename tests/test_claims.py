@@ -72,8 +72,8 @@ def test_constants_of_the_code():
     assert "of a flow of at most 320" in text("docs/others.md")
     assert starts._DEFAULT_STARTS == 8
     assert "Eight flows share the samples" in text("docs/others.md")
-    assert planar_stack.ELEMENTWISE_EVENT_SIZE == 4
-    assert "At D ≤ 4 an elementwise form" in text("docs/others.md")
+    assert planar_stack.ELEMENTWISE_EVENT_SIZE == 8
+    assert "At D ≤ 8 an elementwise form" in text("docs/others.md")
 
 
 def test_the_price_of_the_recipe():

@@ -14,11 +14,12 @@ from tfp_flows.bijectors.planar_compact import forward_compact
 from tfp_flows.bijectors.planar_elementwise import forward_elementwise
 from tfp_flows.bijectors.planar_layer import TanhUnits, constrain_planar
 
-# The largest D for which the elementwise form is the faster one. Microseconds of a
-# training step under XLA, elementwise / compact, on two cores: D=2: 106 / 199 (K=16,
-# S=500) and 276 / 439 (K=64); D=4: 112 / 128 and 387 / 494; D=8: 259 / 229; D=16: 639 /
-# 273. In a plain graph they are equal at D=2, and the compact form wins above.
-ELEMENTWISE_EVENT_SIZE = 4
+# The largest D for which the elementwise form is taken. Microseconds of a training step
+# under XLA, elementwise / compact, of 500 samples on two cores: D=2: 98 / 185 (K=16) and
+# 277 / 813 (K=64); D=8: 117 / 177 and 356 / 796; D=16: 171 / 204 and 448 / 831; D=32: 312
+# / 272 and 677 / 893. In a plain graph the compact form is 1.2 (D=2) to 1.6 times (D=8)
+# as fast, and more above, which is why it has the middle of the range.
+ELEMENTWISE_EVENT_SIZE = 8
 
 
 def choose_forward(event_size: int | None) -> Callable:
