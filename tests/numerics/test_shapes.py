@@ -81,7 +81,7 @@ def test_strictly_lower(rng):
 
 
 @pytest.mark.parametrize("has_gpu", [False, True])
-@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (7, 1), (1, 4), (2, 3, 4), (3, 2, 1, 1)])
+@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (7, 1), (2, 3, 4), (3, 2, 1, 1)])
 def test_sum_layers(shape, has_gpu, rng, monkeypatch):
     devices = ["a GPU"] if has_gpu else []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
