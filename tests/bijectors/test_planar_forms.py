@@ -17,6 +17,10 @@ def stack_of(rng, num_layers, event_size, batch_shape=(), dtype=tf.float64):
     return [tf.constant(value, dtype) for value in (u, w, b)]
 
 
+# D of the elementwise and of the compact form.
+EACH_FORM = (planar_stack.ELEMENTWISE_EVENT_SIZE, planar_stack.ELEMENTWISE_EVENT_SIZE + 1)
+
+
 def test_small_events_take_the_elementwise_form():
     for event_size, form in [
         (1, forward_elementwise),
@@ -43,10 +47,11 @@ def outputs(parameters, x):
     ("num_layers", "batch_shape"), [(1, ()), (2, (2, 1)), (33, (3,))], ids=str
 )
 def test_forms_agree_to_the_second_derivative(num_layers, batch_shape, rng, monkeypatch):
-    parameters = stack_of(rng, num_layers, 2, batch_shape)
-    x = tf.constant(rng.normal(size=(5, *batch_shape, 2)))
+    event_size = planar_stack.ELEMENTWISE_EVENT_SIZE
+    parameters = stack_of(rng, num_layers, event_size, batch_shape)
+    x = tf.constant(rng.normal(size=(5, *batch_shape, event_size)))
     results = []
-    for limit in (0, 2):
+    for limit in (0, event_size):
         monkeypatch.setattr(planar_stack, "ELEMENTWISE_EVENT_SIZE", limit)
         results.append(outputs(parameters, tf.identity(x)))
     for compact, elementwise in zip(*map(tf.nest.flatten, results), strict=True):
@@ -54,7 +59,7 @@ def test_forms_agree_to_the_second_derivative(num_layers, batch_shape, rng, monk
         np.testing.assert_allclose(compact, elementwise, rtol=1e-10, atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("event_size", [2, planar_stack.ELEMENTWISE_EVENT_SIZE + 1])
+@pytest.mark.parametrize("event_size", EACH_FORM)
 def test_second_derivatives_match_central_differences(event_size, rng):
     parameters = stack_of(rng, 5, event_size)
     x = tf.constant(rng.normal(size=(4, event_size)))
@@ -89,7 +94,7 @@ def test_second_derivatives_match_central_differences(event_size, rng):
         assert actual.numpy() == pytest.approx(expected.numpy(), rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("event_size", [2, planar_stack.ELEMENTWISE_EVENT_SIZE + 1])
+@pytest.mark.parametrize("event_size", EACH_FORM)
 def test_forward_mode_derivatives(event_size, rng):
     parameters = stack_of(rng, 4, event_size)
     x = tf.constant(rng.normal(size=(3, event_size)))
@@ -157,3 +162,18 @@ def test_training_stores_pre_activations_not_points(rng):
         if output.shape.is_fully_defined()
     ]
     assert max(sizes) <= max(samples, num_layers) * event_size
+
+
+@pytest.mark.parametrize("event_size", EACH_FORM)
+def test_points_know_the_event_size_that_parameters_do_not(event_size, rng):
+    parameters = stack_of(rng, 3, event_size)
+    x = tf.constant(rng.normal(size=(4, event_size)))
+    shapes = [3, None], [3, None], [3], [None, event_size]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, x.dtype) for shape in shapes])
+    def forward(u, w, b, x):
+        return bijectors.PlanarStack(u, w, b)._forward_and_log_det(x)
+
+    expected = bijectors.PlanarStack(*parameters)._forward_and_log_det(x)
+    for actual, truth in zip(forward(*parameters, x), expected, strict=True):
+        np.testing.assert_allclose(actual, truth, rtol=1e-12)

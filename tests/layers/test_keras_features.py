@@ -111,7 +111,10 @@ def test_compiled_training_step(name, jit_compile, every_case, rng):
         return [loss, *tape.gradient(loss, model.trainable_weights)]
 
     flat = tf.nest.flatten(inputs)
-    compiled = tf.function(step, jit_compile=jit_compile, autograph=False)
+    signature = [tf.TensorSpec([None, *value.shape[1:]], value.dtype) for value in flat]
+    compiled = tf.function(
+        step, input_signature=signature, jit_compile=jit_compile, autograph=False
+    )
     for ours, eager in zip(compiled(*flat), step(*flat), strict=True):
         np.testing.assert_allclose(ours, eager, rtol=2e-3, atol=2e-5)
 

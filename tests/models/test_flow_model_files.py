@@ -27,7 +27,8 @@ def x():
 @pytest.fixture(scope="module")
 def model(x):
     """Trained; what trains it on changes nothing that is tested of it elsewhere."""
-    made = FlowModel(2, SharedRadial(2, seed=0), seed=1)
+    layers = [SharedRadial(1, seed=0), SharedRadial(1, seed=1)]
+    made = FlowModel(2, layers, seed=1)
     made.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     made.fit(x, batch_size=30, verbose=0)
     return made
@@ -89,7 +90,7 @@ def test_a_target_that_cannot_be_saved(x, tmp_path):
 
 def test_weights_file(model, x, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
-    fresh = FlowModel(2, SharedRadial(2))
+    fresh = FlowModel(2, [SharedRadial(1), SharedRadial(1)])
     fresh.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(fresh(x), model(x))
 

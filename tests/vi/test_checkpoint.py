@@ -61,7 +61,7 @@ def interrupt(monkeypatch, after, **arguments):
     """
     save, count = tff.training.Checkpoint.save, []
     folder = arguments["checkpoint_dir"]
-    copy = folder.with_name("as_it_died")
+    copy = folder.with_name(f"{folder.name}_as_it_died")
 
     def save_and_die(self, *args):
         save(self, *args)

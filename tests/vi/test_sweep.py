@@ -41,7 +41,7 @@ def test_a_job_that_dies_is_done_again(tmp_path):
 
 
 def test_workers_that_die_before_all_jobs_are_sent(tmp_path, monkeypatch):
-    """Not what came of a job tells of the death but sending the next one."""
+    """The death shows as the next job is sent, not in the result of a job."""
     mark = tmp_path / "mark"
 
     def dies(number):
@@ -50,7 +50,9 @@ def test_workers_that_die_before_all_jobs_are_sent(tmp_path, monkeypatch):
 
     def delayed(fit_fn, delayed=joblib.delayed):
         if next(sent) % 3 == 2:
+            deadline = time.monotonic() + 60.0
             while not mark.exists():
+                assert time.monotonic() < deadline
                 time.sleep(0.05)
             time.sleep(0.5)  # until the death is known
             mark.unlink()

@@ -15,9 +15,9 @@ def loop_over_layers(
     """Feeds `state` through K layers.
 
     An explicit `tf.while_loop`: unrolled layers cost XLA 5 to 10 s of compile time at
-    K=16 to 32, the loop 2 to 3 s at any K. Of planar and radial layers a step takes 1.2
-    to 1.3 times as long (K=16, D=2, 256 points), which 10,000 steps do not win back; of
-    Sylvester layers, half as long.
+    K=16 to 32, the loop 2 to 3 s at any K. Of radial layers a step takes 1.2 to 1.3 times
+    as long (K=16, D=2, 256 points), which 10,000 steps do not win back; of Sylvester
+    layers, half as long. Four planar layers in each turn of the loop are slower than one.
 
     Args:
       layer_fn: callable, `(k, state) -> state`, of the index of a layer; the structure
@@ -88,10 +88,10 @@ def run_layers_in_place(
     value_fn: Callable,
     move_fn: Callable,
     z: tf.Tensor,
-    num_layers: int | tf.Tensor,
+    num_layers: int,
     *,
-    value_shape: tf.TensorShape | None = None,
-    reverse: bool | tf.Tensor = False,
+    value_shape: tf.TensorShape,
+    reverse: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """As `run_layers`, of elementwise layers that move `z` by one stored value.
 
@@ -103,15 +103,14 @@ def run_layers_in_place(
       move_fn: callable, `(k, z, value) -> z`.
       z: `Tensor`, which keeps its shape.
       num_layers: K.
-      value_shape: the shape of `value`; `None` is that of `z`.
+      value_shape: the shape of `value`.
       reverse: whether to run the layers last to first.
 
     Returns:
       A pair: the last `z`, and the values, `[K, ...]`, in the order of the layers.
     """
-    shape = z.shape if value_shape is None else value_shape
     array = tf.TensorArray(
-        z.dtype, num_layers, element_shape=shape, clear_after_read=False
+        z.dtype, num_layers, element_shape=value_shape, clear_after_read=False
     )
 
     def layer(k: tf.Tensor, state: tuple) -> tuple:

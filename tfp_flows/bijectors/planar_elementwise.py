@@ -25,7 +25,12 @@ def forward_elementwise(x: tf.Tensor, layers: TanhUnits) -> tuple[tf.Tensor, tf.
     Returns:
       The image, `[S, *B, D]`, and the pre-activations, `[*B, K, S]`.
     """
-    y, s = _run(x, layers.w, layers.u_hat, layers.b)
+    # The points know D; the parameters may not.
+    w, u_hat = (
+        tf.ensure_shape(value, [*value.shape[:-1], x.shape[-1]])
+        for value in (layers.w, layers.u_hat)
+    )
+    y, s = _run(x, w, u_hat, layers.b)
     return y, layers_second_last(s)
 
 
@@ -48,21 +53,19 @@ def _run(x: tf.Tensor, w: tf.Tensor, u_hat: tf.Tensor, b: tf.Tensor) -> tuple:
     def along(vectors: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
         return tf.add_n([vectors[d] * points[d] for d in range(event_size)])
 
-    def run(*layer: Callable, points: tf.Tensor, reverse: bool = False) -> tuple:
-        of_values = samples_last(points).shape[1:]
+    def run(
+        value_fn: Callable, move_fn: Callable, points: tf.Tensor, reverse: bool = False
+    ) -> tuple:
+        z = samples_last(points)
         z, values = run_layers_in_place(
-            *layer,
-            samples_last(points),
-            num_layers,
-            value_shape=of_values,
-            reverse=reverse,
+            value_fn, move_fn, z, num_layers, value_shape=z.shape[1:], reverse=reverse
         )
         return samples_last(z), values
 
     y, s = run(
         lambda k, z: along(normals[k], z) + offsets[k],
         lambda k, z, s_k: z + steps[k] * tf.tanh(s_k),
-        points=x,
+        x,
     )
 
     def grad(by_y: tf.Tensor, by_s: tf.Tensor) -> tuple:
@@ -70,7 +73,7 @@ def _run(x: tf.Tensor, w: tf.Tensor, u_hat: tf.Tensor, b: tf.Tensor) -> tuple:
         by_x, v = run(
             lambda k, g: by_s[k] + slope[k] * along(steps[k], g),
             lambda k, g, v_k: g + normals[k] * v_k,
-            points=by_y,
+            by_y,
             reverse=True,
         )
         v, t = layers_second_last(v), layers_second_last(t)

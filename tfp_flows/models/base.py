@@ -178,9 +178,9 @@ class BaseModel(WorkersModel):
     def make_train_function(self, force: bool = False) -> None:
         """As of `keras.Model`, with an optimizer that has its variables.
 
-        Made in the first step, they would have it traced twice.
+        Variables that are made in the first step would have it traced twice.
         """
-        if not self.optimizer.built:
+        if self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         super().make_train_function(force)

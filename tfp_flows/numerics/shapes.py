@@ -42,10 +42,11 @@ def sum_layers(x: tf.Tensor) -> tf.Tensor:
     """`tf.reduce_sum(x, axis=-2)` of `[..., K, S]`.
 
     XLA on CPUs would compute what is summed within the sum, number by number: sums of
-    logarithms take three times as long. A product of matrices keeps them apart, unless
-    it has a single row. On GPUs, which may round the factors of products, it is a sum.
+    logarithms take three times as long. A product of matrices keeps them apart. Other
+    devices may round the factors of products: there it is a sum, but not in a SavedModel
+    that was made where there are CPUs only.
     """
-    if tf.config.list_physical_devices("GPU"):
+    if any(device.device_type != "CPU" for device in tf.config.get_visible_devices()):
         return tf.reduce_sum(x, axis=-2)
     return _sum_by_product(x)
 
@@ -56,6 +57,7 @@ def _sum_by_product(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     first = tf.transpose(x, [rank - 2, *range(rank - 2), rank - 1])
     shape = tf.shape(first)
     matrix = tf.reshape(first, [shape[0], -1])
+    # Two rows: of one, XLA makes a sum again.
     sums = tf.matmul(tf.ones([2, shape[0]], x.dtype), matrix)[0]
 
     def grad(upstream: tf.Tensor) -> tf.Tensor:
