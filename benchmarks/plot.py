@@ -69,15 +69,19 @@ def write(path, found):
 
 
 def draw(ax, workload, cases, key):
-    """One line per peer."""
+    """One line per peer, of the cases that ran when the reference did."""
     ticks = [parameters[key] for parameters in workload.cases.values()]
+    reference = workload.peers[0]
     for peer in reversed(workload.peers):
-        points = [
-            (parameters[key], cases[case][peer]["median"]["microseconds_per_step"])
-            for case, parameters in workload.cases.items()
-            if "microseconds_per_step"
-            in cases.get(case, {}).get(peer, {}).get("median", {})
-        ]
+        points = []
+        for case, parameters in workload.cases.items():
+            entries = cases.get(case, {})
+            median = entries.get(peer, {}).get("median", {})
+            if "microseconds_per_step" in median and (
+                reference not in entries
+                or entries[peer]["date"] == entries[reference]["date"]
+            ):
+                points.append((parameters[key], median["microseconds_per_step"]))
         if points:
             ax.plot(
                 *zip(*points, strict=True),

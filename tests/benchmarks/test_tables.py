@@ -2,9 +2,10 @@
 
 import pathlib
 
+import matplotlib.figure
 import pytest
 
-from benchmarks import floor, markdown, mcmc_rate, results, tables
+from benchmarks import floor, markdown, mcmc_rate, plot, results, tables
 from benchmarks.jobs import Job
 from benchmarks.workloads import WORKLOADS
 
@@ -151,3 +152,16 @@ def test_every_case_of_the_floor_and_every_rate_exists():
         assert case in WORKLOADS[workload].cases
     keys = {metric.key for metric in WORKLOADS["floor"].metrics}
     assert keys == set(floor.counts(1, 1, 1))
+
+
+def test_lines_of_the_figure_are_of_one_run():
+    step = dict(microseconds_per_step=50.0)
+    old = [("K = 4", peer, step) for peer in ("ours", "pyro", "flowjax_scan")]
+    found = merged({}, "step-time", old, date="2030-01-01 00:00:00 UTC")
+    found = merged(found, "step-time", [old[0], old[2]])
+    ax = matplotlib.figure.Figure().subplots()
+    plot.draw(ax, WORKLOADS["step-time"], found["step-time"]["cases"], "K")
+    assert [line.get_label() for line in ax.lines] == [
+        "FlowJAX, in one hand-written scan",
+        "tfp_flows",
+    ]
