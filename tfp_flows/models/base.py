@@ -176,10 +176,7 @@ class BaseModel(WorkersModel):
             )
 
     def make_train_function(self, force: bool = False) -> None:
-        """As of `keras.Model`, with an optimizer that has its variables.
-
-        Variables that are made in the first step would have it traced twice.
-        """
+        """As of `keras.Model`; variables made in the first step would trace it twice."""
         if self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
