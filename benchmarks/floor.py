@@ -57,9 +57,12 @@ def counts(K, D, S, is_compact=True):
 
 def best_rates(cases):
     """The best rate of each unit over NumPy and TensorFlow, in units per second."""
-    medians = [entries["floor"]["median"] for entries in cases.values()]
-    names = counts(1, 1, 1)
-    return {name: 1e9 * max(median[name] for median in medians) for name in names}
+    return best_of([entries["floor"]["median"] for entries in cases.values()])
+
+
+def best_of(found):
+    """The same of `dict`s of rates in billions per second."""
+    return {name: 1e9 * max(rates[name] for rates in found) for name in counts(1, 1, 1)}
 
 
 def step_microseconds(work, rates):

@@ -136,8 +136,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
     out = files.prepare_folder(parser.parse_args(argv).out, "--out")
-    xla, numpy = rates_of.xla_rates(0.5), rates_of.numpy_rates(0.5)
-    best = {name: 1e9 * max(xla[name], numpy[name]) for name in xla}
+    xla = rates_of.xla_rates(0.5)
+    best = floor.best_of([xla, rates_of.numpy_rates(0.5)])
     cases = []
     for sizes in SIZES:
         times = {part: microseconds(part, sizes) for part in PARTS}

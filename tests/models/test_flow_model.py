@@ -102,15 +102,15 @@ def test_log_prob_of_a_held_tensor_follows_training(layers, rng):
 
 def test_maximum_likelihood(rng):
     x, held_out = crescent(rng, 2_000), crescent(rng, 950)
-    model = FlowModel(2, SharedRadial(8, seed=0), seed=1)
-    model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
+    model = FlowModel(2, [SharedRadial(1, seed=0), SharedPlanar(4, seed=0)], seed=1)
+    model.compile(keras.optimizers.Adam(0.03), jit_compile=False)
     history = model.fit(
-        x, validation_data=held_out, epochs=5, batch_size=100, verbose=0
+        x, validation_data=held_out, epochs=10, batch_size=100, verbose=0
     ).history
     assert set(history) == {"loss", "nll", "val_loss", "val_nll"}
-    # The entropy of the density is the least value there is; no normal comes within 0.4.
+    # The entropy of the density is the least value there is.
     least = ENTROPY + np.log(0.5)
-    assert least - 0.1 < history["val_nll"][-1] < least + 0.25
+    assert least - 0.1 < history["val_nll"][-1] < least + 0.15
     assert model.evaluate(held_out, batch_size=100, verbose=0) == pytest.approx(
         [history["val_nll"][-1]] * 2, rel=1e-5
     )

@@ -169,6 +169,8 @@ def test_saved_model_goes_on_bit_by_bit(tmp_path):
     [
         dict(weight_decay=1e-3),
         dict(clipnorm=0.1),
+        dict(global_clipnorm=0.1),
+        dict(clipvalue=0.1),
         dict(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=5),
         dict(gradient_accumulation_steps=2),
         dict(loss_scale_factor=1024.0),
