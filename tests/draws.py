@@ -5,14 +5,17 @@ is `(K,)` for stacks.
 """
 
 
-def planar(rng, scale, batch_shape, event_size, layer_shape=()):
-    """u, w `[..., D]` and b `[...]`."""
-    shape = (*batch_shape, *layer_shape)
-    return dict(
-        u=scale * rng.normal(size=(*shape, event_size)),
-        w=scale * rng.normal(size=(*shape, event_size)),
-        b=scale * rng.normal(size=shape),
-    )
+def normal(**event_ndims):
+    """The draw of parameters that are normal numbers, of so many axes of size D each."""
+
+    def draw(rng, scale, batch_shape, event_size, layer_shape=()):
+        shape = (*batch_shape, *layer_shape)
+        return {
+            name: scale * rng.normal(size=(*shape, *[event_size] * ndims))
+            for name, ndims in event_ndims.items()
+        }
+
+    return draw
 
 
 def radial(rng, scale, batch_shape, event_size, layer_shape=()):

@@ -190,14 +190,14 @@ def _stacked(draw):
 ENTRIES = (
     Entry(
         bijectors.Planar,
-        draws.planar,
+        draws.normal(u=1, w=1, b=0),
         dict(u=1, w=1, b=0),
         oracles.planar,
         oracles.planar_exact,
     ),
     Entry(
         bijectors.PlanarStack,
-        _stacked(draws.planar),
+        _stacked(draws.normal(u=1, w=1, b=0)),
         dict(u=2, w=2, b=1),
         oracles.planar,
         oracles.planar_exact,

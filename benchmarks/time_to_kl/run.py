@@ -87,10 +87,22 @@ def measure_all(session, targets, names, seeds, minutes):
     """Makes the fits that have not been made, seed by seed, and stores each.
 
     After so many `minutes` none is begun; the next run goes on from there.
+
+    Raises:
+      ValueError: if fits of one of the targets are from another machine.
     """
     started = time.monotonic()
     found, path = read(session.out / SEARCH), session.out / RESULTS
-    rows = read(path, rows=[])["rows"]
+    stored = read(path, machines={}, rows=[])
+    rows, here = stored["rows"], machine.describe()
+    for target in targets:
+        there = stored["machines"].get(target, here)
+        if there != here:
+            raise ValueError(
+                f"The fits of {target} in {path} were timed on {there}, but this is "
+                f"{here}; take another folder as --out, or other --targets."
+            )
+    machines = stored["machines"] | dict.fromkeys(targets, here)
     most, likely = plan.estimate(targets, names, found, seeds, rows)
     print(f"About {likely / 60:.0f} minutes, {most / 60:.0f} at most.", flush=True)
     for seed in seeds:
@@ -106,7 +118,7 @@ def measure_all(session, targets, names, seeds, minutes):
                 return
             row = measure(session, job)
             rows = [other for other in rows if plan.key(other) != job.key] + [row]
-            files.write_json(path, dict(machine=machine.describe(), rows=rows))
+            files.write_json(path, dict(machines=machines, rows=rows))
 
 
 def measure(session, job):

@@ -99,7 +99,7 @@ def document(found, searches):
     """All tables.
 
     Args:
-      found: results, with `machine` and `rows`.
+      found: results, with `machines`, by target, and `rows`.
       searches: results of the search.
     """
     rows = found["rows"]
@@ -117,8 +117,8 @@ def document(found, searches):
     lines += ["", "## Settings of the others", "", *_search_lines(rows, searches), ""]
     failures = [row for row in rows if "error" in row]
     lines += [f"- {r['contestant']}, {r['target']}: {r['error']}" for r in failures]
-    if "machine" in found:
-        lines += [f"- {machine_line(found['machine'])}."]
+    for target in targets:
+        lines += [f"- {target}: {machine_line(found['machines'][target])}."]
     return "\n".join([*lines, ""])
 
 

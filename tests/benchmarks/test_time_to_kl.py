@@ -10,7 +10,7 @@ import tensorflow as tf
 import tfp_flows as tff
 from benchmarks.posteriors import models
 from benchmarks.recipe import targets
-from benchmarks.time_to_kl import plan, search, tables
+from benchmarks.time_to_kl import plan, run, search, tables
 from benchmarks.time_to_kl.contestants import CONTESTANTS
 from benchmarks.time_to_kl.densities import DENSITIES
 from benchmarks.time_to_kl.judge import judge
@@ -91,6 +91,15 @@ ROWS = [
     row("zuko_spline", "short", 0, 6.0, 0.4),
     row("flowjax_block", "short", 0, 16.0, 0.09),
 ]
+
+
+def test_fits_of_a_target_are_of_one_machine(tmp_path):
+    stored = dict(machines=dict(u3=dict(cpu="another")), rows=[])
+    (tmp_path / run.RESULTS).write_text(json.dumps(stored), "utf-8")
+    session = run.Session(folder=tmp_path, pythons={}, out=tmp_path)
+    with pytest.raises(ValueError, match=r"u3 .*timed on .*another.*--targets"):
+        run.measure_all(session, ["example1", "u3"], [], [0], minutes=1.0)
+    run.measure_all(session, ["example1"], [], [0], minutes=1.0)
 
 
 def test_a_time_is_that_of_the_shortest_budget_whose_median_is_so_small():
