@@ -62,6 +62,7 @@ from tfp_flows.numerics.tensors import (
     check_same_event,
     common_dtype,
     epsilon,
+    has_only_cpus,
     is_live,
 )
 
@@ -97,6 +98,7 @@ __all__ = [
     "divide_by_squared_norm",
     "draw_rows",
     "epsilon",
+    "has_only_cpus",
     "in_batches",
     "is_live",
     "load_arviz",

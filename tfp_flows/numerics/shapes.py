@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from tfp_flows.numerics.tensors import has_only_cpus
+
 
 def sum_to_shape_of(gradient: tf.Tensor, argument: tf.Tensor) -> tf.Tensor:
     """The gradient to an argument from that to what it was broadcast to: a sum."""
@@ -46,9 +48,7 @@ def sum_layers(x: tf.Tensor) -> tf.Tensor:
     devices may round the factors of products: there it is a sum, but not in a SavedModel
     that was made where there are CPUs only.
     """
-    if any(device.device_type != "CPU" for device in tf.config.get_visible_devices()):
-        return tf.reduce_sum(x, axis=-2)
-    return _sum_by_product(x)
+    return _sum_by_product(x) if has_only_cpus() else tf.reduce_sum(x, axis=-2)
 
 
 @tf.custom_gradient

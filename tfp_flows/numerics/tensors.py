@@ -204,3 +204,8 @@ def check_finite(
         if is_init != is_live(value)
     ]
     return [] if tf.executing_eagerly() else checks
+
+
+def has_only_cpus() -> bool:
+    """Whether TensorFlow sees no other device, such as a GPU."""
+    return all(d.device_type == "CPU" for d in tf.config.get_visible_devices())

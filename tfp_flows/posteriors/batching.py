@@ -41,29 +41,15 @@ def for_many_points(
         or TensorFlow cannot map it over vectors.
     """
     points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
-    # Eager calls of AutoBatched joints trace anew, each time.
-    of_one = tf.function(log_prob_fn, autograph=False)
-    try:
-        alone = [of_one(point) for point in tf.unstack(points)]
-    except Exception as error:  # whatever a function of the caller's raises
-        raise ValueError(
-            "The log density failed at its first evaluation, at one point without "
-            f"leading dimensions: {first_line(error)} It must take one as well as "
-            "many, which come first (x[..., 0] for x[:, 0])."
-        ) from error
-    shape = alone[0].shape
-    if shape.rank != 0:
-        raise ValueError(
-            f"The log density of one point has shape {shape}, but must be one number: "
-            "make batch dimensions part of the event, by tfd.Independent, tfd.Sample or "
-            "an AutoBatched joint distribution."
-        )
-    maps = is_auto_batched or not _agrees(log_prob_fn, points, tf.stack(alone))
-    of_flat = _mapped(log_prob_fn) if maps else log_prob_fn
+    of_one = _explained(log_prob_fn)
+    maps = is_auto_batched or not _agrees(log_prob_fn, points, of_one)
+    of_flat = _mapped(of_one) if maps else log_prob_fn
     # One trace for any number of points, eager or in the graph of a fit.
     points_spec = tf.TensorSpec([None, event_size], dtype)
     try:
         traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
+    except _FirstEvaluationError:
+        raise
     except FAILURES as error:
         if not maps:
             raise
@@ -74,6 +60,8 @@ def for_many_points(
             "tfd.JointDistributionCoroutine with Root, where leading dimensions are "
             f"points (x[..., 0] for x[0]). It said: {str(error).strip().splitlines()[-1]}"
         ) from error
+    if maps:
+        _explained(traced)(points)
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
         log_prob = tf.reshape(traced(tf.reshape(z, [-1, event_size])), tf.shape(z)[:-1])
@@ -81,6 +69,35 @@ def for_many_points(
         return log_prob
 
     return of_many, not _has_lists_of_lists(traced)
+
+
+class _FirstEvaluationError(ValueError):
+    """Of a log density that fails at one point, or is no number there."""
+
+
+def _explained(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The log density, with errors that say that it is its own."""
+
+    def of_points(points: tf.Tensor) -> tf.Tensor:
+        try:
+            log_prob = tf.convert_to_tensor(log_prob_fn(points))
+        except _FirstEvaluationError:
+            raise
+        except Exception as error:  # whatever a function of the caller's raises
+            raise _FirstEvaluationError(
+                "The log density failed at its first evaluation, at one point without "
+                f"leading dimensions: {first_line(error)} It must take one as well as "
+                "many, which come first (x[..., 0] for x[:, 0])."
+            ) from error
+        if log_prob.shape.rank not in (None, points.shape.rank - 1):
+            raise _FirstEvaluationError(
+                f"The log density of one point has shape {log_prob.shape}, but must be "
+                "one number: make batch dimensions part of the event, by "
+                "tfd.Independent, tfd.Sample or an AutoBatched joint distribution."
+            )
+        return log_prob
+
+    return of_points
 
 
 def _has_lists_of_lists(traced: tf.types.experimental.ConcreteFunction) -> bool:
@@ -123,8 +140,11 @@ def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
     return of_flat
 
 
-def _agrees(log_prob_fn: Callable, points: tf.Tensor, alone: tf.Tensor) -> bool:
+def _agrees(log_prob_fn: Callable, points: tf.Tensor, of_one: Callable) -> bool:
     """Whether points together have the log densities that each has alone."""
+    # Eager calls of joints trace what they map anew, each time.
+    one = _explained(tf.function(of_one, autograph=False))
+    alone = tf.stack([one(point) for point in tf.unstack(points)])
     try:
         together = log_prob_fn(points)
     except FAILURES:

@@ -104,9 +104,9 @@ def fit_posterior(
       dtype: of a hand-written density; a joint distribution has its own.
       checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`; needs
         a `seed`.
-      jit_compile: whether to compile the flow's fit with XLA, see `fit_reverse_kl`;
-        `None` does not where XLA does not know what loops of the model become. `False`
-        holds for `Posterior.refine`, too.
+      jit_compile: whether to compile the flow's fit with XLA; `None` does as
+        `fit_reverse_kl`, but not where XLA does not know what loops of the model become.
+        `False` holds for `Posterior.refine`, too.
       progress_bar: whether to show one, on stderr.
       **pins: the observed parts of the joint distribution by name. A part whose name is
         one of the arguments here is pinned by `joint.experimental_pin`.

@@ -142,8 +142,9 @@ def fit_reverse_kl(
         of each member of a batch of flows. `None` does not clip.
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
         unless the target has chains of more than 80 elementwise operations, such as those
-        of a recursion that is unrolled, which XLA takes minutes to compile: `tf.scan` or
-        `tf.while_loop` have none.
+        of a recursion that is unrolled, which XLA takes minutes to compile (`tf.scan` or
+        `tf.while_loop` have none), or, on CPUs, a matrix of 8 rows and more for each
+        point to factorize, at which XLA is slow.
       strategy: `tf.distribute.MirroredStrategy`, whose replicas share each step, as
         `tff.vi.fit` says.
       steps_per_execution: updates per call of the compiled program, between which the

@@ -129,7 +129,8 @@ class ReverseKL(Objective):
 
     def suits_xla(self) -> bool:
         """See base class."""
-        points = self._as_samples(self.flow.sample(2, seed=self.seed))
+        shape = [2, *self.flow.batch_shape, *self.flow.event_shape]
+        points = self._as_samples(tf.zeros(shape, self.flow.dtype))
         return self._density_at(tf.constant(0)).suits_xla(points)
 
     def feed(self, start: int, end: int) -> None:
@@ -217,9 +218,7 @@ class ReverseKL(Objective):
             annealed=self._annealing_fn is not None,
             gradient_estimator="reparameterized",
         )
-        if self._batches is not None:
-            settings |= self._batches.settings()
-        return settings
+        return settings if self._batches is None else settings | self._batches.settings()
 
     def fingerprint(self) -> np.ndarray:
         """Values of the target at fixed points."""

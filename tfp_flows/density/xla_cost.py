@@ -1,5 +1,6 @@
-"""How long the chains of arithmetic in a density are."""
+"""What makes a density slow under XLA: long chains of arithmetic, and factorizations."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,10 @@ _PASSING = {
     "Identity", "IdentityN", "Pack", "PartitionedCall", "Reshape", "Squeeze",
     "StatefulPartitionedCall", "StopGradient", "StridedSlice", "Tile", "Transpose",
     "Unpack",
+}  # fmt: skip
+# Those that XLA makes column by column on CPUs, where TensorFlow calls Eigen.
+_FACTORIZATIONS = {
+    "Cholesky", "MatrixInverse", "MatrixSolve", "Qr", "SelfAdjointEigV2", "Svd"
 }  # fmt: skip
 
 
@@ -49,3 +54,25 @@ def _depth(nodes: Iterable[Any], functions: dict[str, Any]) -> int:
         before = [depths.get(name.lstrip("^").split(":")[0], 0) for name in node.input]
         depths[node.name] = own + max(before, default=0) if passes else 0
     return max(depths.values(), default=0)
+
+
+def largest_factorization(graph_fn: tf.types.experimental.ConcreteFunction) -> int:
+    """The most rows of a matrix that is factorized, solved or inverted in a graph.
+
+    Of batches of matrices, as where there is one for each point; those of determinants,
+    whose results do not tell, are not counted.
+
+    Args:
+      graph_fn: `ConcreteFunction`.
+
+    Returns:
+      `int`, 0 if there is none whose size is known.
+    """
+    graph_def = graph_fn.graph.as_graph_def(add_shapes=True)
+    functions = (function.node_def for function in graph_def.library.function)
+    sizes = [0]
+    for node in itertools.chain(graph_def.node, *functions):
+        if node.op in _FACTORIZATIONS:
+            shapes = map(tf.TensorShape, node.attr["_output_shapes"].list.shape)
+            sizes += [shape[-2] or 0 for shape in shapes if (shape.rank or 0) > 2]
+    return max(sizes)
