@@ -1,7 +1,8 @@
 """Docstrings, which are Markdown with Google's sections, as reStructuredText.
 
 Fences and indented code become code blocks, `#### Title` a rubric, `name` a literal or a
-link to the API, and `[1]: reference` an item of a list. Napoleon then reads the sections.
+link to the API, `docs/page.md` a link to that page, and `[1]: reference` an item of a
+list. Napoleon then reads the sections.
 """
 
 import functools
@@ -20,6 +21,7 @@ _HEADING = re.compile(r"^( *)#### +(.*)$", re.MULTILINE)
 _REFERENCE = re.compile(r"^( *)\[(\d+)\]: +(.*(?:\n\1 +\S.*)*)$", re.MULTILINE)
 _RETURNS = re.compile(r"^( *)(?:Returns|Yields): *$", re.MULTILINE)
 _LITERAL = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_PAGE = re.compile(r"docs/([\w-]+)\.md")
 # Emphasis and what is not: lone asterisks, bars, and underscores that end a word.
 # Napoleon itself escapes the name of `**kwargs`.
 _EMPHASIS = re.compile(
@@ -92,6 +94,9 @@ def _list_item(match):
 
 def _literal(content):
     content = re.sub(r"\s+", " ", content)
+    page = _PAGE.fullmatch(content)
+    if page:
+        return f":doc:`/{page[1]}`"
     target = links().get(content)
     return f":py:obj:`{content} <{target}>`" if target else f"``{content}``"
 

@@ -1,7 +1,7 @@
 """Two-dimensional test densities with ground truth.
 
 `example1` to `example3` are the predecessor's, `u1` to `u4` those of Rezende & Mohamed
-(2015), Table 1.
+(2015), Table 1. Formulas, supports and modes are in `docs/targets.md`.
 """
 
 import functools
