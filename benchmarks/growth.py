@@ -114,6 +114,18 @@ def draw(path, rows):
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
+    # Text is readable where the figure is shown half as wide.
+    with matplotlib.rc_context({"font.size": 13, "axes.titlesize": 13}):
+        figure = draw_all(rows)
+        with files.replacing(path) as file:
+            figure.savefig(file, format="png", dpi=120)
+        plt.close(figure)
+
+
+def draw_all(rows):
+    """The figure: a column per axis."""
+    import matplotlib.pyplot as plt
+
     figure, axes = plt.subplots(2, len(AXES), figsize=(13, 6), sharey="row")
     for column, (axis, (label, base, _)) in zip(axes.T, AXES.items(), strict=True):
         good = [row for row in rows if row["axis"] == axis and "error" not in row]
@@ -123,20 +135,18 @@ def draw(path, rows):
         top.plot(x, [r["floor"] for r in good], "--", color="#555555")
         bottom.plot(x, [r["increase_megabytes"] for r in good], "o-", color="#0072b2")
         fixed = ", ".join(f"{k} = {v:,}" for k, v in base.items() if k != axis)
-        top.set_title(fixed, fontsize=10)
+        top.set_title(fixed)
         bottom.set_xlabel(label)
         for ax in column:
             ax.set(xscale="log", yscale="log")
             ax.grid(True, which="major", alpha=0.3)
             ax.spines[["top", "right"]].set_visible(False)
     first = axes[0, 0]
-    first.set_ylabel("µs per step")
+    first.set_ylabel("µs per step", labelpad=8)
     first.legend(["measured", "floor"], frameon=False)
     axes[1, 0].set_ylabel("memory of the fit, MB")
     figure.tight_layout()
-    with files.replacing(path) as file:
-        figure.savefig(file, format="png", dpi=120)
-    plt.close(figure)
+    return figure
 
 
 def main(argv=None):

@@ -23,6 +23,10 @@ _COLORS = {
 }
 
 
+# Points, so that text is readable where the figure is shown half as wide.
+_FONT_SIZE = 13
+
+
 def write(path, found):
     """Draws microseconds per training step over K and over D, on log scales.
 
@@ -42,6 +46,20 @@ def write(path, found):
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
+    with matplotlib.rc_context({"font.size": _FONT_SIZE}):
+        figure = draw_all(panels, found)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+        plt.close(figure)
+    with files.replacing(path) as file:
+        file.write(buffer.getvalue())
+    return True
+
+
+def draw_all(panels, found):
+    """The figure, its legend below the panels."""
+    import matplotlib.pyplot as plt
+
     figure, axes = plt.subplots(
         1, len(panels), figsize=(5.5 * len(panels), 4.2), squeeze=False
     )
@@ -51,21 +69,21 @@ def write(path, found):
         draw(ax, WORKLOADS[name], found[name]["cases"], key)
         ax.grid(True, which="major", alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_ylabel("µs per training step")
+    axes[0, 0].set_ylabel("µs per training step", labelpad=8)
     legend = {}
     for ax in axes[0]:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             legend.setdefault(text, handle)
-    figure.legend(
-        legend.values(), legend, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False
-    )
     figure.tight_layout()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
-    plt.close(figure)
-    with files.replacing(path) as file:
-        file.write(buffer.getvalue())
-    return True
+    figure.legend(
+        legend.values(),
+        legend,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=len(panels) + 1,
+        frameon=False,
+    )
+    return figure
 
 
 def draw(ax, workload, cases, key):

@@ -17,7 +17,7 @@ _LIBRARY_COLORS = dict(
 )
 _MARKERS = "oposD^vPXsDsDv^*"
 _NUM_COLUMNS = 3
-# What is farther is drawn at this edge.
+# What is farther or nearer is drawn at these edges, as their ticks say.
 _FARTHEST, _NEAREST = 3.0, 0.0015
 
 
@@ -59,10 +59,12 @@ def write(path, rows):
 
 def draw(ax, rows, target):
     """A line per contestant through its budgets."""
+    distances = []
     for (name, contestant), marker in zip(CONTESTANTS.items(), _MARKERS, strict=True):
         found = points(rows, target, name)
         if not found:
             continue
+        distances += [point["distance"] for point in found]
         is_ours = contestant.worker == "ours"
         ax.plot(
             [point["seconds"] for point in found],
@@ -83,6 +85,11 @@ def draw(ax, rows, target):
         ax.set_ylabel("worst error of a moment")
     ax.set_xticks([5, 10, 20, 40], ["5", "10", "20", "40"])
     ax.xaxis.minorticks_off()
-    ax.set_yticks([*thresholds(target), 1.0], [*map(str, thresholds(target)), "1"])
+    ticks = {tick: f"{tick:g}" for tick in (*thresholds(target), 1.0)}
+    if any(distance > _FARTHEST for distance in distances):
+        ticks[_FARTHEST] = f"≥ {_FARTHEST:g}"
+    if any(distance < _NEAREST for distance in distances):
+        ticks[_NEAREST] = f"≤ {_NEAREST:g}"
+    ax.set_yticks(list(ticks), list(ticks.values()))
     ax.yaxis.minorticks_off()
     ax.grid(True, which="major", alpha=0.3)
