@@ -40,7 +40,7 @@ TEST = [
     "pytest-xdist>=3.5",
     "ruff>=0.8",
     "scikit-learn>=1.3",
-    "scipy>=1.11",
+    "scipy>=1.11.1",
     *TENSORBOARD,
     *REPORT,
     *SWEEPS,

@@ -11,6 +11,7 @@ import re
 import sys
 
 import pytest
+from installed_wheel import code_blocks, rows_shown
 from shortened import shorten
 
 import tfp_flows as tff
@@ -19,7 +20,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = sorted(DOCS.glob("*.md"))
-BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
@@ -199,19 +199,17 @@ def short(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in [README, *PAGES] if BLOCK.search(page.read_text("utf-8"))],
+    [page for page in [README, *PAGES] if code_blocks(page.read_text("utf-8"))],
     ids=lambda page: page.name,
 )
 def test_code_runs_from_top_to_bottom(page, short, capsys):
     text = page.read_text("utf-8")
     namespace = {"__name__": "docs"}
-    for indent, block in BLOCK.findall(text):
-        code = short(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE))
-        exec(compile(code, page.name, "exec"), namespace)
+    for block in code_blocks(text):
+        exec(compile(short(block), page.name, "exec"), namespace)
     shown = capsys.readouterr().out
-    printed = re.search(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    if printed:  # the rows that are shown are those that are printed
-        rows = re.findall(r"^(\w.*?)  ", printed[1], re.MULTILINE)
+    if "\n```text\n" in text:  # the rows that are shown are those that are printed
+        rows = rows_shown(text)
         assert len(rows) >= 9
         assert [row for row in rows if f"\n{row}  " not in f"\n{shown}"] == []
     if page.name == "guide.md":
@@ -227,7 +225,7 @@ EXTRAS = {"sklearn": "scikit-learn"}
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
 def test_code_says_what_it_needs_beyond_the_installation(page):
     text = page.read_text("utf-8")
-    for _, block in BLOCK.findall(text):
+    for block in code_blocks(text):
         for name in re.findall(r"^(?:from|import) (\w+)", block, re.MULTILINE):
             assert name in INSTALLED or page != README, name
             if name not in INSTALLED:
