@@ -28,7 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="shorten them, for tests; without --out, nothing is stored then",
+        help="shorten them, for tests, by the values in their metadata; without --out, "
+        "nothing is stored then",
     )
     parser.add_argument(
         "--only",

@@ -5,13 +5,14 @@ import pathlib
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from notebooks import outputs
+from notebooks import outputs, parameters
 from tfp_flows.files import prepare_folder, write_text
 from tfp_flows.progress import tqdm
 
-# Set for the kernels; the notebooks read it.
-QUICK_VARIABLE = "TFP_FLOWS_QUICK"
+if TYPE_CHECKING:  # only the `notebooks` extra brings it
+    from nbformat import NotebookNode
 
 
 def notebook_paths(
@@ -58,7 +59,8 @@ def run_notebooks(
     Args:
       folder: path of the notebooks.
       only: as for `notebook_paths`.
-      quick: whether to shorten them, for tests.
+      quick: whether to shorten them, for tests, by the quick values of their parameters
+        (`notebooks.parameters`). These are not stored, nor is the time of such a run.
       out: folder for the executed notebooks. `None` replaces the notebooks themselves,
         each as a whole once it has run; of quick runs, which would replace the outputs of
         full ones, it stores nothing.
@@ -69,12 +71,16 @@ def run_notebooks(
 
     Raises:
       FileNotFoundError, ValueError: as `notebook_paths`.
+      ValueError: if a notebook has quick values of parameters that it does not have; none
+        is run.
       ImportError: if nbclient, nbformat or ipykernel is not installed.
       OSError: if `out` cannot be written to.
       RuntimeError: if a cell raises; later notebooks are not run.
     """
     paths = notebook_paths(folder, only)
     _check_installed()
+    for path in paths:
+        _read(path)
     if out is not None:
         out = prepare_folder(out)
     elif not quick:
@@ -101,6 +107,18 @@ def _check_installed() -> None:
         ) from error
 
 
+def _read(path: pathlib.Path) -> "NotebookNode":
+    """A notebook, if its quick values are of parameters that it has."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    try:
+        parameters.quick_values(notebook)
+    except ValueError as error:
+        raise ValueError(f"Notebook {path.name} cannot be run. {error}") from error
+    return notebook
+
+
 def _executed(path: pathlib.Path, quick: bool) -> str:
     """The text of a notebook with the outputs of its cells."""
     # Here, since only the `notebooks` extra brings them.
@@ -110,7 +128,7 @@ def _executed(path: pathlib.Path, quick: bool) -> str:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = _read(path)
     outputs.clear(notebook)
     # Without other folders of kernels, "python3" is the interpreter that runs this.
     manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -125,16 +143,20 @@ def _executed(path: pathlib.Path, quick: bool) -> str:
     # The package of this checkout, whichever is installed.
     search_path = [str(pathlib.Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     variables = {
-        QUICK_VARIABLE: "1" if quick else "0",
         "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+    values = parameters.quick_values(notebook) if quick else {}
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
-            client.execute(
-                cleanup_kc=True, env={**os.environ, **variables}, stderr=log, stdout=log
-            )
+            with parameters.injected(notebook, values):
+                client.execute(
+                    cleanup_kc=True,
+                    env={**os.environ, **variables},
+                    stderr=log,
+                    stdout=log,
+                )
         except CellExecutionError as error:
             raise RuntimeError(
                 f"Notebook {path.name} failed in code cell "
@@ -147,5 +169,5 @@ def _executed(path: pathlib.Path, quick: bool) -> str:
                 f"The kernel of notebook {path.name} died; the file is as it was. Its "
                 f"last words were: {log.read()[-500:]}"
             ) from error
-    outputs.tidy(notebook, time.perf_counter() - started)
+    outputs.tidy(notebook, None if quick else time.perf_counter() - started)
     return nbformat.writes(notebook) + "\n"

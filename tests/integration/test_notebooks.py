@@ -11,7 +11,9 @@ import nbformat
 import pytest
 from shortened import shorten
 
+from notebooks import parameters
 from notebooks.execution import notebook_paths
+from notebooks.outputs import run_time
 
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 PATHS = notebook_paths(FOLDER)
@@ -26,6 +28,12 @@ each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.ste
 def code_cells(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def shown_run_time(path):
+    """The line below the title."""
+    notebook = nbformat.read(path, as_version=4)
+    return notebook.cells[0].source.split("\n\n")[1]
 
 
 def test_they_are_numbered_in_reading_order():
@@ -43,7 +51,7 @@ def test_stored_outputs(path):
     assert all(output.output_type != "error" for output in outputs)
     assert all(output.get("name") != "stderr" for output in outputs)
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8").replace(shown_run_time(path), "", 1)
     assert not re.search(r"/home/|/root/|/work/|/tmp/|WARNING|\d seconds", text)
     metadata = nbformat.read(path, as_version=4).metadata
     assert set(metadata) - {"tfp_flows"} == {"kernelspec", "language_info"}
@@ -58,6 +66,27 @@ def is_model(node):
 
 
 @each_notebook
+def test_the_time_of_a_run_is_shown(path):
+    metadata = nbformat.read(path, as_version=4).metadata
+    assert shown_run_time(path) == run_time(metadata.tfp_flows.seconds)
+
+
+@each_notebook
+def test_quick_values_are_of_parameters_and_out_of_sight(path):
+    notebook = nbformat.read(path, as_version=4)
+    full = parameters.constants(notebook)
+    quick = parameters.quick_values(notebook)
+    # Each constant that the cell of parameters has is one that a quick run changes.
+    assert set(quick) == set(full)
+    for name, value in quick.items():
+        assert value != full[name]
+        # A `NotebookNode` is a dictionary.
+        assert isinstance(value, type(full[name])), name
+    code = "\n".join(cell.source for cell in code_cells(path))
+    assert not re.search("quick|environ", code, re.IGNORECASE)
+
+
+@each_notebook
 def test_prose_and_calls_only(path):
     source = "\n".join(cell.source for cell in code_cells(path))
     defined = [
@@ -66,7 +95,6 @@ def test_prose_and_calls_only(path):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not is_model(node)
     ]
     assert not defined or path.name == WITH_CLASS
-    assert 'os.environ.get("TFP_FLOWS_QUICK", "0") == "1"' in source
 
 
 @each_notebook
@@ -104,16 +132,19 @@ class Outputs(io.TextIOBase):
 )
 def test_runs_and_shows_the_kinds_of_things_that_are_stored(path, monkeypatch):
     # Here, as what a kernel adds is the import of TensorFlow: ten times the work.
-    monkeypatch.setenv("TFP_FLOWS_QUICK", "1")
     shorten(monkeypatch)
     plt.switch_backend("agg")
     plt.close("all")
     names = {"__name__": "__main__"}
-    with plt.rc_context():
-        for number, cell in enumerate(code_cells(path), start=1):
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    quick = parameters.quick_values(notebook)
+    with plt.rc_context(), parameters.injected(notebook, quick):
+        for number, cell in enumerate(cells, start=1):
             outputs = Outputs()
             monkeypatch.setattr(plt, "show", outputs.show)
             code = compile(cell.source, f"{path.name}, code cell {number}", "exec")
             with contextlib.redirect_stdout(outputs):
                 exec(code, names)
             assert outputs.kinds == [output.output_type for output in cell.outputs]
+    assert {name: names[name] for name in quick} == quick

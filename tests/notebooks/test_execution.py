@@ -12,9 +12,9 @@ from PIL import Image
 import tfp_flows as tff
 from notebooks import __main__ as command
 from notebooks.execution import notebook_paths, run_notebooks
-from notebooks.outputs import tidy
+from notebooks.outputs import run_time, tidy
 
-SHOW_KNOB = "import os, sys; print(os.environ['TFP_FLOWS_QUICK']); print(sys.executable)"
+SHOW_PYTHON = "import sys; print(sys.executable)"
 LOG = "I0000 00:00:1795570171.2  1966 port.cc:153] oneDNN custom operations are on.\\n"
 NOISE = f"import sys; _ = sys.stderr.write('{LOG}')"
 WARN = "import warnings; warnings.warn('mind the gap')"
@@ -40,16 +40,16 @@ def make(tmp_path):
 
 def outputs(path):
     cells = nbformat.read(path, as_version=4).cells
-    return [[output.get("text") for output in cell.outputs] for cell in cells]
+    return [[output.get("text") for output in cell.get("outputs", [])] for cell in cells]
 
 
 def test_outputs_are_stored_in_place_from_this_python(make):
-    folder = make(_01=[SHOW_KNOB, NOISE, WARN, "print(1)\nprint(2)"])
+    folder = make(_01=[SHOW_PYTHON, NOISE, WARN, "print(1)\nprint(2)"])
     written = run_notebooks(folder, progress_bar=False)
     assert written == [folder / "01.ipynb"]
     assert [path.name for path in folder.iterdir()] == ["01.ipynb"]
-    knob, noise, warning, printed = outputs(folder / "01.ipynb")
-    assert knob == [f"0\n{sys.executable}\n"]
+    python, noise, warning, printed = outputs(folder / "01.ipynb")
+    assert python == [f"{sys.executable}\n"]
     assert noise == []
     assert "mind the gap" in warning[0]
     assert printed == ["1\n2\n"]
@@ -67,16 +67,110 @@ def test_kernels_take_the_package_that_runs_them(make, monkeypatch):
     assert outputs(written) == [[f"{tff.__file__}\n"]]
 
 
-def test_quick_runs_keep_the_stored_outputs(make, tmp_path):
-    folder = make(_01=[SHOW_KNOB])
-    before = (folder / "01.ipynb").read_bytes()
-    assert run_notebooks(folder, quick=True, progress_bar=False) == []
-    assert (folder / "01.ipynb").read_bytes() == before
+@pytest.fixture
+def with_parameters(tmp_path):
+    """Writes a notebook with a time, parameters and quick values; returns its path."""
+
+    def write(source, **quick):
+        cells = [
+            nbformat.v4.new_markdown_cell(f"# 1. Sums\n\n{run_time(540)}\n\nText."),
+            nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell("print(n, rates)"),
+        ]
+        notes = {"seconds": 540, "quick": quick}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"tfp_flows": notes})
+        nbformat.write(notebook, tmp_path / "01.ipynb")
+        return tmp_path / "01.ipynb"
+
+    return write
+
+
+PARAMETERS = "n = 100  # terms\nrates = [0.1, 0.2]"
+
+
+def test_quick_runs_take_quick_values_and_store_none(with_parameters, tmp_path):
+    path = with_parameters(PARAMETERS, n=2, rates=[0.5])
+    before = path.read_bytes()
+    assert run_notebooks(tmp_path, quick=True, progress_bar=False) == []
+    assert path.read_bytes() == before
     (written,) = run_notebooks(
-        folder, quick=True, out=tmp_path / "out", progress_bar=False
+        tmp_path, quick=True, out=tmp_path / "out", progress_bar=False
     )
-    assert outputs(written)[0][0].startswith("1\n")
-    assert (folder / "01.ipynb").read_bytes() == before
+    assert path.read_bytes() == before
+    assert outputs(written)[1:] == [[], ["2 [0.5]\n"]]
+    # All but the outputs is as it was, the time too.
+    quick, full = (nbformat.read(p, as_version=4) for p in (written, path))
+    assert [cell.source for cell in quick.cells] == [cell.source for cell in full.cells]
+    assert [cell.metadata for cell in quick.cells] == [
+        cell.metadata for cell in full.cells
+    ]
+    assert quick.metadata.tfp_flows == full.metadata.tfp_flows
+
+
+def test_full_runs_take_the_parameters_and_show_their_time(with_parameters, tmp_path):
+    path = with_parameters(PARAMETERS, n=2)
+    assert run_notebooks(tmp_path, progress_bar=False) == [path]
+    assert outputs(path)[1:] == [[], ["100 [0.1, 0.2]\n"]]
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[1].source == PARAMETERS
+    assert notebook.cells[1].metadata == {"tags": ["parameters"]}
+    assert notebook.metadata.tfp_flows.quick == {"n": 2}
+    seconds = notebook.metadata.tfp_flows.seconds
+    assert seconds < 540
+    assert notebook.cells[0].source == f"# 1. Sums\n\n{run_time(seconds)}\n\nText."
+
+
+def test_a_first_run_shows_its_time_too():
+    cells = [nbformat.v4.new_markdown_cell("# 1. Sums\n\nText.")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    tidy(notebook, seconds=124.0)
+    assert notebook.cells[0].source == (
+        "# 1. Sums\n\n*Takes about 2 minutes on two cores.*\n\nText."
+    )
+    assert notebook.metadata.tfp_flows == {"seconds": 124}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "10 seconds"),
+        (13, "10 seconds"),
+        (54, "50 seconds"),
+        (55, "a minute"),
+        (88, "a minute"),
+        (246, "4 minutes"),
+    ],
+)
+def test_times_are_round(seconds, words):
+    assert run_time(seconds) == f"*Takes about {words} on two cores.*"
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        (PARAMETERS, r"01\.ipynb cannot be run.*quick values of m, z,.*'parameters'"),
+        ("n = 100\nm = z = 2", "01.*assign constants alone, but has 'm = z = 2'"),
+        ("n = 10 * 10", "01.*assign constants alone, but has 'n = 10 \\* 10'"),
+        ("n, m = 1, 2", "01.*assign constants alone"),
+        ("print(1)", "01.*assign constants alone"),
+    ],
+)
+def test_quick_values_of_no_parameter(with_parameters, tmp_path, source, match, quick):
+    path = with_parameters(source, n=2, z=3, m=4)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=match):
+        run_notebooks(tmp_path, quick=quick, progress_bar=False)
+    assert path.read_bytes() == before
+
+
+def test_quick_values_without_a_cell_of_parameters(make):
+    folder = make(_01=["n = 1"])
+    notebook = nbformat.read(folder / "01.ipynb", as_version=4)
+    notebook.metadata.tfp_flows = {"quick": {"n": 0}}
+    nbformat.write(notebook, folder / "01.ipynb")
+    with pytest.raises(ValueError, match="quick values of n,"):
+        run_notebooks(folder, quick=True, progress_bar=False)
 
 
 def test_a_failing_cell_stores_nothing(make):
