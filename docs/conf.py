@@ -55,7 +55,7 @@ napoleon_use_rtype = False
 def write_pages(app, config):
     """Writes the pages that are made from the package and from `notebooks/`."""
     api_pages.write(HERE / "api")
-    notebook_pages.write(HERE.parent / "notebooks", HERE / "notebooks")
+    notebook_pages.write(HERE.parent / "notebooks", HERE / "notebooks", release)
 
 
 def setup(app):

@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import importlib.metadata
 import inspect
 import json
 import pathlib
@@ -56,17 +57,112 @@ def test_every_public_name_has_its_entry(helpers, tmp_path):
         assert f"`tff.{name}`" in index
 
 
-@pytest.mark.parametrize("repository", [None, "owner/name"])
-def test_pages_of_notebooks_open_in_colab(helpers, tmp_path, monkeypatch, repository):
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    if repository:
-        monkeypatch.setenv("GITHUB_REPOSITORY", repository)
-    helpers["notebook_pages"].write(ROOT / "notebooks", tmp_path)
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        link = f"google.com/github/owner/name/blob/main/notebooks/{path.name}"
-        page = json.loads((tmp_path / path.name).read_text("utf-8"))
-        assert (link in "".join(page["cells"][0]["source"])) == bool(repository)
-        assert page["cells"][1:] == json.loads(path.read_text("utf-8"))["cells"][1:]
+GITHUB, CLONED = "GITHUB_REPOSITORY", "READTHEDOCS_GIT_CLONE_URL"
+
+
+@pytest.fixture
+def write_notebooks(helpers, tmp_path, monkeypatch):
+    """Writes the pages of notebooks, with variables of the environment, to a folder."""
+
+    def write(version, **variables):
+        for name in (GITHUB, CLONED):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        helpers["notebook_pages"].write(ROOT / "notebooks", tmp_path, version)
+        return tmp_path
+
+    return write
+
+
+def read_notebooks(folder):
+    paths = sorted(folder.glob("*.ipynb"))
+    assert len(paths) == 12
+    return {path.name: json.loads(path.read_text("utf-8")) for path in paths}
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "known"),
+    [
+        ({}, False),
+        ({GITHUB: "owner/name"}, True),
+        ({GITHUB: "owner/name", CLONED: "https://github.com/other/fork"}, True),
+        ({CLONED: "https://github.com/owner/name"}, True),
+        ({CLONED: "https://github.com/owner/name.git"}, True),
+        ({CLONED: "git@github.com:owner/name.git"}, True),
+        ({CLONED: "https://example.org/owner/name.git"}, False),
+    ],
+)
+def test_pages_of_notebooks_open_in_colab(write_notebooks, variables, known):
+    stored = read_notebooks(ROOT / "notebooks")
+    for name, page in read_notebooks(write_notebooks("1.2.3", **variables)).items():
+        link = f"google.com/github/owner/name/blob/v1.2.3/notebooks/{name})"
+        first, expected = source(page["cells"][0]), source(stored[name]["cells"][0])
+        assert (link in first) == ("Colab" in first) == known
+        # The link is a paragraph below the title; all else is as stored.
+        title, *paragraphs = first.split("\n\n")
+        assert "\n\n".join([title, *paragraphs[known:]]) == expected
+        assert page["cells"][1:] == stored[name]["cells"][1:]
+
+
+@pytest.mark.parametrize(
+    ("version", "branch", "package"),
+    [
+        ("1.2.3", "v1.2.3", "tfp-flows==1.2.3"),
+        ("1.2.3rc1", "v1.2.3rc1", "tfp-flows==1.2.3rc1"),
+        ("1.3.0.dev0", "main", "git+https://github.com/owner/name@main"),
+    ],
+)
+def test_colab_has_the_notebook_and_the_package_of_one_version(
+    write_notebooks, version, branch, package
+):
+    pages = read_notebooks(write_notebooks(version, **{GITHUB: "owner/name"}))
+    with_more = set()
+    for name, page in pages.items():
+        link = source(page["cells"][0]).split("\n\n")[1]
+        assert f"/blob/{branch}/" in link
+        (command,) = re.findall(r"`%pip install (.+?)`", link)
+        first, *more = command.split()
+        assert first == package
+        if more:
+            assert more == ["scikit-learn"]
+            with_more.add(name)
+    assert with_more == {"11-vae.ipynb"}
+
+
+def test_colab_installs_all_that_notebooks_import(helpers):
+    required = [
+        re.match(r"[\w-]+", requirement)[0].replace("-", "_")
+        for requirement in importlib.metadata.requires("tfp_flows")
+        if "extra ==" not in requirement
+    ]
+    assert "tensorflow_probability" in required
+    others = helpers["notebook_pages"].PACKAGES
+    known = {"tfp_flows", *required, *others, *sys.stdlib_module_names}
+    imported = set()
+    for notebook in read_notebooks(ROOT / "notebooks").values():
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        for node in ast.walk(ast.parse("\n".join(map(source, cells)))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+    assert imported <= known
+    assert set(others) <= imported
+
+
+def test_the_gallery_says_what_each_notebook_takes(write_notebooks):
+    gallery = (write_notebooks("1.2.3") / "index.md").read_text("utf-8")
+    for name, notebook in read_notebooks(ROOT / "notebooks").items():
+        _, time, text = source(notebook["cells"][0]).split("\n\n")[:3]
+        (entry,) = re.findall(rf"{{doc}}`{name[:-6]}`: (.+) (\*.+\*)$", gallery, re.M)
+        assert entry[1] == time
+        # The first sentence, whose end may be made a full stop.
+        assert text.replace("\n", " ").startswith(entry[0].rstrip("."))
 
 
 def test_pages_of_packages_that_are_gone_are_removed(helpers, tmp_path):
