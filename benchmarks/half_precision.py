@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import tfp_flows as tff
 from benchmarks import machine
-from benchmarks.markdown import number
+from benchmarks.markdown import MISSING, number
 from benchmarks.registry import ROOT
 from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
@@ -72,7 +72,7 @@ def fit(case, dtype):
                 progress_bar=False,
             )
         except (tff.vi.FitError, TypeError, ValueError, tf.errors.OpError) as error:
-            return dict(error=f"{type(error).__name__}: {error}".splitlines()[0])
+            return dict(error=f"{type(error).__name__}: {str(error).split('. ')[0]}")
         last = np.mean(np.asarray(result.loss[-100:], np.float64))
         found.append((1e6 * result.train_seconds / case["num_steps"], last))
     times, losses = zip(*found, strict=True)
@@ -82,18 +82,19 @@ def fit(case, dtype):
 def document(found):
     """The table in Markdown."""
     names = found["instructions"]
+    known = "unknown" if names is None else ", ".join(names) or "none"
     lines = ["# Half precision", ""]
     lines += [
-        f"On a processor with {', '.join(names) if names else 'none'} of "
-        f"{', '.join(_INSTRUCTIONS)}: steps of `fit_reverse_kl` by XLA, and the loss in "
-        "nats, over the last hundred steps.",
+        f"Vector instructions of the processor, of {', '.join(_INSTRUCTIONS)}: {known}. "
+        "Steps of `fit_reverse_kl` by XLA, and the loss in nats, over the last hundred "
+        "steps.",
         "",
     ]
     headings = ["", "", "µs per step", "times float32", "loss"]
     rows = []
     for case in found["cases"]:
         sizes = ", ".join(f"{name} = {case['sizes'][name]}" for name in ("K", "D", "S"))
-        single = case["fits"]["float32"]["microseconds"]
+        single = case["fits"]["float32"].get("microseconds")
         for dtype, answer in case["fits"].items():
             if "error" in answer:
                 rows.append([sizes, dtype, answer["error"], "", ""])
@@ -104,7 +105,7 @@ def document(found):
                     sizes,
                     dtype,
                     number(times),
-                    number(times / single, 2),
+                    MISSING if single is None else number(times / single, 2),
                     f"{answer['loss']:.3f}",
                 ]
             )

@@ -89,14 +89,23 @@ def run_of(section, entry):
 
 
 def versions_by_run(found, columns):
-    """The runs that the numbers are of, the newest first, with their versions."""
+    """The runs that the numbers are of, the newest first, with their versions.
+
+    Raises:
+      ValueError: if numbers of one run are of two versions of a package.
+    """
     runs = {}
     for _, workload, case, _ in columns:
         section = found[workload.name]
         for peer, entry in section["cases"][case].items():
             if peer in _PEERS:
                 versions = runs.setdefault(run_of(section, entry), {})
-                versions.update(entry.get("versions", {}))
+                for package, version in entry.get("versions", {}).items():
+                    if versions.setdefault(package, version) != version:
+                        raise ValueError(
+                            f"On {entry['date']} {package} was {versions[package]} and "
+                            f"{version}; measure again what is of one of them."
+                        )
     return dict(sorted(runs.items(), reverse=True))
 
 

@@ -16,8 +16,18 @@ def run(job):
     module = importlib.import_module(f"benchmarks.peers.{job['module']}")
     import_seconds = time.perf_counter() - started
     numbers = module.TASKS[job["task"]](job)
-    versions = {name: importlib.metadata.version(name) for name in module.PACKAGES}
+    versions = {name: version_of(name) for name in module.PACKAGES}
     return dict(numbers, import_seconds=import_seconds, versions=versions)
+
+
+def version_of(package):
+    """The version of a package; of this one that of its code.
+
+    An editable installation keeps the version of the day on which it was made.
+    """
+    if package == "tfp_flows":
+        return importlib.import_module("tfp_flows.version").__version__
+    return importlib.metadata.version(package)
 
 
 if __name__ == "__main__":

@@ -94,15 +94,14 @@ def measure_all(session, targets, names, seeds, minutes):
     started = time.monotonic()
     found, path = read(session.out / SEARCH), session.out / RESULTS
     stored = read(path, machines={}, rows=[])
-    rows, here = stored["rows"], machine.describe()
+    rows, machines, here = stored["rows"], stored["machines"], machine.describe()
     for target in targets:
-        there = stored["machines"].get(target, here)
+        there = machines.get(target, here)
         if there != here:
             raise ValueError(
                 f"The fits of {target} in {path} were timed on {there}, but this is "
                 f"{here}; take another folder as --out, or other --targets."
             )
-    machines = stored["machines"] | dict.fromkeys(targets, here)
     most, likely = plan.estimate(targets, names, found, seeds, rows)
     print(f"About {likely / 60:.0f} minutes, {most / 60:.0f} at most.", flush=True)
     for seed in seeds:
@@ -117,6 +116,7 @@ def measure_all(session, targets, names, seeds, minutes):
                 print(f"\n{minutes:g} minutes are over; run it again for the rest.")
                 return
             row = measure(session, job)
+            machines[job.target] = here
             rows = [other for other in rows if plan.key(other) != job.key] + [row]
             files.write_json(path, dict(machines=machines, rows=rows))
 

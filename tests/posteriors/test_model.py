@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows.density import RowwisePosterior
+from tfp_flows.posteriors.batching import for_many_points
 from tfp_flows.posteriors.model import as_model
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -313,6 +314,34 @@ def test_bad_models(joint, pins, error, message):
 def test_functions_that_fail(log_prob_fn, message):
     with pytest.raises(ValueError, match=f"failed at its first evaluation.*{message}"):
         as_model(log_prob_fn, {}, event_shape=dict(a=[2]))
+
+
+def asserting(z):
+    with tf.control_dependencies([tf.debugging.assert_less(z, -9.0)]):
+        return tf.reduce_sum(z, axis=-1)
+
+
+@pytest.mark.parametrize("is_auto_batched", [False, True])
+@pytest.mark.parametrize(
+    ("log_prob_fn", "cause", "message"),
+    [
+        (lambda z: {}["sigma"], KeyError, "failed at its first evaluation.*'sigma'"),
+        (asserting, tf.errors.InvalidArgumentError, "failed at its first evaluation"),
+        (lambda z: z, type(None), r"shape \(2,\), but must be one number"),
+    ],
+)
+def test_densities_that_fail_at_one_point(log_prob_fn, cause, message, is_auto_batched):
+    with pytest.raises(ValueError, match=message) as found:
+        for_many_points(log_prob_fn, 2, tf.float32, is_auto_batched=is_auto_batched)
+    assert isinstance(found.value.__cause__, cause)
+
+
+def test_densities_that_cannot_be_mapped():
+    def with_loop(z):
+        return tf.scan(lambda state, x: state * x, z)[-1]
+
+    with pytest.raises(ValueError, match="TensorFlow cannot map"):
+        for_many_points(with_loop, 2, tf.float32, is_auto_batched=True)
 
 
 @pytest.mark.parametrize("bijector", [3, [1.0, 2.0], [tfb.Exp()], float], ids=str)

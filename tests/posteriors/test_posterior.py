@@ -77,8 +77,12 @@ def test_weights_mend_a_flow_that_is_too_wide(wide, weighting):
 
 
 def test_the_verdict_chooses_the_weighting(exact, wide):
-    assert exact.draws(200, seed=0).khat is None
+    raw = exact.draws(200, seed=0)
+    assert raw.khat is None
+    assert str(raw) == "200 draws of equal weight: mu [200], tau [200]"
     assert wide.verdict != "good"
+    weighted = wide.draws(200, weighting="psis", seed=0)
+    assert f"200 draws to be weighted, k-hat {weighted.khat:.2f}: " in str(weighted)
     assert wide.draws(200, seed=0).khat is not None
 
 

@@ -22,10 +22,10 @@ _NUM_FINGERPRINT = 8
 _NUM_SLOPES = 64
 # A recursion of 60 operations compiles in a second, one of 100 in more than a minute.
 _LARGEST_DEPTH = 80
-# Of 512 matrices and their gradients on two cores, XLA takes 1.4 times as long as
-# TensorFlow at 8 rows, and 2.1 times at 11 and at 32, and one to three seconds more to
-# compile: that is more than it gains on the layers of a flow.
-_LARGEST_FACTORIZATION = 7
+# Milliseconds of a training step, 16 planar layers and 2,048 samples, by XLA / without:
+# 3 rows 2.1 / 6.7, 4 rows 16 / 7.7, 8 rows 11 / 9.8, 16 rows 30 / 17; and XLA takes 3 to
+# 8 s more to compile (`benchmarks.factorizations`).
+_LARGEST_FACTORIZATION = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,8 +184,9 @@ class Density:
         graph_fn = self.trace(points)
         if arithmetic_depth(graph_fn) > _LARGEST_DEPTH:
             return False
-        is_small = largest_factorization(graph_fn) <= _LARGEST_FACTORIZATION
-        return is_small or not numerics.has_only_cpus()
+        if not numerics.has_only_cpus():
+            return True
+        return largest_factorization(graph_fn, len(points)) <= _LARGEST_FACTORIZATION
 
     def fingerprint(self, points: tf.Tensor) -> np.ndarray:
         """The density at the first eight points, to know it by.

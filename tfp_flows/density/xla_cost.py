@@ -1,7 +1,7 @@
 """What makes a density slow under XLA: long chains of arithmetic, and factorizations."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -20,9 +20,11 @@ _PASSING = {
     "StatefulPartitionedCall", "StopGradient", "StridedSlice", "Tile", "Transpose",
     "Unpack",
 }  # fmt: skip
-# Those that XLA makes column by column on CPUs, where TensorFlow calls Eigen.
+# Those that XLA makes column by column on CPUs, where TensorFlow calls Eigen. The first
+# input is the matrix.
 _FACTORIZATIONS = {
-    "Cholesky", "MatrixInverse", "MatrixSolve", "Qr", "SelfAdjointEigV2", "Svd"
+    "Cholesky", "LogMatrixDeterminant", "Lu", "MatrixDeterminant", "MatrixInverse",
+    "MatrixSolve", "Qr", "SelfAdjointEigV2", "Svd",
 }  # fmt: skip
 
 
@@ -56,23 +58,45 @@ def _depth(nodes: Iterable[Any], functions: dict[str, Any]) -> int:
     return max(depths.values(), default=0)
 
 
-def largest_factorization(graph_fn: tf.types.experimental.ConcreteFunction) -> int:
-    """The most rows of a matrix that is factorized, solved or inverted in a graph.
-
-    Of batches of matrices, as where there is one for each point; those of determinants,
-    whose results do not tell, are not counted.
+def largest_factorization(
+    graph_fn: tf.types.experimental.ConcreteFunction, num_points: int
+) -> int:
+    """The most rows of a matrix that is factorized, solved or inverted for each point.
 
     Args:
-      graph_fn: `ConcreteFunction`.
+      graph_fn: `ConcreteFunction`, of `num_points` points.
+      num_points: a number by which an axis of points is known from other batch axes.
 
     Returns:
-      `int`, 0 if there is none whose size is known.
+      `int`, 0 if there is no such matrix, or its size is not known.
     """
     graph_def = graph_fn.graph.as_graph_def(add_shapes=True)
-    functions = (function.node_def for function in graph_def.library.function)
+    matrices = _factorized(graph_def.node, {})
+    for function in graph_def.library.function:
+        named = enumerate(function.signature.input_arg)
+        inputs = {arg.name: _shapes(function.arg_attr[i]) for i, arg in named}
+        matrices = itertools.chain(matrices, _factorized(function.node_def, inputs))
     sizes = [0]
-    for node in itertools.chain(graph_def.node, *functions):
-        if node.op in _FACTORIZATIONS:
-            shapes = map(tf.TensorShape, node.attr["_output_shapes"].list.shape)
-            sizes += [shape[-2] or 0 for shape in shapes if (shape.rank or 0) > 2]
+    for matrix in matrices:
+        shape = matrix.as_list() if matrix.rank is not None else []
+        if {None, num_points} & set(shape[:-2]):
+            sizes.append(shape[-2] or 0)
     return max(sizes)
+
+
+def _factorized(
+    nodes: Iterable[Any], inputs: dict[str, list[tf.TensorShape]]
+) -> Iterator[tf.TensorShape]:
+    """The shapes of what is factorized, of nodes and of the inputs of their function."""
+    nodes = list(nodes)
+    shapes = inputs | {node.name: _shapes(node) for node in nodes}
+    for node in nodes:
+        if node.op in _FACTORIZATIONS:
+            # `name`, `name:1`, or in a function `name:output:1`.
+            name, *path = node.input[0].split(":")
+            index = int(path[-1]) if path else 0
+            yield from shapes.get(name, [])[index : index + 1]
+
+
+def _shapes(node: Any) -> list[tf.TensorShape]:
+    return [tf.TensorShape(s) for s in node.attr["_output_shapes"].list.shape]

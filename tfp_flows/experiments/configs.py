@@ -77,7 +77,7 @@ class FitConfig:
     )
     seed: int = setting(0, "seed of everything")
     jit_compile: bool | None = setting(
-        None, "compile with XLA or not; by default, for 1,000 steps and more"
+        None, "compile with XLA or not; by default, as tff.vi.fit_reverse_kl does"
     )
 
 

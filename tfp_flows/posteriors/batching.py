@@ -41,18 +41,20 @@ def for_many_points(
         or TensorFlow cannot map it over vectors.
     """
     points = tf.random.stateless_normal([_NUM_POINTS, event_size], [0, 1], dtype=dtype)
-    of_one = _explained(log_prob_fn)
-    maps = is_auto_batched or not _agrees(log_prob_fn, points, of_one)
-    of_flat = _mapped(of_one) if maps else log_prob_fn
+    maps = is_auto_batched or not _agrees(log_prob_fn, points)
+    of_flat = _mapped(_checked(log_prob_fn)) if maps else log_prob_fn
     # One trace for any number of points, eager or in the graph of a fit.
     points_spec = tf.TensorSpec([None, event_size], dtype)
     try:
         traced = tf.function(of_flat, autograph=False).get_concrete_function(points_spec)
+        if maps and traced(points).shape.rank != 1:
+            _one_by_one(log_prob_fn, points)  # says that it is no number
     except _FirstEvaluationError:
         raise
     except FAILURES as error:
         if not maps:
             raise
+        _one_by_one(log_prob_fn, points)  # the model itself may fail, when it is run
         raise ValueError(
             "TensorFlow cannot map the log density and its gradient over points, as "
             "where a loop (tf.scan, tfd.HiddenMarkovModel) goes over what depends on "
@@ -60,8 +62,6 @@ def for_many_points(
             "tfd.JointDistributionCoroutine with Root, where leading dimensions are "
             f"points (x[..., 0] for x[0]). It said: {str(error).strip().splitlines()[-1]}"
         ) from error
-    if maps:
-        _explained(traced)(points)
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
         log_prob = tf.reshape(traced(tf.reshape(z, [-1, event_size])), tf.shape(z)[:-1])
@@ -75,21 +75,19 @@ class _FirstEvaluationError(ValueError):
     """Of a log density that fails at one point, or is no number there."""
 
 
-def _explained(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The log density, with errors that say that it is its own."""
+def _checked(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The log density of one point `[D]`, with errors that say what it must be."""
 
-    def of_points(points: tf.Tensor) -> tf.Tensor:
+    def of_one(point: tf.Tensor) -> tf.Tensor:
         try:
-            log_prob = tf.convert_to_tensor(log_prob_fn(points))
-        except _FirstEvaluationError:
-            raise
+            log_prob = tf.convert_to_tensor(log_prob_fn(point))
         except Exception as error:  # whatever a function of the caller's raises
             raise _FirstEvaluationError(
                 "The log density failed at its first evaluation, at one point without "
                 f"leading dimensions: {first_line(error)} It must take one as well as "
                 "many, which come first (x[..., 0] for x[:, 0])."
             ) from error
-        if log_prob.shape.rank not in (None, points.shape.rank - 1):
+        if log_prob.shape.rank not in (None, 0):
             raise _FirstEvaluationError(
                 f"The log density of one point has shape {log_prob.shape}, but must be "
                 "one number: make batch dimensions part of the event, by "
@@ -97,7 +95,14 @@ def _explained(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
             )
         return log_prob
 
-    return of_points
+    return of_one
+
+
+def _one_by_one(log_prob_fn: Callable, points: tf.Tensor) -> tf.Tensor:
+    """The log densities of points `[S, D]`, each alone."""
+    # Eager calls of joints that map over points trace anew, each time.
+    of_one = _checked(tf.function(log_prob_fn, autograph=False))
+    return tf.stack([of_one(point) for point in tf.unstack(points)])
 
 
 def _has_lists_of_lists(traced: tf.types.experimental.ConcreteFunction) -> bool:
@@ -140,11 +145,9 @@ def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
     return of_flat
 
 
-def _agrees(log_prob_fn: Callable, points: tf.Tensor, of_one: Callable) -> bool:
+def _agrees(log_prob_fn: Callable, points: tf.Tensor) -> bool:
     """Whether points together have the log densities that each has alone."""
-    # Eager calls of joints trace what they map anew, each time.
-    one = _explained(tf.function(of_one, autograph=False))
-    alone = tf.stack([one(point) for point in tf.unstack(points)])
+    alone = _one_by_one(log_prob_fn, points)
     try:
         together = log_prob_fn(points)
     except FAILURES:

@@ -87,7 +87,7 @@ def fit_posterior(
         log density up to a constant of points, structures of `Tensor`s `[S, *shape]`, to
         `[S]`, with `event_shape`. A model that is right for one point only is mapped over
         points by `tf.vectorized_map`.
-      family: `str`, the name of a builder of flows without its `_flow`; `None` is
+      family: a name in `tff.bijectors.FAMILIES`, such as `"sylvester"`; `None` is
         `"planar"` for up to 4 numbers and `"autoregressive"` for more.
       num_layers: K; `None` is 16, or 3 of `"autoregressive"`.
       seed: `int` or stateless TFP seed; `None` draws a new one.

@@ -125,7 +125,7 @@ def as_model(
         joint, log_prob_fn, dtype = None, target, numerics.check_dtype(dtype)
         event_shape = _as_shapes(event_shape)
         dtypes = tf.nest.map_structure(lambda _: dtype, event_shape)
-        names = tuple(_path_names(event_shape))
+        names = tuple(path_names(event_shape))
     else:
         raise TypeError(
             "`joint` must be a tfd.JointDistribution, or a function of points with "
@@ -163,16 +163,17 @@ def _names(joint: tfd.Distribution) -> tuple[str, ...]:
     """Names of the numbers left, one for each `Tensor` of a point."""
     structure = joint.event_shape
     if isinstance(structure, dict) or hasattr(structure, "_fields"):
-        return tuple(_path_names(structure))
+        return tuple(path_names(structure))
     left = [name for name in part_names(joint.distribution) if name not in joint.pins]
     paths = (
-        [name if path == "x" else f"{name}/{path}" for path in _path_names(part)]
+        [name if path == "x" else f"{name}/{path}" for path in path_names(part)]
         for name, part in zip(left, structure, strict=True)
     )
     return tuple(itertools.chain.from_iterable(paths))
 
 
-def _path_names(structure: Any) -> list[str]:
+def path_names(structure: Any) -> list[str]:
+    """A name for each leaf of a structure, in the order of `tf.nest.flatten`."""
     paths = [path for path, _ in tree.flatten_with_path(_as_leaves(structure))]
     return ["/".join(map(str, path)) or "x" for path in paths]
 

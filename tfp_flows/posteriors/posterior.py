@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import mcmc, numerics, vi
 from tfp_flows.diagnostics import Evaluation
 from tfp_flows.posteriors import arviz_data
-from tfp_flows.posteriors.model import Model
+from tfp_flows.posteriors.model import Model, path_names
 from tfp_flows.posteriors.refine import refine
 from tfp_flows.posteriors.refinement import Refinement
 from tfp_flows.posteriors.summary import summarize
@@ -43,6 +43,14 @@ class Draws:
     log_weights: np.ndarray
     khat: float | None = None
     refinement: Refinement | None = None
+
+    def __str__(self) -> str:
+        parts = zip(path_names(self.values), tf.nest.flatten(self.values), strict=True)
+        shapes = ", ".join(f"{name} {list(np.shape(part))}" for name, part in parts)
+        how = "to be weighted" if np.ptp(self.log_weights) > 0.0 else "of equal weight"
+        khat = "" if self.khat is None else f", k-hat {self.khat:.2f}"
+        text = f"{len(self.log_weights)} draws {how}{khat}: {shapes}"
+        return text if self.refinement is None else f"{text}\n{self.refinement}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

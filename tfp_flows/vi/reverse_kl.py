@@ -143,8 +143,8 @@ def fit_reverse_kl(
       jit_compile: whether to compile with XLA; `None` does for 1,000 steps and more,
         unless the target has chains of more than 80 elementwise operations, such as those
         of a recursion that is unrolled, which XLA takes minutes to compile (`tf.scan` or
-        `tf.while_loop` have none), or, on CPUs, a matrix of 8 rows and more for each
-        point to factorize, at which XLA is slow.
+        `tf.while_loop` have none), or, on CPUs, a matrix of 4 rows and more for each
+        point to factorize, solve or invert, which XLA does slowly.
       strategy: `tf.distribute.MirroredStrategy`, whose replicas share each step, as
         `tff.vi.fit` says.
       steps_per_execution: updates per call of the compiled program, between which the
