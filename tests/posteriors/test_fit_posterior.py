@@ -42,6 +42,37 @@ def test_a_gaussian_posterior_needs_no_flow(regression):
     np.testing.assert_allclose(table["sd"], sd, rtol=0.05)
 
 
+def fit_with_loop(**arguments):
+    """A posterior with a loop whose gradient XLA does not know."""
+
+    def log_prob_fn(x):
+        _, a = tf.while_loop(
+            lambda i, _: i < 5, lambda i, a: (i + 1, a + 0.1 * tf.tanh(a)), (0, x["a"])
+        )
+        return -tf.square(a) - tf.square(x["b"])
+
+    return tff.fit_posterior(
+        log_prob_fn,
+        event_shape=dict(a=[], b=[]),
+        num_layers=1,
+        num_steps=1_000,
+        sample_size=8,
+        num_evaluation_samples=1_000,
+        progress_bar=False,
+        seed=0,
+        **arguments,
+    )
+
+
+def test_what_xla_cannot_compile_is_fitted_without_it():
+    with pytest.warns(RuntimeWarning, match=r"fitted without XLA.*jit_compile=False"):
+        posterior = fit_with_loop()
+    assert posterior.fit.settings["jit_compile"] is False
+    assert not posterior.model.can_compile
+    with pytest.raises(RuntimeError, match="XLA could not compile"):
+        fit_with_loop(jit_compile=True)
+
+
 def banana(x):
     first = tfd.Normal(0.0, 2.0).log_prob(x["a"])
     return first + tfd.Normal(0.25 * x["a"] ** 2, 1.0).log_prob(x["b"])

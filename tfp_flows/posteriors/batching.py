@@ -12,6 +12,9 @@ from tfp_flows.density.checks import FAILURES, first_line
 
 # A prime that is rarely the size of anything in a model.
 _NUM_POINTS = 7
+# How many times as far custom gradients are looked for, which matter far out: without its
+# own, that of `tfb.Softplus` is NaN from 89 on in float32.
+_FAR = 128.0
 
 
 def for_many_points(
@@ -55,13 +58,16 @@ def for_many_points(
         if not maps:
             raise
         _one_by_one(log_prob_fn, points)  # the model itself may fail, when it is run
-        raise ValueError(
-            "TensorFlow cannot map the log density and its gradient over points, as "
-            "where a loop (tf.scan, tfd.HiddenMarkovModel) goes over what depends on "
-            "unknowns: write the model for many points, as a "
-            "tfd.JointDistributionCoroutine with Root, where leading dimensions are "
-            f"points (x[..., 0] for x[0]). It said: {str(error).strip().splitlines()[-1]}"
-        ) from error
+        mapped_values = _mapped_values(log_prob_fn, points)
+        if mapped_values is None:
+            raise ValueError(
+                "TensorFlow cannot map the log density and its gradient over points, as "
+                "in some loops over what depends on unknowns: write the model for many "
+                "points, as a tfd.JointDistributionCoroutine with Root, where leading "
+                "dimensions are points (x[..., 0] for x[0]). It said: "
+                f"{str(error).strip().splitlines()[-1]}"
+            ) from error
+        traced = mapped_values
 
     def of_many(z: tf.Tensor) -> tf.Tensor:
         log_prob = tf.reshape(traced(tf.reshape(z, [-1, event_size])), tf.shape(z)[:-1])
@@ -119,8 +125,8 @@ def _has_lists_of_lists(traced: tf.types.experimental.ConcreteFunction) -> bool:
 def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
     """`[S, D]` to `[S]`, each point and its gradient alone.
 
-    `tf.vectorized_map` loses custom gradients, such as that of `tfb.Softplus`, which
-    without it is NaN from 89 on in float32: the gradient is taken within the map.
+    `tf.vectorized_map` loses custom gradients, such as that of `tfb.Softplus`: the
+    gradient is taken within the map.
     """
 
     def value_and_gradient(point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -143,6 +149,42 @@ def _mapped(log_prob_fn: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
         return log_prob, gradient
 
     return of_flat
+
+
+def _mapped_values(
+    log_prob_fn: Callable, points: tf.Tensor
+) -> tf.types.experimental.ConcreteFunction | None:
+    """`[S, D]` to `[S]`, each point alone, with the gradient of the mapped program.
+
+    TensorFlow maps loops such as that of `tfd.HiddenMarkovModel`, but not what makes
+    their gradients. Where custom gradients are lost, and the gradients are not those of
+    each point alone, it is `None`.
+    """
+
+    def of_flat(z: tf.Tensor) -> tf.Tensor:
+        return tf.vectorized_map(log_prob_fn, z)
+
+    both = tf.concat([points, _FAR * points], axis=0)
+    spec = tf.TensorSpec([None, points.shape[-1]], points.dtype)
+    try:
+        traced = tf.function(of_flat, autograph=False).get_concrete_function(spec)
+        slopes = _slope(traced, both)
+    except FAILURES:
+        return None
+    of_one = tf.function(log_prob_fn, autograph=False)
+    alone = np.stack([_slope(of_one, point) for point in tf.unstack(both)])
+    largest = np.max(np.abs(alone), axis=-1, keepdims=True)
+    room = numerics.epsilon(points.dtype) ** 0.5 * (1.0 + largest)
+    are_equal = np.isclose(slopes, alone, rtol=0.0, atol=room, equal_nan=True)
+    return traced if np.all(are_equal) else None
+
+
+def _slope(log_prob_fn: Callable, z: tf.Tensor) -> np.ndarray:
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        log_prob = log_prob_fn(z)
+    zero = tf.UnconnectedGradients.ZERO
+    return tape.gradient(log_prob, z, unconnected_gradients=zero).numpy()
 
 
 def _agrees(log_prob_fn: Callable, points: tf.Tensor) -> bool:

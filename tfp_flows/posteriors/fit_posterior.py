@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import bijectors, diagnostics, distributions, numerics, vi
+from tfp_flows import bijectors, diagnostics, distributions, numerics, training, vi
 from tfp_flows.diagnostics.verdict import GOOD, LARGEST_GAP, UNDECIDED, VERDICTS
 from tfp_flows.posteriors.model import Model, as_model
 from tfp_flows.posteriors.pins import log_prob_parts
@@ -105,8 +106,9 @@ def fit_posterior(
       checkpoint_dir: folder for the state of the flow's fit, see `fit_reverse_kl`; needs
         a `seed`.
       jit_compile: whether to compile the flow's fit with XLA; `None` does as
-        `fit_reverse_kl`, but not where XLA does not know what loops of the model become.
-        `False` holds for `Posterior.refine`, too.
+        `fit_reverse_kl`, but not where XLA does not know what loops of the model become,
+        and without it where XLA fails, with a `RuntimeWarning`; then, and after `False`,
+        `Posterior.refine` does without it, too.
       progress_bar: whether to show one, on stderr.
       **pins: the observed parts of the joint distribution by name. A part whose name is
         one of the arguments here is pinned by `joint.experimental_pin`.
@@ -122,7 +124,7 @@ def fit_posterior(
         where fits start, a number is out of range, or there is a `checkpoint_dir` but no
         `seed`. All of this comes before long work.
       FitError: if the fit of the flow fails.
-      RuntimeError: if XLA cannot compile the model.
+      RuntimeError: if `jit_compile` is `True`, and XLA cannot compile the model.
     """
     if family is not None:
         numerics.check_choice("family", family, bijectors.FAMILIES)
@@ -175,7 +177,17 @@ def fit_posterior(
         jit_compile=jit_compile,
         progress_bar=progress_bar,
     )
-    fit = fit_flow(**(_FIRST | given), seed=fit_seed, checkpoint_dir=checkpoint_dir)
+    first = dict(_FIRST | given, seed=fit_seed, checkpoint_dir=checkpoint_dir)
+    try:
+        fit = fit_flow(**first)
+    except training.XlaError as error:
+        if jit_compile is not None:
+            raise
+        said = f"The model is fitted without XLA, which failed: {error}"
+        warnings.warn(said, RuntimeWarning, stacklevel=2)
+        model = dataclasses.replace(model, can_compile=False)
+        fit_flow = functools.partial(fit_flow, jit_compile=False)
+        fit = fit_flow(**first)
     posterior = Posterior(model, flow, _judge(flow, evaluate), fit)
     if posterior.verdict == GOOD or num_steps is not None:
         return posterior

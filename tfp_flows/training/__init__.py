@@ -6,7 +6,7 @@ It knows variables, optimizers and callables, no flows: `tff.vi.fit` has it trai
 from tfp_flows.training import optimizers
 from tfp_flows.training.basis_updates import BasisUpdates
 from tfp_flows.training.checkpoint import Checkpoint
-from tfp_flows.training.chunks import run_in_chunks, xla_errors
+from tfp_flows.training.chunks import XlaError, run_in_chunks, xla_errors
 from tfp_flows.training.eigenbasis import EigenbasisAdam, num_parameters
 from tfp_flows.training.event import Event
 from tfp_flows.training.held_out import HeldOutTest
@@ -39,6 +39,7 @@ __all__ = [
     "Traces",
     "TrainingState",
     "Workers",
+    "XlaError",
     "build_run_steps",
     "num_batch_axes",
     "num_parameters",

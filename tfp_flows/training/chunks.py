@@ -46,7 +46,7 @@ def run_in_chunks(
       stopped the fit, or `None`.
 
     Raises:
-      RuntimeError: if XLA cannot compile the loop.
+      XlaError: if XLA cannot compile the loop.
       ValueError: if an event asks for an update after no step, or for a rate that is no
         number from 0 to 1.
     """
@@ -134,15 +134,19 @@ def _caller(
     return call
 
 
+class XlaError(RuntimeError):
+    """XLA could not compile a program."""
+
+
 @contextlib.contextmanager
 def xla_errors(jit_compile: bool) -> Iterator[None]:
-    """Turns errors of XLA's compiler into a `RuntimeError` that says what to do."""
+    """Turns errors of XLA's compiler into an `XlaError` that says what to do."""
     try:
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if not jit_compile:
             raise
-        raise RuntimeError(
+        raise XlaError(
             "XLA could not compile the fit; pass jit_compile=False. It said: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
