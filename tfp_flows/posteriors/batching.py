@@ -184,7 +184,8 @@ def _slope(log_prob_fn: Callable, z: tf.Tensor) -> np.ndarray:
         tape.watch(z)
         log_prob = log_prob_fn(z)
     zero = tf.UnconnectedGradients.ZERO
-    return tape.gradient(log_prob, z, unconnected_gradients=zero).numpy()
+    slope = tape.gradient(log_prob, z, unconnected_gradients=zero)
+    return tf.convert_to_tensor(slope).numpy()  # of a gather, it is sparse
 
 
 def _agrees(log_prob_fn: Callable, points: tf.Tensor) -> bool:
