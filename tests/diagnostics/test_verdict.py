@@ -121,6 +121,13 @@ def test_levels_and_reasons(changes, verdict, reason):
     assert record["reasons"] == evaluation.reasons
 
 
+def test_evidence_without_what_is_missed_says_so():
+    for share, is_said in ((0.005, False), (0.3, True)):
+        text = str(dataclasses.replace(PERFECT, **outside(share)))
+        assert "nats (importance sampling" in text
+        assert ("of what samples of the flow reach alone" in text) == is_said
+
+
 def test_every_verdict_says_how_far_it_looked():
     texts = [
         str(dataclasses.replace(PERFECT, **outside(0.0), **changes))

@@ -167,6 +167,14 @@ class Evaluation:
             fields["outside"] = Outside(**fields["outside"])
         return cls(**fields)
 
+    @property
+    def _by_what(self) -> str:
+        """How the evidence was estimated, and that it is too low where mass is missed."""
+        how = "importance sampling"
+        if self.outside is not None and self.outside.is_missed:
+            how += " of what samples of the flow reach alone"
+        return how
+
     def __str__(self) -> str:
         kl = f"{self.gap:.4f} "
         if self.kl is None:
@@ -178,7 +186,7 @@ class Evaluation:
             (
                 "log evidence",
                 f"{self.log_evidence:.4f} +- {self.log_evidence_standard_error:.4f} "
-                "nats (importance sampling)",
+                f"nats ({self._by_what})",
             ),
             ("KL", kl),
             ("ESS", f"{self.ess:.0f} of {self.num_samples}"),

@@ -71,7 +71,8 @@ class Outside:
         return f"samples of the flow, widened {self.scale:.0f} times,"
 
     def __str__(self) -> str:
-        ascents = f"{self.num_ascents} ascents to {self.num_modes} modes"
+        modes = "mode" if self.num_modes == 1 else "modes"
+        ascents = f"{self.num_ascents} ascents to {self.num_modes} {modes}"
         if not self.num_ascents:
             ascents = "no ascents, for want of a gradient"
         text = f"widened {self.scale:.0f} times, {ascents}: "
