@@ -56,8 +56,8 @@ def test_the_first_fit_takes_seconds():
         if (row["contestant"], row["budget"]) == ("planar", "default")
     ]
     assert len(seconds) >= 3
-    assert 9.0 < min(seconds) < max(seconds) < 15.0
-    assert "Fifteen seconds on two cores" in text("README.md")
+    assert 9.0 < min(seconds) < max(seconds) < 20.0
+    assert "Fifteen to twenty seconds on two cores" in text("README.md")
 
 
 def test_half_of_shallow_fits_are_not_to_be_trusted():

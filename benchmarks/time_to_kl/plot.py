@@ -16,7 +16,6 @@ _LIBRARY_COLORS = dict(
     PyMC=_SKY,
 )
 _MARKERS = "oposD^vPXsDsDv^*"
-_NUM_COLUMNS = 3
 # What is farther or nearer is drawn at these edges, as their ticks say.
 _FARTHEST, _NEAREST = 3.0, 0.0015
 
@@ -29,10 +28,12 @@ def write(path, rows):
       rows: the results.
     """
     targets = [name for name in DENSITIES if any(row["target"] == name for row in rows)]
-    num_rows = -(-len(targets) // _NUM_COLUMNS)
+    # Rows that are full, where that can be.
+    num_columns = 2 if len(targets) == 4 else 3
+    num_rows = -(-len(targets) // num_columns)
 
     def draw_all(figure):
-        grid = figure.subplots(num_rows, _NUM_COLUMNS, sharex=True, squeeze=False)
+        grid = figure.subplots(num_rows, num_columns, sharex=True, squeeze=False)
         for ax in grid.flat[len(targets) :]:
             ax.remove()
         for ax, target in zip(grid.flat, targets, strict=False):

@@ -13,6 +13,9 @@ THRESHOLDS = (0.1, 0.03, 0.01, 0.003)
 # Moments of 10,000 reference draws are no better than this themselves.
 THRESHOLDS_OF_MOMENTS = (0.1, 0.05, 0.03)
 
+# What is farther has not been fitted at all.
+_FAR = 1_000
+
 _PHASES = dict(
     import_seconds="import",
     setup_seconds="set-up",
@@ -122,6 +125,10 @@ def document(found, searches):
     return "\n".join([*lines, ""])
 
 
+def _distance(value):
+    return f"over {_FAR:,}" if value > _FAR else number(value)
+
+
 def _seconds(value):
     return "never" if value is None else number(value)
 
@@ -146,7 +153,7 @@ def _target_lines(rows, target):
         cells.append([
             f"**{label}**" if contestant.worker == "ours" else label,
             *(_seconds(time_to(found, limit)) for limit in limits),
-            f"{number(best['distance'])} ({number(best['worst'])})",
+            f"{_distance(best['distance'])} ({_distance(best['worst'])})",
             number(best["seconds"]),
             best["budget"],
             str(best["num_seeds"]),
