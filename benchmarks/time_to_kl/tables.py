@@ -30,8 +30,8 @@ Made by `python -m benchmarks.time_to_kl`. Seconds from the start of a process, 
 and compilation included, to a fitted flow; its KL divergence is estimated afterwards, by
 100,000 samples, in float64 and by the same formulas for all. Each fit is a process of its
 own. A time to a KL is the median time of the shortest budget whose median KL over the
-seeds is so small. What was further than 0.3 off with the first seed was not repeated. The
-fits to one target are of one machine, named at the end; seconds of two targets may not be.
+seeds is so small. What was further than 0.3 off with the first seed was not repeated.
+The fits to one target are of one machine, named at the end; those to two may not be.
 
 tfp_flows has its defaults, and other budgets; nothing else was chosen; the defaults
 themselves were chosen on these targets (docs/recipe.md). For every other library,

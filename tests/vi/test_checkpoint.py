@@ -314,7 +314,7 @@ def test_a_file_of_version_2_goes_on(tmp_path):
         fit(tff.planar_flow(1, 1, seed=0), checkpoint_dir=folder, **settings)
         for folder in (tmp_path, tmp_path / "none")
     ]
-    # Another machine rounds otherwise from then on, which this fit, far off, amplifies: by
-    # 1e-3 where it was seen. Other samples or another optimizer give other losses.
+    # Another machine rounds otherwise from then on, which this fit, far off, amplifies,
+    # to 1e-3 where it was seen. Other samples or another optimizer give other losses.
     np.testing.assert_allclose(fits[0].loss, fits[1].loss, rtol=1e-2)
     assert fits[0].num_steps_done == 45
