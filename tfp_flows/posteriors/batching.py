@@ -12,9 +12,9 @@ from tfp_flows.density.checks import FAILURES, first_line
 
 # A prime that is rarely the size of anything in a model.
 _NUM_POINTS = 7
-# How many times as far custom gradients are looked for, which matter far out: without its
-# own, that of `tfb.Softplus` is NaN from 89 on in float32.
-_FAR = 128.0
+# How many times as far gradients of mapped programs are compared, too: to where numbers
+# such as probabilities are near their edges, not on them.
+_FAR = 4.0
 
 
 def for_many_points(
@@ -157,8 +157,8 @@ def _mapped_values(
     """`[S, D]` to `[S]`, each point alone, with the gradient of the mapped program.
 
     TensorFlow maps loops such as that of `tfd.HiddenMarkovModel`, but not what makes
-    their gradients. Where custom gradients are lost, and the gradients are not those of
-    each point alone, it is `None`.
+    their gradients. Custom gradients are lost: that of `tfb.Softplus` is NaN from 89 on
+    in float32 then. Where gradients are not those of each point alone, it is `None`.
     """
 
     def of_flat(z: tf.Tensor) -> tf.Tensor:
