@@ -9,20 +9,14 @@ places: a Cholesky factor of N x N numbers for each sample. Step and compile tim
 factorizations.md.
 """
 
-import argparse
-import pathlib
 import sys
 
 import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks import machine
+from benchmarks import one_table
 from benchmarks.markdown import number
-from benchmarks.registry import ROOT
-from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
-
-RESULTS = ROOT / "benchmarks" / "results"
 
 SIZES = (2, 3, 4, 6, 8, 11, 16)
 NUM_LAYERS, NUM_STEPS = 16, 200
@@ -81,19 +75,18 @@ def document(found):
     return "\n".join([*lines, *table_lines([*headings, "trace, s"], rows), ""])
 
 
-def main(argv=None):
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
-    out = files.prepare_folder(parser.parse_args(argv).out, "--out")
+def measure():
+    """Fits at each size, with XLA and without."""
     rows = []
     for size in SIZES:
         rows.append(dict(size=size, xla=fit(size, True), plain=fit(size, False)))
         print(rows[-1], flush=True)
-    found = dict(machine=machine.describe(), rows=rows)
-    files.write_json(out / "factorizations.json", found)
-    files.write_text(out / "factorizations.md", document(found))
-    print(document(found))
+    return dict(rows=rows)
+
+
+def main(argv=None):
+    """The command."""
+    one_table.run(argv, __doc__, "factorizations", measure, document)
 
 
 if __name__ == "__main__":

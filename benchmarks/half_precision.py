@@ -9,7 +9,6 @@ of the processor: AMX and AVX-512 have bfloat16 arithmetic, AVX2 has not. Writes
 half_precision.json and half_precision.md.
 """
 
-import argparse
 import pathlib
 import statistics
 import sys
@@ -18,13 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks import machine
+from benchmarks import one_table
 from benchmarks.markdown import MISSING, number
-from benchmarks.registry import ROOT
-from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
-
-RESULTS = ROOT / "benchmarks" / "results"
 
 DTYPES = ("float32", "bfloat16", "float16")
 CASES = (
@@ -112,20 +107,19 @@ def document(found):
     return "\n".join([*lines, *table_lines(headings, rows), ""])
 
 
-def main(argv=None):
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
-    out = files.prepare_folder(parser.parse_args(argv).out, "--out")
+def measure():
+    """Fits of each case in each dtype."""
     cases = []
     for sizes in CASES:
         fits = {dtype: fit(sizes, dtype) for dtype in DTYPES}
         cases.append(dict(sizes=sizes, fits=fits))
         print(cases[-1], flush=True)
-    found = dict(machine=machine.describe(), instructions=instructions(), cases=cases)
-    files.write_json(out / "half_precision.json", found)
-    files.write_text(out / "half_precision.md", document(found))
-    print(document(found))
+    return dict(instructions=instructions(), cases=cases)
+
+
+def main(argv=None):
+    """The command."""
+    one_table.run(argv, __doc__, "half_precision", measure, document)
 
 
 if __name__ == "__main__":

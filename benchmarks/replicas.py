@@ -15,7 +15,7 @@ import pathlib
 import statistics
 import sys
 
-from benchmarks import jobs, machine
+from benchmarks import jobs, machine, one_table
 from benchmarks.markdown import number
 from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
@@ -126,9 +126,7 @@ def main(argv=None):
             runs.append(measure(case))
             print(case, runs[-1], flush=True)
     found = dict(machine=machine.describe(), cases=cases)
-    files.write_json(out / "replicas.json", found)
-    files.write_text(out / "replicas.md", document(found))
-    print(document(found))
+    one_table.store(out, "replicas", found, document)
 
 
 if __name__ == "__main__":

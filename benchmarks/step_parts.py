@@ -9,8 +9,6 @@ rates that this machine shows for them in arrays alone. Writes step_parts.json a
 step_parts.md.
 """
 
-import argparse
-import pathlib
 import statistics
 import sys
 
@@ -18,14 +16,10 @@ import keras
 import tensorflow as tf
 
 import tfp_flows as tff
-from benchmarks import floor, machine
+from benchmarks import floor, one_table
 from benchmarks.markdown import number
 from benchmarks.peers import floor as rates_of
-from benchmarks.registry import ROOT
-from tfp_flows import files
 from tfp_flows.experiments.tables import table_lines
-
-RESULTS = ROOT / "benchmarks" / "results"
 
 # Name of what a fit does more than the one before it.
 PARTS = {
@@ -131,11 +125,8 @@ def _functions(sizes, rates):
     return sum(1e-3 * times * count / rates[name] for name, times in _CALLS.items())
 
 
-def main(argv=None):
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
-    out = files.prepare_folder(parser.parse_args(argv).out, "--out")
+def measure():
+    """Fits as far as each part, at each size, and the rates of this machine."""
     xla = rates_of.xla_rates(0.5)
     best = floor.best_of([xla, rates_of.numpy_rates(0.5)])
     cases = []
@@ -144,10 +135,12 @@ def main(argv=None):
         bound, _ = floor.floor_microseconds(sizes, best)
         cases.append(dict(sizes=sizes, microseconds=times, floor=bound))
         print(cases[-1], flush=True)
-    found = dict(machine=machine.describe(), rates=xla, cases=cases)
-    files.write_json(out / "step_parts.json", found)
-    files.write_text(out / "step_parts.md", document(found))
-    print(document(found))
+    return dict(rates=xla, cases=cases)
+
+
+def main(argv=None):
+    """The command."""
+    one_table.run(argv, __doc__, "step_parts", measure, document)
 
 
 if __name__ == "__main__":
