@@ -179,7 +179,9 @@ class Density:
         Cholesky factors and the like of a matrix for each point column by column.
 
         Args:
-          points: `Tensor` of shape `[S, ..., D]`, at which `check_gradient` has passed.
+          points: `Tensor` of shape `[S, ..., D]`, whose values do not matter, of a
+            density that has passed `check_gradient`. S had better be the size of no
+            other axis of the density, by which matrices for each point are known.
         """
         graph_fn = self.trace(points)
         if arithmetic_depth(graph_fn) > _LARGEST_DEPTH:

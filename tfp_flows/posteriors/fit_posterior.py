@@ -178,20 +178,28 @@ def fit_posterior(
         progress_bar=progress_bar,
     )
     first = dict(_FIRST | given, seed=fit_seed, checkpoint_dir=checkpoint_dir)
-    try:
-        fit = fit_flow(**first)
-    except training.XlaError as error:
-        if jit_compile is not None:
-            raise
-        said = f"The model is fitted without XLA, which failed: {error}"
-        warnings.warn(said, RuntimeWarning, stacklevel=2)
+    fit, fit_flow = _fit_first(fit_flow, first)
+    if fit_flow.keywords["jit_compile"] is False:
         model = dataclasses.replace(model, can_compile=False)
-        fit_flow = functools.partial(fit_flow, jit_compile=False)
-        fit = fit_flow(**first)
     posterior = Posterior(model, flow, _judge(flow, evaluate), fit)
     if posterior.verdict == GOOD or num_steps is not None:
         return posterior
     return _fit_further(posterior, fit_flow, evaluate, given, fit_seed, checkpoint_dir)
+
+
+def _fit_first(
+    fit_flow: functools.partial, arguments: dict[str, Any]
+) -> tuple[vi.FitResult, functools.partial]:
+    """The first fit, without XLA if that may be and XLA fails, and how to go on."""
+    try:
+        return fit_flow(**arguments), fit_flow
+    except training.XlaError as error:
+        if fit_flow.keywords["jit_compile"] is not None:
+            raise
+        said = f"The model is fitted without XLA, which failed: {error}"
+        warnings.warn(said, RuntimeWarning, stacklevel=3)
+    fit_flow = functools.partial(fit_flow, jit_compile=False)
+    return fit_flow(**arguments), fit_flow
 
 
 def _find_start(model: Model, seed: tf.Tensor) -> vi.GaussianStart:
