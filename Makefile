@@ -22,6 +22,7 @@ test:
 	pytest
 
 evidence:
+	pytest -m slow
 	pytest -m evidence tests/integration/test_notebooks.py tests/vi/test_checkpoint.py
 
 lowest:

@@ -293,9 +293,17 @@ def short(monkeypatch, tmp_path):
     return shorten_numbers
 
 
+# Of the other pages, `make evidence` runs the code.
+RUN_ALWAYS = ("README.md", "index.md", "guide.md", "performance.md")
+
+
 @pytest.mark.parametrize(
     "page",
-    [page for page in [README, *PAGES] if code_blocks(page.read_text("utf-8"))],
+    [
+        pytest.param(page, marks=[pytest.mark.slow] * (page.name not in RUN_ALWAYS))
+        for page in [README, *PAGES]
+        if code_blocks(page.read_text("utf-8"))
+    ],
     ids=lambda page: page.name,
 )
 def test_code_runs_from_top_to_bottom(page, short, capsys):

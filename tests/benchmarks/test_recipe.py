@@ -36,6 +36,7 @@ ARGUMENTS = dict(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", studies.STUDIES)
 def test_every_study_runs(study, monkeypatch):
     def few_targets():

@@ -64,6 +64,7 @@ def test_forward_and_score_under_xla_agree_with_eager(entry, event_size, rng):
     assert_xla_agrees_with_eager(maps, entry, event_size, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
     # The inverse of Sylvester layers is the code of planar ones.
@@ -74,6 +75,7 @@ def test_inverse_under_xla_agrees_with_eager(entry, rng):
     assert_xla_agrees_with_eager(inverse_and_log_det, entry, 3, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "batch_shape"),
     # What has batches of parameters; those without differ in code that stacks share.
@@ -101,6 +103,7 @@ def test_points_of_unknown_rank(entry, batch_shape, rng):
             assert_same(actual, forward_and_log_det(bijector, x))
 
 
+@pytest.mark.slow
 @one_per_class
 def test_graphs_of_sessions_agree_with_eager(entry, rng):
     # There, == of tensors is that of Python objects.
@@ -199,6 +202,7 @@ def test_vectorized_map_over_points(entry, event_size, rng):
     assert_same(mapped, forward_and_log_det(bijector, tf.identity(x)))
 
 
+@pytest.mark.slow
 @one_per_class
 def test_vectorized_map_over_parameters(entry, rng):
     parameters, bijector = entry.make(rng, batch_shape=(4,), event_size=3)

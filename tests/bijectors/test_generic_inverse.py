@@ -26,10 +26,10 @@ def tolerance(entry, dtype, scale):
 @pytest.mark.parametrize(
     ("scale", "dtype"),
     [
-        (0.01, tf.float64),
+        pytest.param(0.01, tf.float64, marks=pytest.mark.slow),
         (1.0, tf.float64),
         (10.0, tf.float64),
-        (1.0, tf.float32),
+        pytest.param(1.0, tf.float32, marks=pytest.mark.slow),
         (10.0, tf.float32),
     ],
 )
@@ -133,6 +133,7 @@ def test_gradients_match_central_differences(entry, problem, rng):
         assert directional(gradient, directions) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @one_per_class
 def test_second_gradients_match_central_differences(entry, problem, rng):
     arguments, weights = problem
@@ -195,6 +196,7 @@ def test_jacobian_is_the_inverse_of_the_forward_one(entry, rng):
     np.testing.assert_allclose(bijector.inverse_log_det_jacobian(y), log_det, 1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16], ids=lambda d: d.name)
 @one_per_class
 def test_half_precision(entry, dtype, rng):

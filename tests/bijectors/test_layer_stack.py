@@ -89,6 +89,7 @@ def test_inverse_equals_a_chain(entry, rng):
     assert log_det.shape == (5, 2, 4)
 
 
+@pytest.mark.slow
 @registry.at_each_size(registry.one_stack_per_class())
 def test_equals_a_chain_if_one_parameter_has_a_batch(entry, event_size, rng):
     batched, _ = entry.make(rng, batch_shape=(2, 1), event_size=event_size)

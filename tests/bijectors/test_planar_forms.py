@@ -59,6 +59,7 @@ def test_forms_agree_to_the_second_derivative(num_layers, batch_shape, rng, monk
         np.testing.assert_allclose(compact, elementwise, rtol=1e-10, atol=1e-12 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event_size", EACH_FORM)
 def test_second_derivatives_match_central_differences(event_size, rng):
     parameters = stack_of(rng, 5, event_size)

@@ -143,6 +143,7 @@ def test_a_failed_fit_is_saved_and_says_so(folder, capsys, monkeypatch, eagerly)
     assert {path.name for path in (folder / "o").iterdir()} >= {"flow.npz", "fit.json"}
 
 
+@pytest.mark.slow
 def test_report_card(folder, capsys):
     fit = ["fit", "u1", "--num-steps", "60", "--sample-size", "64", "--out", "o"]
     assert main([*fit, "--tensorboard", "events"]) == 0

@@ -24,6 +24,7 @@ def fail(text):
     raise OSError(text)
 
 
+@pytest.mark.slow
 def test_each_runs_in_another_process_and_results_keep_their_order(capsys):
     tasks = {"slow": (process, 0.2), "a": (process,), "b": (process,)}
     results = run_side_by_side(tasks, num_workers=2)

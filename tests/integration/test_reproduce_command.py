@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 
+import pytest
 from matplotlib.image import imread
 
 from tfp_flows import plotting
@@ -11,6 +12,7 @@ from tfp_flows.cli import main
 from tfp_flows.experiments.configs import ReproduceConfig
 
 
+@pytest.mark.slow
 def test_reproduce_quick(tmp_path, monkeypatch, capsys):
     # One example and two lengths of flows, each fitted as `--quick` does.
     quick = ReproduceConfig.quick(seed=0)

@@ -22,6 +22,7 @@ def target():
     )
 
 
+@pytest.mark.slow
 @planar
 def test_fit_surrogate_posterior_under_xla(make):
     flow = make(init_scale=0.1)
@@ -53,6 +54,7 @@ def test_fit_surrogate_posterior_with_importance_weights(make):
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
 
 
+@pytest.mark.slow
 def test_other_divergences_of_tfp():
     flow = tff.planar_flow(2, 2, seed=0, dtype=tf.float64, affine=True)
     before = kl_to_target(flow)

@@ -50,6 +50,7 @@ for directory in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_saved_models_run_without_this_package(tmp_path, rng):
     settings = dict(seed=4, dtype=tf.float64, init_scale=1.0)
     flows = {

@@ -62,6 +62,7 @@ def test_each_method_reads_each_variable_once(entry, variables, method):
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", registry.one_per_class(), ids=lambda entry: entry.name)
 @pytest.mark.parametrize("method", METHODS)
 def test_checks_of_arguments_read_each_variable_once_more(entry, variables, method):
@@ -92,6 +93,7 @@ def test_variables_are_live_under_a_compiled_log_prob(make):
     np.testing.assert_allclose(after, flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "affine"),
     [

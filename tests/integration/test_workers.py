@@ -53,6 +53,7 @@ def run_workers(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_both_make_one_fit_train_models_and_refuse_what_differs(run_workers):
     found = []
     for status, out, err in run_workers("fit", models="models"):

@@ -1,6 +1,7 @@
 """The recipe for tfp.layers, which is of Keras 2: a flow from a DistributionLambda."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -32,6 +33,7 @@ def conditional_flow():
     )
 
 
+@pytest.mark.slow
 def test_recipe_trains_a_conditional_density(rng):
     tf_keras.utils.set_random_seed(0)
     x = rng.uniform(-1.0, 1.0, size=(200, 1)).astype("float32")

@@ -88,6 +88,7 @@ def test_log_dets_are_finite_at_large_inputs(case, rng):
         assert np.all(np.isfinite(output))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [

@@ -225,6 +225,7 @@ class Flattened(keras.layers.Layer):
         return input_shape[0], 6
 
 
+@pytest.mark.slow
 def test_files_networks_of_images_and_mixed_precision(rng, tmp_path):
     x = rng.normal(size=(40, 4, 2)).astype("float32")
     y = rng.normal(size=(40, 2)).astype("float32")

@@ -120,6 +120,7 @@ def test_maximum_likelihood(rng):
     np.testing.assert_allclose(np.mean(model.sample(5_000, seed=3), 0), [0, 0], atol=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [lambda x: x, lambda x: (x,)], ids=["x", "(x,)"])
 def test_datasets(wrap, rng):
     x = crescent(rng, 80)

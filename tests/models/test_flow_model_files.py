@@ -145,6 +145,7 @@ def test_callbacks(model, x, tmp_path):
         assert len(list(csv.DictReader(file))) == len(history["nll"])
 
 
+@pytest.mark.slow
 def test_another_process_loads_the_file_and_trains_on_two_replicas(model, x, tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)

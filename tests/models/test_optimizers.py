@@ -33,6 +33,7 @@ def check_that_a_step_moves_all_weights(model, x, optimizer):
         assert np.any(new != old), weight.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_of_keras(name):
     flow = tff.models.FlowModel(2, tff.layers.SharedPlanar(2, seed=0), seed=0)

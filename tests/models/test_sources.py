@@ -75,6 +75,7 @@ def train(model, *args, **kwargs):
     return history.history["loss"]
 
 
+@pytest.mark.slow
 @MODELS
 def test_sources_are_arrays(build, x):
     losses, result = train(build(), x), build().evaluate(x, verbose=0)
@@ -173,6 +174,7 @@ def test_frames():
         train(flow_model(), frame)
 
 
+@pytest.mark.slow
 def test_images_of_bytes_from_a_folder(tmp_path):
     (tmp_path / "digits").mkdir()
     for index, image in enumerate(IMAGES[:8, :, :, np.newaxis]):

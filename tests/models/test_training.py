@@ -94,12 +94,14 @@ def test_every_weight_gets_a_gradient(digits, flow):
         assert np.any(gradient != 0), variable.path
 
 
+@pytest.mark.slow
 def test_jit_compile_trains_to_the_same_bound(digits, losses):
     # XLA draws other noise: equal up to that.
     history = fit(compiled(build(), jit_compile=True), digits).history
     np.testing.assert_allclose(history["loss"], losses, atol=0.7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
 def test_dtype_policies(digits, policy):
     flow = tff.layers.AmortizedPlanar(3, seed=0, dtype=policy)

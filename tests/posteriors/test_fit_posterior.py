@@ -64,6 +64,7 @@ def fit_with_loop(**arguments):
     )
 
 
+@pytest.mark.slow
 def test_what_xla_cannot_compile_is_fitted_without_it():
     with pytest.warns(RuntimeWarning, match=r"fitted without XLA.*jit_compile=False"):
         posterior = fit_with_loop()

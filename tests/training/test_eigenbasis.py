@@ -164,6 +164,7 @@ def test_saved_model_goes_on_bit_by_bit(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -160,6 +160,7 @@ def test_remembers_faults_rates_and_best_parameters(tmp_path, monkeypatch):
     assert found.num_rollbacks == wanted.num_rollbacks == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "make_optimizer"),
     [

@@ -102,6 +102,7 @@ def test_is_unbiased():
         assert np.all(np.abs(a - b) <= 6.0 * np.sqrt(e_a**2 + e_b**2) + 1e-6)
 
 
+@pytest.mark.slow
 def test_fit_under_xla():
     result = tff.vi.fit_reverse_kl(
         tff.planar_flow(2, 2, seed=0),

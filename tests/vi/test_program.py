@@ -152,6 +152,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_starts", [1, 4])
 def test_a_sweep_has_the_numbers_of_single_fits(kept, monkeypatch, num_starts):
     target = Target(mean=1.0).log_prob_fn
