@@ -294,7 +294,7 @@ def short(monkeypatch, tmp_path):
 
 
 # Of the other pages, `make evidence` runs the code.
-RUN_ALWAYS = ("README.md", "index.md", "guide.md", "performance.md")
+RUN_ALWAYS = ("README.md", "index.md", "performance.md")
 
 
 @pytest.mark.parametrize(

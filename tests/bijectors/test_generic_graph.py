@@ -194,6 +194,7 @@ def test_variables_pass_through_tf_function_live(entry, rng):
     np.testing.assert_allclose(log_det, truth, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @registry.at_each_size(registry.one_stack_per_class())
 def test_vectorized_map_over_points(entry, event_size, rng):
     _, bijector = entry.make(rng, event_size=event_size)

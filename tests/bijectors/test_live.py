@@ -59,6 +59,7 @@ def test_an_inverted_bijector_follows_assignments(rng):
     assert_follows_assignments(tfb.Invert(bijector), x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outermost", [0, 1, 2])
 def test_links_of_tfp_follow_assignments_in_a_chain(outermost, rng):
     links = [

@@ -199,6 +199,7 @@ def test_every_option_is_in_the_table(name):
     assert set(parameters) - others <= set(TABLES[name][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "row"), rows(all_values=False))
 def test_pairs(name, row, tmp_path, eagerly):
     RUN[name](dict(row), tmp_path)

@@ -74,6 +74,7 @@ def test_carried_by_while_loop(make, x):
     np.testing.assert_allclose(total, 3.0 * flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "jit_compile"),
     [("planar-chain", False), ("radial-stack", False), ("planar-stack", True)],

@@ -140,6 +140,7 @@ def pairs_of_entry_and_chain():
     yield pytest.param(entry, "twice", True, id=f"{entry.name}-twice-compiled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "name", "compiled"), pairs_of_entry_and_chain())
 def test_mixed_chains(entry, name, compiled, rng):
     chain = mixed_chains(entry.make(rng)[1])[name]

@@ -16,6 +16,7 @@ SLICES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", ["planar-stack", "radial-chain"], indirect=True)
 @pytest.mark.parametrize("index", SLICES.values(), ids=SLICES)
 def test_slices_of_a_flow(make, index, rng):
@@ -40,6 +41,7 @@ def test_slices_keep_gradients_to_the_variables(make):
         assert np.all(np.any(np.reshape(gradient[1:], [2, -1]) != 0.0, axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [np.s_[1:], np.s_[..., tf.newaxis]], ids=str)
 def test_slices_of_a_bijector(entry, index, rng):
     _, bijector = entry.make(rng, batch_shape=(3,))

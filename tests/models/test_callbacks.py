@@ -84,6 +84,7 @@ def test_warm_up_over_steps(model, digits):
     assert float(model.beta.numpy()) == 1.0
 
 
+@pytest.mark.slow
 def test_a_file_of_the_warm_up_goes_on(model, digits, tmp_path):
     path = tmp_path / "model.keras"
     saving = keras.callbacks.ModelCheckpoint(path, save_freq=2)

@@ -148,6 +148,7 @@ def test_one_weighted_step_is_one_of_gradient_descent(rng):
         np.testing.assert_allclose(ours, start - 0.1 * gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_learns_more_than_location_and_scale(rng):
     x, y = data(rng, 3_000)
     held_out = data(rng, 1_000)
@@ -250,6 +251,7 @@ def test_files_networks_of_images_and_mixed_precision(rng, tmp_path):
     np.testing.assert_array_equal(loaded.optimizer.iterations, 4)
 
 
+@pytest.mark.slow
 def test_saved_model_and_predict(rng, tmp_path):
     x, y = data(rng, 10)
     model = compiled()

@@ -110,6 +110,7 @@ def test_flow_file(x, tmp_path):
         np.testing.assert_allclose(loaded.log_prob(x), made(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_callbacks(model, x, tmp_path):
     checkpoint = tmp_path / "best.keras"
     keras.utils.set_random_seed(0)

@@ -87,6 +87,7 @@ def test_weights_file(model, digits, tmp_path):
     np.testing.assert_array_equal(other(digits[:9]), model(digits[:9]))
 
 
+@pytest.mark.slow
 def test_saved_model(digits, tmp_path):
     flow = tff.layers.AmortizedRadial(3, seed=0)
     model = tff.models.FlowVAE(2, (8, 8), flow=flow, seed=0)

@@ -199,6 +199,7 @@ def test_points_of_weight_0_are_left_out():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @MODELS
 def test_weights_weigh_wherever_they_are_given(build, x):
     weights = np.zeros(40, np.float32)

@@ -66,6 +66,7 @@ def test_evaluate_is_the_mean_elbo_and_repeats(digits):
     assert abs(means[0] - means[1]) > 1e-3
 
 
+@pytest.mark.slow
 def test_the_noise_of_training_follows_the_seed(digits, losses):
     other = build(seed=1)
     other.set_weights(build().get_weights())
