@@ -119,6 +119,7 @@ def test_graphs_of_sessions_agree_with_eager(entry, rng):
     np.testing.assert_allclose(score, bijector.forward_score(x, x), rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
     # And stacks without reflections, as their Q has the size of another parameter.

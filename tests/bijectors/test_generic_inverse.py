@@ -179,6 +179,7 @@ def test_float32_log_det_has_the_error_of_its_condition(entry, scale, method, rn
     assert np.max(error / condition) < 4.0 * 2.0**-23
 
 
+@pytest.mark.slow
 @one_per_class
 def test_jacobian_is_the_inverse_of_the_forward_one(entry, rng):
     _, bijector = entry.make(rng, event_size=3)

@@ -65,6 +65,7 @@ def test_every_variable_has_gradients(entry, rng):
             assert np.any(np.abs(gradient) > 0.0), name
 
 
+@pytest.mark.slow
 @one_per_class
 def test_transformed_variables_stay_live(entry, rng):
     values = entry.draw(rng, 1.0, (), 2)

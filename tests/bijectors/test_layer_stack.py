@@ -80,6 +80,7 @@ def test_equals_a_chain(entry, event_size, batch_shape, points_shape, rng):
     assert log_det.shape == np.broadcast_shapes(batch_shape, points_shape)
 
 
+@pytest.mark.slow
 @one_per_class
 def test_inverse_equals_a_chain(entry, rng):
     parameters, _ = entry.make(rng, batch_shape=(2, 1), event_size=3)

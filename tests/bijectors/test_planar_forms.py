@@ -43,6 +43,7 @@ def outputs(parameters, x):
     return y, log_det, first, outer.gradient(weighted, (parameters, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_layers", "batch_shape"), [(1, ()), (2, (2, 1)), (33, (3,))], ids=str
 )

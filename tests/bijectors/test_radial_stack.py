@@ -81,6 +81,7 @@ def test_gradients_of_the_forward_map(event_size, rng):
         np.testing.assert_allclose(actual, gradient, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event_size", [1, 3])
 def test_gradients_of_the_inverse(event_size, rng):
     # Against those of single layers, whose inverse is differentiated automatically.

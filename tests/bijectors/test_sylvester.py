@@ -191,6 +191,7 @@ def test_forward_and_log_det_checks_parameters():
         layer.forward_and_log_det(np.zeros((3, 2)))
 
 
+@pytest.mark.slow
 def test_forward_mode_through_the_inverse(rng):
     layer = bijectors.Sylvester(**draw(rng, FORMS["orthogonal M=4"]))
     y, tangent = (tf.constant(rng.normal(size=(3, EVENT_SIZE))) for _ in range(2))

@@ -45,6 +45,7 @@ def test_round_trip_is_exact(tmp_path, build, fused, batch_shape):
     np.testing.assert_array_equal(x, loaded.sample(5, seed=(0, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["orthogonal", "householder", "triangular"])
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("batch_shape", [(), (3,)])
@@ -68,6 +69,7 @@ def test_round_trip_of_sylvester_flows(tmp_path, form, fused, batch_shape):
     assert len(loaded.trainable_variables) == len(flow.trainable_variables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow, tff.sylvester_flow])
 @pytest.mark.parametrize("batch_shape", [(), (3,)])
 def test_round_trip_with_an_affine_map(tmp_path, build, batch_shape):

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -11,6 +12,7 @@ import tfp_flows as tff
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 
+@pytest.mark.slow
 def test_an_angle_and_a_number_that_goes_with_it():
     # Concentrated around 3, so that its mass reaches across the cut at pi.
     angles = tfd.VonMises(3.0, 2.0)

@@ -97,6 +97,7 @@ def results():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reverse_kl", "likelihood", "evaluation", "chains"])
 def test_results(kind, copied, results):
     result = results[kind]

@@ -14,6 +14,7 @@ def integral(flow):
     return np.sum(density, dtype=np.float64) * (axis[1] - axis[0]) ** 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [tff.planar_flow, tff.radial_flow, tff.sylvester_flow])
 def test_flows_far_from_the_identity(build):
     flow = build(2, 3, seed=1, init_scale=0.5, dtype=tf.float64)

@@ -20,7 +20,7 @@ PATHS = notebook_paths(FOLDER)
 # The one whose subject is to define a class.
 WITH_CLASS = "02-writing-a-bijector.ipynb"
 # Those that take longest even if shortened; the workflow runs them.
-LONG = ("02", "05", "07", "08", "09", "10", "11", "12")
+LONG = ("02", "03", "04", "05", "07", "08", "09", "10", "11", "12")
 
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 

@@ -107,6 +107,7 @@ def test_log_prob_of_points_of_unknown_shape(make, shape, x):
     np.testing.assert_allclose(log_prob(x), flow.log_prob(tf.identity(x)), rtol=1e-12)
 
 
+@pytest.mark.slow
 @two_kinds
 def test_vectorized_map_of_log_prob(make, x):
     flow = make(num_layers=2)

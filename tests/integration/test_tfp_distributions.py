@@ -70,6 +70,7 @@ def coroutine(flow):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "joint"),
     [

@@ -75,6 +75,7 @@ def kl_to_target(flow):
     return np.mean(log_prob - target().log_prob(x))
 
 
+@pytest.mark.slow
 def test_split_flow_surrogate_posterior():
     event_shape = dict(loc=tf.TensorShape([]), weights=tf.TensorShape([2]))
     flow = tff.planar_flow(3, 1, seed=0)
@@ -104,6 +105,7 @@ def test_split_flow_surrogate_posterior():
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
 
 
+@pytest.mark.slow
 @radial
 def test_transformed_transition_kernel(make):
     sample = tf.function(sample_by_hmc, autograph=False)

@@ -25,6 +25,7 @@ def test_config_round_trip(case, rng):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_functional_model_is_saved_to_identical_outputs(case, rng, scramble, tmp_path):
     model = functional_model(case)
     assert [tuple(output.shape) for output in model.outputs] == [(None, 4), (None,)]

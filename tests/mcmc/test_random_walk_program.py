@@ -109,6 +109,7 @@ def test_acceptance_counts_every_transition():
     )
 
 
+@pytest.mark.slow
 def test_xla_is_for_long_runs(monkeypatch):
     assert not run().settings["jit_compile"]
     monkeypatch.setattr(random_walk_program, "_XLA_STEPS", 30)

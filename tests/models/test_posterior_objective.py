@@ -94,6 +94,7 @@ def test_evaluate_counts_a_smaller_last_batch_as_it_should(is_dataset):
     assert bound == pytest.approx(elbo(model, seven), rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_dataset", [False, True])
 def test_a_pass_shows_all_rows_and_the_next_in_another_order(is_dataset):
     seen = []
@@ -122,6 +123,7 @@ def test_a_program_of_one_fit_serves_another_number_of_rows():
     assert history["elbo"][0] == pytest.approx(elbo(model, half), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights():
     weights = []
     for _ in range(2):

@@ -131,6 +131,7 @@ def test_data_from_tf_data_is_the_data_from_arrays(digits, losses):
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_under_a_strategy_with_several_steps_per_execution(digits, losses):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():

@@ -194,6 +194,7 @@ def test_sampling_is_stateless(target):
     assert not np.array_equal(first, target.sample(100, seed=(1, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["example1", "example2", "example3", "u3"])
 def test_sampling_compiles(name):
     target = targets.get(name, tf.float64)

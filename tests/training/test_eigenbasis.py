@@ -152,6 +152,7 @@ def plain_loss():
     return _train(_model(), 10)
 
 
+@pytest.mark.slow
 def test_saved_model_goes_on_bit_by_bit(tmp_path):
     model = _model(learning_rate=0.02, weight_decay=1e-3)
     _train(model, 7)  # past the first basis

@@ -121,6 +121,7 @@ def test_resumes_to_the_same_numbers(after, undisturbed, tmp_path, monkeypatch):
     assert resumed.num_steps_done == 45
 
 
+@pytest.mark.slow
 def test_resumes_between_two_bases_under_xla(tmp_path, monkeypatch):
     settings = dict(num_steps=110, jit_compile=True)
 
