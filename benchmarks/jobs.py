@@ -68,10 +68,17 @@ def run(job, interpreter, timeout=_TIMEOUT):
       timeout: seconds after which the process is ended.
 
     Returns:
-      `dict` of the worker's numbers and `process_seconds`, or of `error` alone.
+      `dict` of the worker's numbers, `process_seconds` and `exit_seconds`, or of `error`
+      alone.
     """
-    command = [interpreter, "-m", "benchmarks.peers", json.dumps(job.fields)]
-    return run_worker(command, timeout)
+    # The clock that the worker goes on to read.
+    fields = dict(job.fields, started=time.perf_counter())
+    command = [interpreter, "-m", "benchmarks.peers", json.dumps(fields)]
+    answer = run_worker(command, timeout)
+    if "error" not in answer:
+        seconds = answer["process_seconds"] - answer["answered_seconds"]
+        answer["exit_seconds"] = seconds
+    return answer
 
 
 def run_worker(command, timeout=_TIMEOUT):

@@ -1,6 +1,8 @@
 """What the numbers were measured on: no host names, no paths."""
 
 import datetime
+import importlib
+import importlib.metadata
 import os
 import pathlib
 import platform
@@ -33,3 +35,15 @@ def now():
     """The time in UTC, to the second."""
     time = datetime.datetime.now(datetime.timezone.utc)
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def versions_of(packages):
+    """The version of each package; of this one that of its code.
+
+    An editable installation keeps the version of the day on which it was made.
+    """
+    ours = importlib.import_module("tfp_flows.version").__version__
+    return {
+        name: ours if name == "tfp_flows" else importlib.metadata.version(name)
+        for name in packages
+    }

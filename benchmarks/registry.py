@@ -15,20 +15,20 @@ class Peer:
       name: what `--peers` and the results file call it.
       label: what the tables call it.
       module: the worker, a module of `benchmarks.peers`.
-      environment: name of its file in `requirements/`, or `None` for the interpreter that
-        runs the benchmark, which must have tfp_flows.
+      environment: name of its file in `requirements/`. Of tfp_flows there are the
+        dependencies alone: its code is this checkout's.
       form: which of the worker's forms, if it has several.
     """
 
     name: str
     label: str
     module: str
-    environment: str | None
+    environment: str
     form: str | None = None
 
 
 _ALL = (
-    Peer("ours", "**tfp_flows**", "ours", None),
+    Peer("ours", "**tfp_flows**", "ours", "tfp_flows"),
     Peer("flowjax_scan", "FlowJAX, in one hand-written scan", "flowjax", "jax", "scan"),
     Peer("flowjax_fit", "FlowJAX, its own fit loop", "flowjax", "jax", "fit"),
     Peer(
@@ -39,9 +39,9 @@ _ALL = (
     ),
     Peer("pyro", "Pyro", "pyro", "torch"),
     Peer("normflows", "normflows", "normflows", "torch"),
-    Peer("tf1_graph", "the predecessor's TF1 graph", "tf1_graph", None),
-    Peer("tfb_chain", "TFP, layer by layer, graph", "tfb_chain", None, "graph"),
-    Peer("tfb_chain_xla", "TFP, layer by layer, XLA", "tfb_chain", None, "xla"),
+    Peer("tf1_graph", "the predecessor's TF1 graph", "tf1_graph", "tfp_flows"),
+    Peer("tfb_chain", "TFP, layer by layer, graph", "tfb_chain", "tfp_flows", "graph"),
+    Peer("tfb_chain_xla", "TFP, layer by layer, XLA", "tfb_chain", "tfp_flows", "xla"),
     Peer(
         "scipy_root",
         "a SciPy root per point and layer, as Bijectors.jl",
@@ -57,7 +57,7 @@ _ALL = (
         "scipy",
         "predecessor",
     ),
-    Peer("floor", "rates of this machine", "floor", None),
+    Peer("floor", "rates of this machine", "floor", "tfp_flows"),
 )
 
 PEERS = {peer.name: peer for peer in _ALL}

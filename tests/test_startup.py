@@ -2,10 +2,12 @@
 
 import contextlib
 import gc
+import os
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 import tfp_flows as tff
 from tfp_flows import startup
@@ -64,3 +66,54 @@ def test_loads_frozen_quietly_and_without_what_commands_do_not_use():
         "frozen at exit True",
     ]
     assert done.stderr == ""
+
+
+CACHED = """
+import hashlib, sys
+import tfp_flows as tff
+
+folder = tff.startup.cache_compilations(sys.argv[1])
+assert tff.startup.cache_compilations(sys.argv[1]) == folder
+scale = float(sys.argv[2])
+result = tff.vi.fit_reverse_kl(
+    tff.planar_flow(2, 2, seed=0),
+    lambda x: -scale * (x[..., 0] ** 2 + x[..., 1] ** 2),
+    num_steps=20, jit_compile=True, seed=0, progress_bar=False,
+)
+print(len(list(folder.iterdir())))
+print(hashlib.sha256(result.loss.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_what_was_compiled_is_found_by_the_next_process(tmp_path):
+    def lines(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", CACHED, str(tmp_path / "a folder"), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    first, second, other = lines("0.5"), lines("0.5"), lines("0.7")
+    assert first == second
+    assert first[0] == "1"
+    # Another constant is another program.
+    assert other[0] == "2"
+    assert first[1] != other[1]
+
+
+def test_flags_that_come_too_late_or_are_others_are_refused(tmp_path, monkeypatch):
+    assert tf.constant(1.0) + 1.0 == 2.0
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    with pytest.raises(RuntimeError, match="has computed something already"):
+        startup.cache_compilations(tmp_path)
+    assert "TF_XLA_FLAGS" not in os.environ
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/other")
+    with pytest.raises(ValueError, match=r"names a folder for what is compiled.*other"):
+        startup.cache_compilations(tmp_path)
+    monkeypatch.setenv("TF_XLA_FLAGS", "flags.txt")
+    with pytest.raises(ValueError, match=r"'flags\.txt', a file of flags"):
+        startup.cache_compilations(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -4,30 +4,31 @@ python -m benchmarks.peers '{"module": "pyro", "task": "step-time", ...}'
 """
 
 import importlib
-import importlib.metadata
 import json
 import sys
 import time
 
+from benchmarks import machine
+
 
 def run(job):
-    """The numbers of `job`, with the time to import its libraries and their versions."""
+    """The numbers of `job`, and those of its process.
+
+    They are the seconds to import its libraries, those from the start of the process to
+    the answer, and versions.
+    """
     started = time.perf_counter()
     module = importlib.import_module(f"benchmarks.peers.{job['module']}")
     import_seconds = time.perf_counter() - started
     numbers = module.TASKS[job["task"]](job)
-    versions = {name: version_of(name) for name in module.PACKAGES}
-    return dict(numbers, import_seconds=import_seconds, versions=versions)
-
-
-def version_of(package):
-    """The version of a package; of this one that of its code.
-
-    An editable installation keeps the version of the day on which it was made.
-    """
-    if package == "tfp_flows":
-        return importlib.import_module("tfp_flows.version").__version__
-    return importlib.metadata.version(package)
+    # On one machine all processes read the same clock.
+    answered_seconds = time.perf_counter() - job["started"]
+    return dict(
+        numbers,
+        import_seconds=import_seconds,
+        answered_seconds=answered_seconds,
+        versions=machine.versions_of(module.PACKAGES),
+    )
 
 
 if __name__ == "__main__":

@@ -31,8 +31,7 @@ class Contestant:
       label: what the tables call it.
       library: what has a colour in the figure.
       worker: a module of `workers`.
-      environment: a file of `requirements`, or `None` for the interpreter that runs the
-        benchmark.
+      environment: a file of `requirements`.
       form: which of the worker's flows.
       num_steps: of a trial of the search, some three seconds of training.
       sample_size: samples per step that the search begins with.
@@ -44,7 +43,7 @@ class Contestant:
     label: str
     library: str
     worker: str
-    environment: str | None
+    environment: str
     form: str
     num_steps: int | None = None
     sample_size: int | None = None
@@ -73,7 +72,7 @@ def _torch(library, label, form, num_steps, **options):
 def _ours(label, form, targets, budgets=BUDGETS):
     label = f"tfp_flows {label}"
     return Contestant(
-        label, "tfp_flows", "ours", None, form, targets=targets, budgets=budgets
+        label, "tfp_flows", "ours", "tfp_flows", form, targets=targets, budgets=budgets
     )
 
 

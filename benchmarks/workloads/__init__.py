@@ -7,6 +7,7 @@ from benchmarks.workloads import (
     large_step_time,
     memory,
     restarts,
+    second_start,
     step_time,
     throughput,
     wall_time,
@@ -17,6 +18,7 @@ WORKLOADS = {
     for module in (
         step_time,
         wall_time,
+        second_start,
         large_step_time,
         memory,
         throughput,

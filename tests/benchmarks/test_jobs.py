@@ -63,7 +63,9 @@ def test_a_worker_answers_with_one_line():
     answer = jobs.run(job, sys.executable)
     assert answer["transitions_per_second"] > 0
     assert 0 <= answer["acceptance"] <= 1
-    assert answer["process_seconds"] > answer["import_seconds"] > 0
+    assert answer["process_seconds"] > answer["answered_seconds"]
+    assert answer["answered_seconds"] > answer["import_seconds"] > 0
+    assert answer["exit_seconds"] > 0
     assert set(answer["versions"]) == {"numpy"}
 
 

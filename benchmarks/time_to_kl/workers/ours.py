@@ -2,12 +2,17 @@
 
 `planar`, `deep` and `autoregressive` are a builder and `tff.vi.fit_reverse_kl`,
 `posterior` is `tff.fit_posterior` on TFP's joint distribution. Settings are the number of
-steps and of samples alone, `None` by default: nothing was searched.
+steps and of samples alone, `None` by default: nothing was searched. TensorFlow is loaded
+as docs/performance.md says for scripts.
 """
+# ruff: noqa: E402
+
+import tfp_flows as tff
+
+tff.startup.load_tensorflow()
 
 import tensorflow as tf
 
-import tfp_flows as tff
 from benchmarks.posteriors import models, reference
 from benchmarks.recipe import targets
 from benchmarks.time_to_kl.densities import DENSITIES

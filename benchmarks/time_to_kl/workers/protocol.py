@@ -7,13 +7,13 @@ learning rate at its peak), `annealed` (whether the target's weight rises from 0
 over the first half of the steps, as by default in tfp_flows) and `seed`.
 """
 
-import importlib.metadata
 import json
 import sys
 import time
 
 import numpy as np
 
+from benchmarks import machine
 from benchmarks.time_to_kl import search
 from benchmarks.time_to_kl.judge import NUM_SAMPLES
 
@@ -30,7 +30,7 @@ def answer(build, packages):
     job["imported"] = time.perf_counter() - job["started"]
     trainer = build(job)
     numbers = (search.run if job["task"] == "search" else _measure)(trainer, job)
-    versions = {name: importlib.metadata.version(name) for name in packages}
+    versions = machine.versions_of(packages)
     print(json.dumps(dict(numbers, versions=versions)), flush=True)
 
 
