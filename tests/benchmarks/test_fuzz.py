@@ -71,6 +71,7 @@ def test_judgements(first, kind):
     assert judge(call, dict(first=first)).kind == kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "calls",
     [QUICK, pytest.param(CALLS, marks=pytest.mark.evidence)],

@@ -41,6 +41,7 @@ def trained(tmp_path_factory, data):
         return out, vae.run(out, data, VaeConfig(**SMALL), progress_bar=False)
 
 
+@pytest.mark.slow
 def test_every_file_is_written(trained):
     out, results = trained
     assert {path.name for path in out.iterdir()} == {

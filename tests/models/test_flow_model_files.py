@@ -61,6 +61,7 @@ def test_keras_file(model, x, tmp_path):
     np.testing.assert_array_equal(loaded(x), model(x))
 
 
+@pytest.mark.slow
 def test_keras_file_with_a_target(x, tmp_path):
     made = FlowModel(2, SharedPlanar(2, seed=0), seed=1)
     made.compile(

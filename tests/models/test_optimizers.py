@@ -52,6 +52,7 @@ def test_optimizers_of_keras_with_networks(name):
     check_that_a_step_moves_all_weights(vae, IMAGES, OPTIMIZERS[name])
 
 
+@pytest.mark.slow
 def test_eigenbasis_adam_and_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr(eigenbasis, "_PERIOD", 4)
     model = tff.models.FlowModel(2, tff.layers.SharedPlanar(2, seed=0), seed=0)

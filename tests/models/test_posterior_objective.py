@@ -115,6 +115,7 @@ def test_a_pass_shows_all_rows_and_the_next_in_another_order(is_dataset):
     assert (orders[0] == orders[1]) == is_dataset
 
 
+@pytest.mark.slow
 def test_a_program_of_one_fit_serves_another_number_of_rows():
     model = compiled(sample_size=20_000, rate=0.0)
     model.fit(X, Y, batch_size=50, epochs=1, verbose=0)

@@ -80,7 +80,13 @@ def test_every_step_has_noise_of_its_own(digits):
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize(
+    "flow",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "triangular" else name
+        for name in FLOWS
+    ],
+)
 def test_every_weight_gets_a_gradient(digits, flow):
     model = build(flow=FLOWS[flow]())
     with tf.GradientTape() as tape:

@@ -110,7 +110,7 @@ def test_a_flow_starts_from_the_gaussian_and_improves_it():
         (["good"], 1, 0.0),
         (["do not trust", "usable with importance weights"], 2, 0.0),
         # Of five times as many samples, too.
-        (["undecided", "good"], 1, 0.0),
+        pytest.param(["undecided", "good"], 1, 0.0, marks=pytest.mark.slow),
         (["undecided", "undecided", "good"], 2, 0.4),
     ],
 )
@@ -169,7 +169,10 @@ def test_what_is_not_to_be_compiled_is_not_in_refine(monkeypatch):
     assert told == [True, False]
 
 
-@pytest.mark.parametrize(("moves", "kept"), [([0.0, 2.0], 0), ([2.0, -2.0], 1)])
+@pytest.mark.parametrize(
+    ("moves", "kept"),
+    [([0.0, 2.0], 0), pytest.param([2.0, -2.0], 1, marks=pytest.mark.slow)],
+)
 def test_the_better_of_two_fits_is_kept(moves, kept, monkeypatch):
     made = []
 

@@ -25,7 +25,12 @@ def refine(scale, **options):
 
 
 @pytest.mark.parametrize(
-    ("scale", "method"), [(1.0, "flow"), (1.5, "psis"), (0.5, "neutra")]
+    ("scale", "method"),
+    [
+        (1.0, "flow"),
+        (1.5, "psis"),
+        pytest.param(0.5, "neutra", marks=pytest.mark.slow),
+    ],
 )
 def test_the_method_is_that_of_the_verdict(scale, method):
     found = refine(scale, num_refit_steps=100)

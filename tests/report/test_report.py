@@ -77,6 +77,7 @@ def test_what_makes_results_stale(tmp_path):
     assert remake.stale_reason(SMALL, config, tmp_path) == "no small.png yet"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", remake.EXPERIMENTS, ids=lambda e: e.results_file)
 def test_a_registered_experiment_leaves_current_results(
     tmp_path, monkeypatch, reproduced, estimated, experiment

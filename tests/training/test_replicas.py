@@ -10,6 +10,7 @@ import tensorflow as tf
 import tfp_flows as tff
 
 
+@pytest.mark.slow
 def test_two_replicas_do_what_one_does():
     script = pathlib.Path(__file__).with_name("two_replicas.py")
     run = subprocess.run(

@@ -245,6 +245,7 @@ def test_a_dataset_of_all_points_equals_an_array(eagerly):
     )
 
 
+@pytest.mark.slow
 def test_batches_of_a_dataset_in_order_over_and_over_under_xla():
     x, flow = banana(10).astype(np.float32), normal()
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(4)

@@ -128,6 +128,7 @@ def test_bad_estimators_are_refused():
         tff.vi.fit_reverse_kl(normal, target, gradient_estimator="path")
 
 
+@pytest.mark.slow
 def test_a_base_without_a_batch_serves_batches_and_starts():
     base = tfp.distributions.MultivariateNormalDiag([1.0, 2.0], [1.0, 0.5])
     # As many samples as members: axes that are mixed up would have the same shape.

@@ -100,6 +100,7 @@ class Dies(tff.training.Event):
             raise InterruptedError
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_to_the_same_bits(posterior, tmp_path, eagerly):
     """Batches are a function of the step, also of one in the second epoch."""
 

@@ -62,7 +62,11 @@ def test_an_optimizer_of_ones_own_has_one_start(eagerly):
 
 @pytest.mark.parametrize(
     "build",
-    [tff.planar_flow, tff.radial_flow, tff.sylvester_flow],
+    [
+        tff.planar_flow,
+        pytest.param(tff.radial_flow, marks=pytest.mark.slow),
+        pytest.param(tff.sylvester_flow, marks=pytest.mark.slow),
+    ],
 )
 def test_trains_the_flow_that_it_was_given(build):
     flow = build(2, 2, seed=0)
