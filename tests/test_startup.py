@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import re
 import subprocess
 import sys
 
@@ -87,14 +88,12 @@ print(hashlib.sha256(result.loss.tobytes()).hexdigest())
 
 @pytest.mark.slow
 def test_what_was_compiled_is_found_by_the_next_process(tmp_path):
-    def lines(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-c", CACHED, str(tmp_path / "a folder"), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.splitlines()
+    def run(scale):
+        command = [sys.executable, "-c", CACHED, str(tmp_path / "a folder"), scale]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def lines(scale):
+        return run(scale).stdout.splitlines()
 
     first, second, other = lines("0.5"), lines("0.5"), lines("0.7")
     assert first == second
@@ -102,6 +101,9 @@ def test_what_was_compiled_is_found_by_the_next_process(tmp_path):
     # Another constant is another program.
     assert other[0] == "2"
     assert first[1] != other[1]
+    for path in tmp_path.glob("*/*/*"):
+        os.truncate(path, 500)
+    assert re.search(r"XlaError: .* or delete .*a folder.* if a file", run("0.5").stderr)
 
 
 def test_flags_that_come_too_late_or_are_others_are_refused(tmp_path, monkeypatch):
@@ -116,4 +118,7 @@ def test_flags_that_come_too_late_or_are_others_are_refused(tmp_path, monkeypatc
     monkeypatch.setenv("TF_XLA_FLAGS", "flags.txt")
     with pytest.raises(ValueError, match=r"'flags\.txt', a file of flags"):
         startup.cache_compilations(tmp_path)
+    monkeypatch.delenv("TF_XLA_FLAGS")
+    with pytest.raises(ValueError, match="A folder in quotes"):
+        startup.cache_compilations(tmp_path / 'a "folder"')
     assert not list(tmp_path.iterdir())

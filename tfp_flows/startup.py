@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,8 @@ def cache_compilations(folder: str | os.PathLike) -> pathlib.Path:
 
     Raises:
       RuntimeError: if TensorFlow has computed something, and so has read its flags.
-      ValueError: if `TF_XLA_FLAGS` names another folder, or a file of flags.
+      ValueError: if `TF_XLA_FLAGS` names another folder, or a file of flags, or the path
+        has quotation marks.
       OSError: if the folder cannot be made or written to.
     """
     import tensorflow as tf
@@ -97,10 +99,12 @@ def cache_compilations(folder: str | os.PathLike) -> pathlib.Path:
     properties = "\n".join([*_processor(), os.environ.get("XLA_FLAGS", "")])
     digest = hashlib.sha256(properties.encode()).hexdigest()[:12]
     path = pathlib.Path(folder).absolute() / f"tensorflow-{tf.__version__}-{digest}"
-    flag = f'{_CACHE_FLAG}="{path}"'
-    if flag in flags:
+    if '"' in str(path):
+        raise ValueError(f"A folder in quotes can have none in its name, as {path} has.")
+    known = compilations_folder()
+    if known == str(path):
         return path
-    if _CACHE_FLAG in flags:
+    if known is not None:
         raise ValueError(
             f"TF_XLA_FLAGS names a folder for what is compiled: {flags!r}; take it out, "
             "or keep to that."
@@ -113,8 +117,16 @@ def cache_compilations(folder: str | os.PathLike) -> pathlib.Path:
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         pass
-    os.environ["TF_XLA_FLAGS"] = f"{flags} {flag}".lstrip()
+    os.environ["TF_XLA_FLAGS"] = f'{flags} {_CACHE_FLAG}="{path}"'.lstrip()
     return path
+
+
+def compilations_folder() -> str | None:
+    """Where TensorFlow keeps what XLA compiles, by `TF_XLA_FLAGS`; `None` is nowhere."""
+    found = re.search(
+        rf"{_CACHE_FLAG}=(\"[^\"]*\"|\S*)", os.environ.get("TF_XLA_FLAGS", "")
+    )
+    return found[1].strip('"') if found else None
 
 
 def _processor() -> list[str]:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tff
 from tfp_flows import vi
@@ -21,6 +23,20 @@ def test_annealing_rises_linearly_to_one():
 def test_annealing_rejects(bad):
     with pytest.raises(ValueError, match=r"\(0, 1\]"):
         vi.linear_annealing(100, **bad)
+
+
+def test_flows_whose_scales_are_exponentials_are_not_annealed():
+    flows = [
+        tff.autoregressive_flow(3, 2, seed=0),
+        tff.autoregressive_flow(3, 2, fused=False, affine=True, seed=0),
+    ]
+    inverted = tfd.TransformedDistribution(
+        flows[0].distribution, tfb.Invert(flows[0].bijector)
+    )
+    assert [recipe.default_annealing(f, 9) for f in (*flows, inverted)] == [None] * 3
+    for build in (tff.planar_flow, tff.radial_flow, tff.sylvester_flow):
+        flow = build(3, 2, affine=True, seed=0)
+        assert recipe.default_annealing(flow, 9) == vi.linear_annealing(9)
 
 
 def test_learning_rate_warms_up_and_decays_to_zero():

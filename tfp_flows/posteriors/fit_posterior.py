@@ -32,7 +32,9 @@ _NEAR: dict[str, Any] = dict(num_starts=1, annealing_fn=None)
 # annealing and other starts may lead.
 _FIRST = dict(_NEAR, num_steps=1_400, sample_size=512)
 _FURTHER = dict(_NEAR, num_steps=1_500, sample_size=512, gradient_estimator="path")
-_FAR: dict[str, Any] = dict(num_steps=6_000, sample_size=1_024)
+_FAR: dict[str, Any] = dict(
+    num_steps=6_000, sample_size=1_024, annealing_fn=vi.linear_annealing(6_000)
+)
 # Standard errors by which the KL of a Gaussian is too large for its draws to be good.
 _CERTAINTY = 3.0
 # Share of the evidence outside.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from tfp_flows import numerics
+from tfp_flows import numerics, startup
 from tfp_flows.training.event import Event
 from tfp_flows.training.run import Run
 
@@ -143,10 +143,16 @@ def xla_errors(jit_compile: bool) -> Iterator[None]:
     """Turns errors of XLA's compiler into an `XlaError` that says what to do."""
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+    except (
+        tf.errors.InvalidArgumentError,
+        tf.errors.OutOfRangeError,  # a file of compiled programs that was cut short
+        tf.errors.UnimplementedError,
+    ) as error:
         if not jit_compile:
             raise
+        folder = startup.compilations_folder()
+        advice = "" if folder is None else f", or delete {folder} if a file is damaged"
         raise XlaError(
-            "XLA could not compile the fit; pass jit_compile=False. It said: "
+            f"XLA could not compile the fit; pass jit_compile=False{advice}. It said: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error

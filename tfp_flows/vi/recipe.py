@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import numerics
+from tfp_flows.bijectors.autoregressive import OfMaskedNetworks
 from tfp_flows.training import EigenbasisAdam, num_batch_axes, num_parameters
 from tfp_flows.training.eigenbasis import MAX_PARAMETERS
 from tfp_flows.types import Variables
@@ -33,6 +34,17 @@ def default_budget(flow: tfd.Distribution) -> tuple[int, int]:
     variables = list(flow.trainable_variables)
     size = num_parameters(variables, num_batch_axes(variables, flow.batch_shape))
     return next((steps, samples) for most, steps, samples in _BUDGETS if size <= most)
+
+
+def default_annealing(flow: tfd.Distribution, num_steps: int) -> "LinearAnnealing | None":
+    """The annealing of a fit that was given none: that of `linear_annealing`, or `None`.
+
+    A target of a hundredth of the weight is ten times as wide. Layers whose scales are
+    exponentials follow it there, and where a scale of the target is one too, as that of a
+    funnel, both are out of range. In the plane, such layers find modes no better with it.
+    """
+    is_autoregressive = any(isinstance(m, OfMaskedNetworks) for m in flow.submodules)
+    return None if is_autoregressive else linear_annealing(num_steps)
 
 
 @dataclasses.dataclass(frozen=True)

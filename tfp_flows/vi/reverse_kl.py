@@ -20,7 +20,7 @@ from tfp_flows.vi.arguments import (
 )
 from tfp_flows.vi.fit_result import FitResult
 from tfp_flows.vi.fitting import fit
-from tfp_flows.vi.recipe import default_budget, linear_annealing
+from tfp_flows.vi.recipe import default_annealing, default_budget
 from tfp_flows.vi.reverse_kl_objectives import PathReverseKL, ReverseKL
 from tfp_flows.vi.row_batches import RowBatches
 from tfp_flows.vi.starts import Starts, build_starts, resolve_num_starts
@@ -134,7 +134,8 @@ def fit_reverse_kl(
       seed: `int` or stateless TFP seed; `None` draws a new one.
       annealing_fn: callable, scalar `int32` step to scalar beta; `None` is beta = 1
         throughout; `"default"` is `tff.vi.linear_annealing(num_steps)`, or `None` if the
-        flow begins at a Gaussian that `is_near`.
+        flow has autoregressive layers, whose scales get out of range where a target is
+        widened, or begins at a Gaussian that `is_near`.
       gradient_estimator: `"reparameterized"`, the total derivative of the Monte Carlo
         objective, or `"path"`, the path derivative alone ([2]), whose noise vanishes at a
         perfect fit; for a `tfd.TransformedDistribution`. Both are unbiased.
@@ -229,7 +230,7 @@ def fit_reverse_kl(
     check_strategy(strategy, jit_compile)
     whitening = Whitening(flow, target, start, seed)
     if annealing_fn == "default":
-        annealing_fn = None if whitening.is_near else linear_annealing(num_steps)
+        annealing_fn = None if whitening.is_near else default_annealing(flow, num_steps)
     objective = _OBJECTIVES[gradient_estimator](
         whitening.target,
         sample_size=sample_size,
