@@ -99,6 +99,16 @@ def test_a_funnel_is_not_fitted():
     assert {v for entry in entries for v in entry["verdicts"]} == {"do not trust"}
 
 
+def test_autoregressive_layers_fit_a_funnel():
+    rows = [
+        row
+        for row in measured("time_to_kl")["rows"]
+        if (row["contestant"], row["target"]) == ("autoregressive", "funnel")
+    ]
+    assert len({row["settings"]["seed"] for row in rows}) > 1
+    assert max(row["distance"] for row in rows) < 0.03
+
+
 def test_refinement_of_a_funnel():
     """What docs/exact.md says of it."""
     found = measured("refine")["parts"]["funnel"]
