@@ -45,8 +45,10 @@ def write(path, rows):
         order = [c.label for c in CONTESTANTS.values() if c.label in handles]
         for ax in grid[:, 0]:
             ax.set_ylabel("KL (nats), median over seeds")
-        for ax in grid[-1]:
-            ax.set_xlabel("seconds from process start")
+        for i, ax in enumerate(grid.flat[: len(targets)]):
+            if i + num_columns >= len(targets):  # nothing below
+                ax.set_xlabel("seconds from process start")
+                ax.tick_params(labelbottom=True)
         figure.legend(
             [handles[label] for label in order],
             order,
@@ -84,7 +86,7 @@ def draw(ax, rows, target):
     ax.set(xscale="log", yscale="log", ylim=(_NEAREST, _FARTHEST), title=target)
     if is_posterior:
         ax.set_ylabel("worst error of a moment")
-    ax.set_xticks([5, 10, 20, 40], ["5", "10", "20", "40"])
+    ax.set_xticks([5, 10, 20, 40, 80, 160], ["5", "10", "20", "40", "80", "160"])
     ax.xaxis.minorticks_off()
     ticks = {tick: f"{tick:g}" for tick in (*thresholds(target), 1.0)}
     if any(distance > _FARTHEST for distance in distances):
