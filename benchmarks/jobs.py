@@ -74,15 +74,15 @@ def run(job, interpreter, timeout=_TIMEOUT):
     # The clock that the worker goes on to read.
     fields = dict(job.fields, started=time.perf_counter())
     command = [interpreter, "-m", "benchmarks.peers", json.dumps(fields)]
-    answer = run_worker(command, timeout)
-    if "error" not in answer:
-        seconds = answer["process_seconds"] - answer["answered_seconds"]
-        answer["exit_seconds"] = seconds
-    return answer
+    return run_worker(command, timeout)
 
 
 def run_worker(command, timeout=_TIMEOUT):
-    """The JSON that ends the output of a command, with `process_seconds`; or `error`."""
+    """The JSON that ends the output of a command, with seconds; or `error`.
+
+    They are `process_seconds`, and, of a worker that says when it had its answer
+    (`answered_seconds`), `exit_seconds`.
+    """
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONNOUSERSITE="1")
     if command[0] != sys.executable:
         environment.pop("PYTHONPATH", None)
@@ -103,7 +103,10 @@ def run_worker(command, timeout=_TIMEOUT):
     if process.returncode:
         return dict(error=error_of(process.stderr, process.returncode))
     numbers = json.loads(process.stdout.splitlines()[-1])
-    return dict(numbers, process_seconds=seconds)
+    numbers["process_seconds"] = seconds
+    if "answered_seconds" in numbers:
+        numbers["exit_seconds"] = seconds - numbers["answered_seconds"]
+    return numbers
 
 
 def error_of(stderr, status):
